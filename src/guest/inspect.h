@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* inspect.h: from a guest's disk to facts
+ *
+ *   inspect_file()           image_open, then
+ *     inspect_disk()         volume_scan, fs_identify and fs_open for each, then
+ *       root_find()          which filesystem is a root, by content
+ *       linux_*()            one collector a subject, each its own file
+ *
+ * Collectors have the form
+ *     int linux_fstab(struct guest *g, struct err *err);
+ * and write into g->facts.  0 also when there was nothing to see.  What could not be read
+ * is recorded by guest_problem() and the collector goes on; only what ends the inspection
+ * (memory, budget) comes back as an error. */
+#pragma once
+
+#include "block/image.h"
+#include "fs/tree.h"
+#include "guest/facts.h"
+#include "volume/volume.h"
+
+enum { GUEST_FS_MAX = PARTITIONS_MAX + 64 };
+
+/* A filesystem of the disk, opened where we can. */
+struct guest_fs {
+    const char *device; /* "partition 1"; in the arena */
+    struct fs_ident ident;
+    struct block *block;              /* borrowed from the table; NULL: none */
+    struct fs *fs;                    /* owned by the guest; NULL: not opened */
+    struct fact_partition *partition; /* or NULL; valid once all partitions are listed */
+    struct fact_volume *volume;       /* or NULL */
+};
+
+struct guest {
+    struct facts *facts;
+    struct arena *arena;
+    struct block *disk;  /* borrowed */
+    struct guest_fs *fs; /* all filesystems, fs_n of them */
+    unsigned fs_n;
+    struct tree tree; /* the root and what fstab mounts on it, once a root was found */
+    const struct guest_fs *root; /* NULL: none */
+    void (*step)(void *arg,
+                 const char *name); /* told the name of each step; may be NULL */
+    void *step_arg;
+};
+
+/* Inspects a container file.  Returns 0 with whatever was seen, also when the container
+ * is refused (facts->image.fault) or parts could not be read (facts->problems); negative
+ * only for what makes the facts worthless (memory, budget, I/O on the first bytes).
+ * `options` as for image_open(). */
+struct inspect_options {
+    const struct image_options *image; /* NULL: defaults */
+    void (*step)(void *arg, const char *name);
+    void *step_arg;
+};
+
+int inspect_file(struct facts *ret, struct arena *a, struct block *file,
+                 const struct inspect_options *options, struct err *err);
+
+/* The same from the guest's disk on; facts->image stays as it is. */
+int inspect_disk(struct facts *ret, struct arena *a, struct block *disk,
+                 const struct inspect_options *options, struct err *err);
+
+/* Records "could not look"; takes code and message from *err and clears it.  ERR_NOMEM is
+ * not recorded but returned, everything else gives 0.  `minor`: only advice is lost. */
+int guest_problem(struct guest *g, const char *layer, const char *subject, bool minor,
+                  struct err *err);
+
+/* ---- the collectors; each reads g->tree and fills its part of g->facts */
+
+int root_find(struct guest *g, struct err *err);     /* candidates, root, g->tree */
+int linux_release(struct guest *g, struct err *err); /* os */
+int linux_fstab(struct guest *g, struct err *err);   /* linux.fstab, mounts on the tree */
+int linux_boot(struct guest *g, struct err *err);    /* boot: the default entry */
+int linux_kernels(struct guest *g, struct err *err); /* kernels, drivers, blocked */
+int linux_cloud_init(struct guest *g, struct err *err);
+int linux_network(struct guest *g, struct err *err);
+int linux_services(struct guest *g,
+                   struct err *err); /* sshd, firewall, selinux, rtc, growpart */
+int linux_residues(struct guest *g, struct err *err); /* shadow, tools, residues */
+
+/* Does a fstab or root= spec ("UUID=...", "LABEL=...", "PARTUUID=...", "/dev/vda1",
+ * "/dev/mapper/vg-root", "/dev/disk/by-uuid/...") name a filesystem of this disk?  The
+ * one, or NULL.  *by_id as fact_mount.by_id. */
+const struct guest_fs *guest_resolve(struct guest *g, struct bytes spec, bool *by_id);
