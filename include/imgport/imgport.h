@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* imgport.h: the public face of libimgport
+ *
+ * Three jobs: say what is in a machine image (imgport_info), whether a cloud takes it
+ * (imgport_check), and make a qcow2 of it (imgport_convert).
+ *
+ * Image bytes are parsed in a separate process, imgport-worker, which gives up everything
+ * but computing before it reads the first of them; the calling process is never sandboxed
+ * and parses none.  Every function may be called from any thread, several at once.
+ *
+ * Strings given are UTF-8 and borrowed for the call; strings returned by `char **ret` are
+ * the caller's, to be released by imgport_free(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IMGPORT_API __attribute__((visibility("default")))
+
+/* Why a call failed.  Lives with the caller, owns nothing. */
+struct imgport_error {
+    char code[16];     /* stable name: "io", "short", "corrupt", "unsupported", ... */
+    int exit_status;   /* what a command line should exit with: 2 or 3 */
+    char message[512]; /* one phrase: no capital, no full stop, no newline */
+};
+
+struct imgport_progress {
+    const char *phase;    /* "inspect", "convert", "sync" */
+    const char *step;     /* what is looked at, in "inspect"; "" else */
+    uint64_t done, total; /* bytes; total 0: not known */
+    uint64_t written;     /* bytes of the output */
+};
+
+/* Called at least five times a second while a job runs, from the thread that called;
+ * non-zero cancels the job, which then fails with code "canceled". */
+typedef int imgport_progress_fn(void *arg, const struct imgport_progress *progress);
+
+struct imgport_source {
+    const char *path; /* a file or a block device */
+    const char
+        *format; /* declared format: "raw", "qcow2", "vhd" or "vpc", "vmdk"; NULL none */
+};
+
+enum imgport_verdict {
+    IMGPORT_ACCEPTED,
+    IMGPORT_REFUSED,
+    IMGPORT_UNDECIDED,
+};
+
+struct imgport_check_options {
+    struct imgport_source source;
+    const char *profile; /* a name, or a path (has a slash); NULL: the default */
+    bool force;          /* forced import: cloud-init is not asked for */
+    const char *os_type; /* what the request declares; NULL nothing */
+    const char *os_version;
+    const char *arch;
+    const char *license;           /* "BYOL" */
+    const char *language;          /* of findings and remedies: "en" (NULL) or "zh" */
+    imgport_progress_fn *progress; /* may be NULL */
+    void *progress_arg;
+};
+
+/* Judges the image by the profile.  0: *ret is the report as JSON (imgport(1) has its
+ * shape) and *verdict its verdict; -1: it could not even be tried, and *error says why.
+ */
+IMGPORT_API int imgport_check(char **ret, enum imgport_verdict *verdict,
+                              const struct imgport_check_options *options,
+                              struct imgport_error *error);
+
+struct imgport_info_options {
+    struct imgport_source source;
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+/* The facts of the image as JSON.  A container or a filesystem that could not be read is
+ * named in them and is no failure. */
+IMGPORT_API int imgport_info(char **ret, const struct imgport_info_options *options,
+                             struct imgport_error *error);
+
+struct imgport_convert_options {
+    struct imgport_source source;
+    const char *dest;        /* path of the output */
+    const char *format;      /* "qcow2" (NULL) */
+    const char *compression; /* "none" (NULL), "zlib", "zstd" */
+    unsigned threads;        /* 0: one a processor */
+    bool overwrite;          /* replace an existing dest */
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+/* Writes beside dest under a hidden name, syncs, and renames when it is whole: dest is
+ * the old file, no file or the complete image at any moment.  *ret tells sizes as JSON.
+ */
+IMGPORT_API int imgport_convert(char **ret, const struct imgport_convert_options *options,
+                                struct imgport_error *error);
+
+/* The installed profiles as JSON: [{"name": ..., "title": ..., "path": ...}]. */
+IMGPORT_API int imgport_profile_list(char **ret, struct imgport_error *error);
+
+/* The text of a profile, by name or path. */
+IMGPORT_API int imgport_profile_show(char **ret, const char *name,
+                                     struct imgport_error *error);
+
+/* The name of the profile that is used when none is given. */
+IMGPORT_API const char *imgport_profile_default(void);
+
+IMGPORT_API void imgport_free(void *p);
+
+IMGPORT_API const char *imgport_version(void);
+
+#ifdef __cplusplus
+}
+#endif
