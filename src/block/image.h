@@ -111,12 +111,26 @@ enum image_fault image_fault_from_name(const char *name); /* IMAGE_FAULT_MAX: un
 const char *image_fault_check(enum image_fault fault);    /* "C10" */
 const char *image_fault_sentence(enum image_fault fault);
 
-/* Bytes of an uncompressed qcow2 (v3, 64 KiB clusters) that would hold the disk: header,
- * L1, L2, refcounts and one cluster for every cluster that `data_clusters` counts. */
+/* Bytes of an uncompressed qcow2 as convert writes it (v3, 64 KiB clusters, 16-bit
+ * refcounts, no snapshots, nothing allocated twice, no gap).  In clusters:
+ *
+ *   1        header
+ *   l1       max(1, ceil(ceil(virtual_size / 512 MiB) / 8192))
+ *   l2       `l2_tables`: 512 MiB ranges of the disk that hold at least one data cluster
+ *   data     `data_clusters`
+ *   blocks   ceil(all / 32768)       `all` is the sum of these six, so the smallest
+ *   table    ceil(blocks / 8192)     `blocks` and `table` (at least 1) that fit
+ *
+ * UINT64_MAX when it does not fit 64 bits. */
+uint64_t image_qcow2_layout(uint64_t virtual_size, uint64_t l2_tables,
+                            uint64_t data_clusters);
+
+/* The same when it is not known where the data lie: as many L2 tables as there can be,
+ * min(all ranges, data_clusters).  An upper bound. */
 uint64_t image_qcow2_size(uint64_t virtual_size, uint64_t data_clusters);
 
-/* The upper bound of it from extents alone (a cluster counts when any byte of it is
- * data). */
+/* image_qcow2_layout() from extents alone: a cluster counts when any byte of it is
+ * stored as data, so zeros that are stored count too.  An upper bound. */
 int image_qcow2_bound(struct block *disk, uint64_t *ret, struct err *err);
 
 extern const struct image_driver raw_driver, qcow2_driver, vhd_driver, vmdk_driver;
