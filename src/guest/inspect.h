@@ -49,6 +49,10 @@ struct guest {
  * `options` as for image_open(). */
 struct inspect_options {
     const struct image_options *image; /* NULL: defaults */
+    /* When the qcow2 size by extents is above this many bytes, what extents call data is
+     * read to find zeros, so that qcow2_size becomes exact (or exact enough: counting
+     * stops once it is over the limit for certain).  0: never. */
+    uint64_t size_limit;
     void (*step)(void *arg, const char *name);
     void *step_arg;
 };
