@@ -18,9 +18,11 @@ enum convert_compression {
 };
 
 struct convert_progress {
-    const char *phase;    /* "convert", "flush" */
-    uint64_t done, total; /* bytes of the source that hold data; holes cost nothing */
-    uint64_t written;     /* bytes of the output so far */
+    const char *phase; /* "plan" (total is 0), "convert", then "flush" once */
+    /* Bytes of the source that hold data, in whole clusters; holes cost nothing.  done is
+     * total in "flush" only, when all tables are written too. */
+    uint64_t done, total;
+    uint64_t written; /* bytes of the output so far */
 };
 
 struct convert_options {
@@ -28,7 +30,7 @@ struct convert_options {
     int fd;                   /* empty, open for writing, seekable; borrowed */
     enum image_format format; /* IMAGE_QCOW2 */
     enum convert_compression compression;
-    unsigned threads; /* 0: one a processor */
+    unsigned threads; /* 0: one a processor; more than 16 are not used */
     /* [opt] Told now and then from the thread that called convert_run(); non-zero cancels
      * (ERR_CANCELED). */
     int (*progress)(void *arg, const struct convert_progress *p);
@@ -41,7 +43,12 @@ struct convert_result {
     uint64_t file_size;  /* of the output */
 };
 
-/* Writes everything but syncs nothing.  On failure the content of fd is garbage: the
- * caller discards it.  ERR_IO carries the errno (ENOSPC) in err->sys. */
+/* Writes everything but syncs nothing.  The bytes written depend on what the source reads
+ * as, the format and the compression, and on nothing else.  Needs no more than about
+ * 48 MiB, whatever the size of the disk, and no system call but pwrite, ftruncate, those
+ * of the source and of threads.  On failure the content of fd is garbage: the caller
+ * discards it.  ERR_IO carries the errno (ENOSPC) in err->sys; with RLIMIT_FSIZE the
+ * caller ignores SIGXFSZ.  When several things fail, the one that comes first on the disk
+ * is told. */
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err);

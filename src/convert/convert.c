@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "convert/convert.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sched.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "convert/out.h"
+#include "convert/plan.h"
+#include "convert/ring.h"
+#include "convert/sink.h"
+
+/* How many extents are walked between two questions whether to go on. */
+enum { PLAN_STRIDE = 4096 };
+
+struct job {
+    const struct convert_options *options;
+    struct out out;
+    uint64_t done, total; /* bytes of ranges */
+    uint64_t data_clusters;
+};
+
+static int report(struct job *j, const char *phase, struct err *err)
+{
+    const struct convert_options *o = j->options;
+    struct convert_progress p = {phase, j->done, j->total, j->out.written};
+
+    if (o->progress && o->progress(o->progress_arg, &p))
+        return FAIL(err, ERR_CANCELED, "conversion canceled");
+    return 0;
+}
+
+static struct plan plan_of(const struct job *j)
+{
+    return plan_begin(j->options->source, CONVERT_CLUSTER, CONVERT_BATCH);
+}
+
+/* The plan is walked twice, here for its sum alone: that costs less than to keep it. */
+static int measure(struct job *j, struct err *err)
+{
+    struct plan plan = plan_of(j);
+    struct range range;
+    uint64_t sum = 0;
+    int r;
+
+    for (unsigned n = 0;; n++) {
+        if (n % PLAN_STRIDE == 0) {
+            r = report(j, "plan", err);
+            if (r < 0)
+                return r;
+        }
+        r = plan_next(&range, &plan, err);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            break;
+        sum += range.length;
+    }
+    j->total = sum;
+    return 0;
+}
+
+static unsigned thread_count(const struct job *j)
+{
+    uint64_t batches = max_u64(div_up(j->total, CONVERT_BATCH), 1);
+    unsigned n = j->options->threads;
+    cpu_set_t cpus;
+
+    if (n == 0)
+        n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus)
+                                                          : 1;
+    return (unsigned)min_u64(min_u64(n, RING_THREADS_MAX), batches);
+}
+
+static int batch_write(struct job *j, struct sink *sink, const struct batch *b,
+                       struct err *err)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        int r = sink->driver->put(sink, &b->clusters[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    j->data_clusters += b->count;
+    return out_flush(&j->out, err);
+}
+
+/* Keeps the ring full, and writes what comes out of it. */
+static int conduct(struct job *j, struct sink *sink, struct err *err)
+{
+    AUTO(ring_freep) struct ring *ring = NULL;
+    struct plan plan = plan_of(j);
+    const struct batch *b = NULL;
+    bool more = true;
+    int r;
+
+    if (j->total == 0)
+        return 0;
+    r = ring_new(&ring, j->options->source, j->options->compression, thread_count(j),
+                 err);
+    if (r < 0)
+        return r;
+    for (;;) {
+        while (more && !ring_is_full(ring)) {
+            struct range range;
+
+            r = plan_next(&range, &plan, err);
+            if (r < 0)
+                return r;
+            more = r > 0;
+            if (more)
+                ring_put(ring, range);
+        }
+        if (ring_is_empty(ring))
+            return 0;
+        r = ring_wait(&b, ring, err);
+        if (r < 0)
+            return r;
+        r = batch_write(j, sink, b, err);
+        if (r < 0)
+            return r;
+        j->done += b->length;
+        ring_drop(ring);
+        /* All is not done before the tables are written: the last word is "flush". */
+        if (more || !ring_is_empty(ring)) {
+            r = report(j, "convert", err);
+            if (r < 0)
+                return r;
+        }
+    }
+}
+
+int convert_run(struct convert_result *ret, const struct convert_options *options,
+                struct err *err)
+{
+    AUTO(sink_closep) struct sink *sink = NULL;
+    const struct sink_driver *driver = sink_find(options->format);
+    struct job j = {.options = options, .out = {.fd = options->fd}};
+    uint64_t virtual_size = options->source->size, file_size = 0;
+    int r;
+
+    if (!driver)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "this output format is not supported yet: only qcow2 is written");
+    if (!driver->holds(options->compression))
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "the output format does not hold this kind of compression");
+    /* A guest sees sectors; a file that ends within one is taken as padded with zeros. */
+    if (virtual_size > INT64_MAX)
+        return FAIL(err, ERR_LIMIT, "a disk of %" PRIu64 " bytes, limit 2^63",
+                    virtual_size);
+    virtual_size = round_up(virtual_size, 512);
+    r = driver->open(&sink, &j.out, virtual_size, options->compression, err);
+    if (r < 0)
+        return r;
+    r = measure(&j, err);
+    if (r < 0)
+        return r;
+    log_debug(LOG_CONVERT, "%" PRIu64 " of %" PRIu64 " bytes to read, %u threads",
+              j.total, virtual_size, thread_count(&j));
+    r = conduct(&j, sink, err);
+    if (r < 0)
+        return r;
+    r = driver->finish(sink, &file_size, err);
+    if (r < 0)
+        return r;
+    r = report(&j, "flush", err);
+    if (r < 0)
+        return r;
+    *ret = (struct convert_result){
+        .virtual_size = virtual_size,
+        .data_bytes = j.data_clusters * CONVERT_CLUSTER,
+        .file_size = file_size,
+    };
+    return 0;
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "convert/convert.h"
+#include "convert/plan.h"
+#include "convert/sink.h"
+
+enum { KIB = 1024, MIB = 1024 * KIB };
+
+/* ---- a disk out of a table: data where a piece says so, holes elsewhere */
+
+enum fill {
+    ZEROS,
+    NOISE, /* does not compress */
+    TEXT,  /* does */
+};
+
+struct piece {
+    uint64_t offset, length;
+    enum fill fill;
+};
+
+struct disk {
+    struct block block;
+    const struct piece *pieces;
+    unsigned count;
+    bool solid; /* owns to no holes */
+};
+
+static uint8_t noise(uint64_t off)
+{
+    uint64_t x = (off + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    x ^= x >> 29;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint8_t)(x >> 56 | 1);
+}
+
+static uint8_t fill_at(enum fill fill, uint64_t off)
+{
+    return fill == NOISE  ? noise(off)
+           : fill == TEXT ? (uint8_t)("port of entry\n"[off % 14])
+                          : 0;
+}
+
+static int disk_extent(struct block *b, struct extent *ret, uint64_t off, struct err *err)
+{
+    struct disk *d = CONTAINER_OF(b, struct disk, block);
+    uint64_t end = b->size;
+
+    (void)err;
+    *ret = (struct extent){EXTENT_HOLE, 0};
+    for (unsigned i = 0; i < d->count && ret->kind == EXTENT_HOLE; i++) {
+        const struct piece *p = &d->pieces[i];
+
+        if (off >= p->offset && off - p->offset < p->length) {
+            ret->kind = EXTENT_DATA;
+            end = p->offset + p->length;
+        } else if (p->offset > off) {
+            end = min_u64(end, p->offset);
+        }
+    }
+    ret->length = end - off;
+    if (d->solid)
+        *ret = (struct extent){EXTENT_DATA, b->size - off};
+    return 0;
+}
+
+static int disk_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
+{
+    struct disk *d = CONTAINER_OF(b, struct disk, block);
+    bool touched = d->solid;
+
+    memset(buf, 0, n);
+    for (unsigned i = 0; i < d->count; i++) {
+        const struct piece *p = &d->pieces[i];
+        uint64_t from = max_u64(off, p->offset);
+        uint64_t to = min_u64(off + n, p->offset + p->length);
+
+        touched = touched || from < to;
+        for (uint64_t at = from; at < to; at++)
+            ((uint8_t *)buf)[at - off] = fill_at(p->fill, at);
+    }
+    return touched ? 0 : FAIL(err, ERR_IO, "a hole was read");
+}
+
+static void disk_close(struct block *b)
+{
+    (void)b;
+}
+
+static const struct block_driver disk_driver = {
+    .name = "test disk",
+    .read = disk_read,
+    .extent = disk_extent,
+    .close = disk_close,
+};
+
+#define DISK(name, bytes, list, full)                                                  \
+    struct disk name = {.pieces = (list), .count = ARRAY_SIZE(list), .solid = (full)}; \
+    block_init(&name.block, &disk_driver, (bytes))
+
+static const struct piece mixed[] = {
+    {0, 3 * KIB, TEXT},
+    {100 * KIB, 700, NOISE},
+    {1 * MIB - 5, 10, TEXT},
+    {2 * MIB, 3 * MIB, NOISE},
+    {6 * MIB + 1, 2 * MIB, TEXT},
+    {9 * MIB, 1 * MIB, ZEROS},
+    {11 * MIB, 100 * KIB, NOISE},
+    {12 * MIB, 100 * KIB, TEXT},
+    {13 * MIB, 64 * KIB, NOISE},
+    {13 * MIB + 64 * KIB, 64 * KIB, TEXT},
+    {13 * MIB + 128 * KIB, 64 * KIB, NOISE},
+    {13 * MIB + 192 * KIB, 700 * KIB, TEXT},
+};
+
+enum { MIXED_SIZE = 15 * MIB + 77 };
+
+/* ---- an output in memory */
+
+static int output(void)
+{
+    int fd = memfd_create("convert_test", 0);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static uint64_t size_of(int fd)
+{
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    return (uint64_t)st.st_size;
+}
+
+static void read_at(int fd, void *buf, size_t n, uint64_t off)
+{
+    assert_int_equal(pread(fd, buf, n, (off_t)off), n);
+}
+
+static bool same_files(int a, int b)
+{
+    static uint8_t pa[MIB], pb[MIB];
+    uint64_t size = size_of(a);
+
+    if (size != size_of(b))
+        return false;
+    for (uint64_t off = 0; off < size; off += MIB) {
+        size_t n = (size_t)min_u64(MIB, size - off);
+
+        read_at(a, pa, n, off);
+        read_at(b, pb, n, off);
+        if (memcmp(pa, pb, n) != 0)
+            return false;
+    }
+    return true;
+}
+
+static int convert(struct convert_result *ret, int fd, struct block *source,
+                   enum convert_compression c, unsigned threads, struct err *err)
+{
+    return convert_run(ret,
+                       &(struct convert_options){
+                           .source = source,
+                           .fd = fd,
+                           .format = IMAGE_QCOW2,
+                           .compression = c,
+                           .threads = threads,
+                       },
+                       err);
+}
+
+/* ---- tests */
+
+static void test_plan(void **state)
+{
+    static const struct piece pieces[] = {
+        {0, 1, TEXT},
+        {65536 * 2 - 1, 2, TEXT},
+        {65536 * 5, 65536, ZEROS},
+        {65536 * 6, 1, TEXT},
+        {65536 * 6 + 700, 1, TEXT},
+        {65536 * 15, 65536 * 2, NOISE},
+        {65536 * 20 + 10, 67, TEXT},
+    };
+    static const struct range want[] = {
+        {0, 3 * 65536},      {5 * 65536, 2 * 65536}, {15 * 65536, 65536},
+        {16 * 65536, 65536}, {20 * 65536, 100},
+    };
+    AUTO(block_unrefp) struct block *slow = NULL;
+    DISK(d, 65536 * 20 + 100, pieces, false);
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(block_bytewise_open(&slow, &d.block, &err), 0);
+    for (int pass = 0; pass < 2; pass++) {
+        struct plan p =
+            plan_begin(pass ? slow : &d.block, CONVERT_CLUSTER, CONVERT_BATCH);
+        struct range r;
+
+        for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+            assert_int_equal(plan_next(&r, &p, &err), 1);
+            assert_int_equal(r.offset, want[i].offset);
+            assert_int_equal(r.length, want[i].length);
+        }
+        assert_int_equal(plan_next(&r, &p, &err), 0);
+        assert_int_equal(plan_next(&r, &p, &err), 0);
+    }
+}
+
+static void test_same_bytes(void **state)
+{
+    DISK(holes, MIXED_SIZE, mixed, false);
+    DISK(solid, MIXED_SIZE, mixed, true);
+    static const unsigned threads[] = {2, 3, 8, 0};
+
+    (void)state;
+    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+        AUTO(closep) int first = output(), by_solid = output();
+        struct convert_result want, got;
+        struct err err = {0};
+
+        assert_int_equal(convert(&want, first, &holes.block, c, 1, &err), 0);
+        assert_int_equal(want.virtual_size, round_up(MIXED_SIZE, 512));
+        assert_int_equal(want.file_size, size_of(first));
+        for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+            AUTO(closep) int fd = output();
+
+            assert_int_equal(convert(&got, fd, &holes.block, c, threads[i], &err), 0);
+            assert_memory_equal(&got, &want, sizeof got);
+            assert_true(same_files(fd, first));
+        }
+        /* What is stored as zeros, or not at all, makes no difference either. */
+        assert_int_equal(convert(&got, by_solid, &solid.block, c, 4, &err), 0);
+        assert_true(same_files(by_solid, first));
+    }
+}
+
+/* The bytes themselves, so that a change of the layout is one that somebody decided. */
+static void test_golden_bytes(void **state)
+{
+    static const struct piece pieces[] = {{70000, 1, TEXT}, {3 * MIB, 1, NOISE}};
+    DISK(d, 512 * UINT64_C(1048576) + 1, pieces, false);
+    AUTO(closep) int fd = output();
+    struct convert_result result;
+    struct err err = {0};
+    uint8_t h[120], entry[8];
+
+    (void)state;
+    assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 2, &err), 0);
+    assert_int_equal(result.data_bytes, 2 * CONVERT_CLUSTER);
+    read_at(fd, h, sizeof h, 0);
+    assert_memory_equal(h, "QFI\xfb\0\0\0\3", 8);
+    assert_int_equal(load_be64(h + 8), 0);   /* no backing file */
+    assert_int_equal(load_be32(h + 20), 16); /* cluster bits */
+    assert_int_equal(load_be64(h + 24), 512 * UINT64_C(1048576) + 512);
+    assert_int_equal(load_be32(h + 36), 2);       /* L1 entries */
+    assert_int_equal(load_be64(h + 40), 0x10000); /* L1 */
+    assert_int_equal(load_be64(h + 48), 0x60000); /* refcount table */
+    assert_int_equal(load_be32(h + 56), 1);
+    assert_int_equal(load_be64(h + 72), 0); /* incompatible features */
+    assert_int_equal(load_be64(h + 80), 0); /* compatible: no lazy refcounts */
+    assert_int_equal(load_be64(h + 88), 0); /* autoclear */
+    assert_int_equal(load_be32(h + 96), 4); /* 16 bits a refcount */
+    read_at(fd, entry, 8, 0x10000);
+    assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x40000);
+    read_at(fd, entry, 8, 0x40000 + 1 * 8);
+    assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x20000);
+    read_at(fd, entry, 8, 0x40000 + 48 * 8);
+    assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x30000);
+    read_at(fd, entry, 8, 0x60000);
+    assert_int_equal(load_be64(entry), 0x50000);
+    assert_int_equal(result.file_size, 0x70000);
+    assert_int_equal(size_of(fd), 0x70000);
+}
+
+static void test_size_is_foretold(void **state)
+{
+    static const struct piece pieces[] = {
+        {0, 1, TEXT},
+        {512 * UINT64_C(1048576) - 1, 2, TEXT},
+        {100 * 512 * UINT64_C(1048576), 200 * KIB, NOISE},
+    };
+    static const struct {
+        const char *name;
+        uint64_t size;
+        unsigned count;
+    } cases[] = {
+        {"a disk of no bytes", 0, 0},
+        {"one byte", 1, 1},
+        {"one L2 table, full to its last byte", 512 * UINT64_C(1048576), 2},
+        {"one byte more than an L2 table maps", 512 * UINT64_C(1048576) + 1, 2},
+        {"tables in three places of a sparse disk", UINT64_C(1) << 40, 3},
+        {"an empty disk with two clusters of L1", (UINT64_C(1) << 42) + 1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct disk d = {.pieces = pieces, .count = cases[i].count};
+        AUTO(closep) int fd = output();
+        struct convert_result result;
+        struct err err = {0};
+        uint64_t bound = 0;
+
+        block_init(&d.block, &disk_driver, cases[i].size);
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 2, &err), 0);
+        assert_int_equal(image_qcow2_bound(&d.block, &bound, &err), 0);
+        assert_int_equal(result.file_size, bound);
+        assert_int_equal(size_of(fd), bound);
+    }
+}
+
+/* ---- progress */
+
+struct watcher {
+    uint64_t last, total, written;
+    unsigned calls, stop_at;
+    bool flushed;
+};
+
+static int watch(void *arg, const struct convert_progress *p)
+{
+    struct watcher *w = arg;
+
+    assert_false(w->flushed);
+    assert_true(p->done >= w->last && p->written >= w->written);
+    if (strcmp(p->phase, "plan") == 0) {
+        assert_int_equal(p->total, 0);
+    } else if (strcmp(p->phase, "convert") == 0) {
+        assert_true(p->done > 0 && p->done < p->total);
+    } else {
+        assert_string_equal(p->phase, "flush");
+        assert_int_equal(p->done, p->total);
+        w->flushed = true;
+    }
+    w->last = p->done;
+    w->total = p->total;
+    w->written = p->written;
+    return ++w->calls == w->stop_at;
+}
+
+static int convert_watched(struct watcher *w, struct block *source, struct err *err)
+{
+    AUTO(closep) int fd = output();
+    struct convert_result result;
+
+    return convert_run(&result,
+                       &(struct convert_options){
+                           .source = source,
+                           .fd = fd,
+                           .format = IMAGE_QCOW2,
+                           .threads = 2,
+                           .progress = watch,
+                           .progress_arg = w,
+                       },
+                       err);
+}
+
+static void test_progress(void **state)
+{
+    DISK(d, MIXED_SIZE, mixed, false);
+    DISK(empty, MIB, mixed, false);
+    struct watcher w = {0}, nothing = {0};
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(convert_watched(&w, &d.block, &err), 0);
+    assert_true(w.flushed);
+    assert_true(w.calls > 5);
+    assert_true(w.total > 6 * MIB && w.total < 10 * MIB);
+    empty.count = 0;
+    assert_int_equal(convert_watched(&nothing, &empty.block, &err), 0);
+    assert_true(nothing.flushed);
+    for (unsigned at = 1; at <= w.calls; at++) {
+        struct watcher stopped = {.stop_at = at};
+
+        assert_int_equal(convert_watched(&stopped, &d.block, &err), -ERR_CANCELED);
+        assert_int_equal(stopped.calls, at);
+        err_clear(&err);
+    }
+}
+
+/* ---- failure */
+
+static void test_every_failing_access(void **state)
+{
+    DISK(d, MIXED_SIZE, mixed, false);
+    struct err err = {0};
+
+    (void)state;
+    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+        for (unsigned nth = 1;; nth++) {
+            AUTO(block_unrefp) struct block *b = NULL;
+            AUTO(closep) int fd = output();
+            struct convert_result result = {.file_size = 42};
+            atomic_uint count = 0;
+            int r;
+
+            assert_int_equal(block_fault_open(&b, &d.block, nth, &count, &err), 0);
+            r = convert(&result, fd, b, c, 3, &err);
+            if (count < nth) {
+                assert_int_equal(r, 0);
+                assert_true(nth > 30);
+                break;
+            }
+            assert_int_equal(r, -ERR_IO);
+            assert_non_null(strstr(err.msg, "injected fault"));
+            assert_int_equal(result.file_size, 42);
+            err_clear(&err);
+        }
+    }
+}
+
+/* Fails where it is told to, however the threads race. */
+static int torn_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
+{
+    if (off >= 7 * MIB)
+        return FAIL(err, ERR_IO, "torn at %d", (int)(off / MIB));
+    return disk_read(b, buf, n, off, err);
+}
+
+static void test_first_error_wins(void **state)
+{
+    static const struct block_driver torn_driver = {
+        .name = "torn", .read = torn_read, .extent = disk_extent, .close = disk_close};
+    struct disk d = {.pieces = mixed, .count = ARRAY_SIZE(mixed), .solid = true};
+
+    (void)state;
+    block_init(&d.block, &torn_driver, MIXED_SIZE);
+    for (unsigned threads = 1; threads <= 8; threads++) {
+        AUTO(closep) int fd = output();
+        struct convert_result result;
+        struct err err = {0};
+
+        assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, threads, &err),
+                         -ERR_IO);
+        assert_string_equal(err.msg, "guest disk at offset 7340032: torn at 7");
+    }
+}
+
+static void test_refusals(void **state)
+{
+    DISK(d, MIXED_SIZE, mixed, false);
+    AUTO(closep) int full = open("/dev/full", O_WRONLY), fd = output();
+    struct convert_result result;
+    struct err err = {0};
+
+    (void)state;
+    assert_true(full >= 0);
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        assert_int_equal(convert(&result, full, &d.block, CONVERT_PLAIN, threads, &err),
+                         -ERR_IO);
+        assert_int_equal(err.sys, ENOSPC);
+        err_clear(&err);
+    }
+    for (unsigned f = IMAGE_UNKNOWN; f < IMAGE_FORMAT_MAX; f++) {
+        struct convert_options o = {.source = &d.block, .fd = fd, .format = f};
+
+        assert_int_equal(convert_run(&result, &o, &err),
+                         f == IMAGE_QCOW2 ? 0 : -ERR_UNSUPPORTED);
+        err_clear(&err);
+    }
+    d.block.size = (UINT64_C(1) << 51) + 1;
+    assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 1, &err), -ERR_LIMIT);
+    err_clear(&err);
+    d.block.size = UINT64_MAX;
+    assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 1, &err), -ERR_LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_golden_bytes),
+        cmocka_unit_test(test_size_is_foretold),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_every_failing_access),
+        cmocka_unit_test(test_first_error_wins),
+        cmocka_unit_test(test_refusals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

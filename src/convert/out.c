@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "convert/out.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+int out_flush(struct out *o, struct err *err)
+{
+    while (o->run_length) {
+        ssize_t put = pwrite(o->fd, o->run, o->run_length, (off_t)o->run_offset);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return FAIL_SYS(err, put < 0 ? errno : ENOSPC,
+                            "write %zu bytes at offset %" PRIu64, o->run_length,
+                            o->run_offset);
+        o->run += put;
+        o->run_length -= (size_t)put;
+        o->run_offset += (uint64_t)put;
+        o->written += (uint64_t)put;
+    }
+    return 0;
+}
+
+int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err *err)
+{
+    int r;
+
+    if (o->run_length && p == o->run + o->run_length &&
+        off == o->run_offset + o->run_length) {
+        o->run_length += n;
+        return 0;
+    }
+    r = out_flush(o, err);
+    if (r < 0)
+        return r;
+    o->run = p;
+    o->run_length = n;
+    o->run_offset = off;
+    return 0;
+}
+
+int out_resize(struct out *o, uint64_t size, struct err *err)
+{
+    int r;
+
+    do
+        r = ftruncate(o->fd, (off_t)size);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return FAIL_SYS(err, errno, "set the size to %" PRIu64 " bytes", size);
+    return 0;
+}

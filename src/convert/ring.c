@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "convert/ring.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+
+enum { STACK_SIZE = 1024 * 1024 };
+
+struct slot {
+    struct batch batch;
+    bool done;      /* under lock */
+    struct err err; /* of this batch; valid once done */
+};
+
+struct worker {
+    struct ring *ring;
+    struct packer *packer;
+    pthread_t thread;
+};
+
+struct ring {
+    struct block *source;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    uint64_t oldest, next; /* tickets; the conductor's own */
+    uint64_t untaken, end; /* tickets to take; under lock */
+    bool stop;             /* under lock */
+    unsigned slot_count, worker_count;
+    struct slot slots[RING_THREADS_MAX + RING_SPARE];
+    struct worker workers[RING_THREADS_MAX];
+};
+
+static struct slot *slot_of(struct ring *r, uint64_t ticket)
+{
+    return &r->slots[ticket % r->slot_count];
+}
+
+static void slot_run(struct ring *r, struct packer *packer, struct slot *s)
+{
+    struct batch *b = &s->batch;
+
+    if (block_read(r->source, b->data, b->length, b->offset, &s->err) < 0 ||
+        packer_run(packer, b, &s->err) < 0)
+        err_prefix(&s->err, "guest disk at offset %" PRIu64, b->offset);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct ring *r = w->ring;
+
+    pthread_mutex_lock(&r->lock);
+    for (;;) {
+        struct slot *s;
+
+        while (!r->stop && r->untaken == r->end)
+            pthread_cond_wait(&r->work, &r->lock);
+        if (r->stop)
+            break;
+        s = slot_of(r, r->untaken++);
+        pthread_mutex_unlock(&r->lock);
+        slot_run(r, w->packer, s);
+        pthread_mutex_lock(&r->lock);
+        s->done = true;
+        pthread_cond_signal(&r->done);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+bool ring_is_full(const struct ring *r)
+{
+    return r->next - r->oldest == r->slot_count;
+}
+
+bool ring_is_empty(const struct ring *r)
+{
+    return r->next == r->oldest;
+}
+
+void ring_put(struct ring *r, struct range range)
+{
+    struct slot *s = slot_of(r, r->next);
+
+    assert(!ring_is_full(r) && range.length <= CONVERT_BATCH);
+    s->batch.offset = range.offset;
+    s->batch.length = (size_t)range.length;
+    s->done = false;
+    r->next++;
+    pthread_mutex_lock(&r->lock);
+    r->end = r->next;
+    pthread_cond_signal(&r->work);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int ring_wait(const struct batch **ret, struct ring *r, struct err *err)
+{
+    struct slot *s = slot_of(r, r->oldest);
+
+    assert(!ring_is_empty(r));
+    pthread_mutex_lock(&r->lock);
+    while (!s->done)
+        pthread_cond_wait(&r->done, &r->lock);
+    pthread_mutex_unlock(&r->lock);
+    if (s->err.code) {
+        if (err)
+            *err = s->err;
+        return -(int)s->err.code;
+    }
+    *ret = &s->batch;
+    return 0;
+}
+
+void ring_drop(struct ring *r)
+{
+    assert(!ring_is_empty(r));
+    r->oldest++;
+}
+
+void ring_freep(struct ring **ret)
+{
+    struct ring *r = *ret;
+
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    pthread_cond_broadcast(&r->work);
+    pthread_mutex_unlock(&r->lock);
+    for (unsigned i = 0; i < r->worker_count; i++)
+        pthread_join(r->workers[i].thread, NULL);
+    for (unsigned i = 0; i < RING_THREADS_MAX; i++)
+        packer_freep(&r->workers[i].packer);
+    for (unsigned i = 0; i < r->slot_count; i++)
+        free(r->slots[i].batch.data);
+    pthread_cond_destroy(&r->done);
+    pthread_cond_destroy(&r->work);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+    *ret = NULL;
+}
+
+static int worker_start(struct ring *r, struct worker *w, struct err *err)
+{
+    pthread_attr_t attr;
+    int e = pthread_attr_init(&attr);
+
+    if (e)
+        return FAIL_SYS(err, e, "thread");
+    w->ring = r;
+    /* The default of 8 MiB times many threads would not fit an address space limit. */
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    e = pthread_create(&w->thread, &attr, worker_main, w);
+    pthread_attr_destroy(&attr);
+    if (e)
+        return FAIL_SYS(err, e, "start thread");
+    r->worker_count++;
+    return 0;
+}
+
+int ring_new(struct ring **ret, struct block *source, enum convert_compression c,
+             unsigned threads, struct err *err)
+{
+    AUTO(ring_freep) struct ring *r = NULL;
+
+    assert(threads >= 1 && threads <= RING_THREADS_MAX);
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return FAIL(err, ERR_NOMEM, "threads");
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->work, NULL);
+    pthread_cond_init(&r->done, NULL);
+    r->source = source;
+    r->slot_count = threads + RING_SPARE;
+    /* All memory first, so that no thread is started only to be stopped. */
+    for (unsigned i = 0; i < r->slot_count; i++) {
+        r->slots[i].batch.data = malloc(CONVERT_BATCH);
+        if (!r->slots[i].batch.data)
+            return FAIL(err, ERR_NOMEM, "%u batches of %d bytes", r->slot_count,
+                        CONVERT_BATCH);
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        int e = packer_new(&r->workers[i].packer, c, err);
+
+        if (e < 0)
+            return e;
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        int e = worker_start(r, &r->workers[i], err);
+
+        if (e < 0)
+            return e;
+    }
+    *ret = TAKE(r);
+    return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* convertcat: a raw file into a qcow2, for tests of the conversion alone
+ *
+ *     convertcat [-j THREADS] [-c none|zlib|zstd] [-f NTH] RAW QCOW2
+ *
+ * Prints virtual size, data bytes and file size.  -f fails the NTHth access to the
+ * source. Exit 0, 1 when the conversion failed (message on standard error), 2 for wrong
+ * usage. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "convert/convert.h"
+
+static const char *const compressions[] = {
+    [CONVERT_PLAIN] = "none",
+    [CONVERT_ZLIB] = "zlib",
+    [CONVERT_ZSTD] = "zstd",
+};
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: convertcat [-j THREADS] [-c none|zlib|zstd] [-f NTH] RAW QCOW2\n");
+    return 2;
+}
+
+static int open_source(struct block **ret, const char *name, unsigned nth,
+                       struct err *err)
+{
+    AUTO(block_unrefp) struct block *file = NULL;
+    AUTO(closep) int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "%s", name);
+    r = block_file_open(&file, fd, err);
+    if (r < 0)
+        return r;
+    fd = -1;
+    if (nth)
+        return block_fault_open(ret, file, nth, NULL, err);
+    *ret = TAKE(file);
+    return 0;
+}
+
+static int run(const char *from, const char *to, unsigned nth, struct convert_options *o,
+               struct err *err)
+{
+    AUTO(block_unrefp) struct block *source = NULL;
+    AUTO(closep) int fd = -1;
+    struct convert_result result = {0};
+    int r = open_source(&source, from, nth, err);
+
+    if (r < 0)
+        return r;
+    fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "%s", to);
+    o->source = source;
+    o->fd = fd;
+    r = convert_run(&result, o, err);
+    if (r < 0)
+        return r;
+    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", result.virtual_size,
+           result.data_bytes, result.file_size);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct convert_options o = {.format = IMAGE_QCOW2};
+    struct err err = {0};
+    unsigned nth = 0, c;
+    int opt;
+
+    while ((opt = getopt(argc, argv, "j:c:f:")) >= 0) {
+        switch (opt) {
+        case 'j':
+            o.threads = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'c':
+            for (c = 0; c < ARRAY_SIZE(compressions); c++)
+                if (strcmp(optarg, compressions[c]) == 0)
+                    break;
+            if (c == ARRAY_SIZE(compressions))
+                return usage();
+            o.compression = (enum convert_compression)c;
+            break;
+        case 'f':
+            nth = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        default:
+            return usage();
+        }
+    }
+    if (argc - optind != 2)
+        return usage();
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error like a full disk */
+    if (run(argv[optind], argv[optind + 1], nth, &o, &err) < 0) {
+        fprintf(stderr, "convertcat: %s\n", err.msg);
+        return 1;
+    }
+    return 0;
+}
