@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Length of the valid UTF-8 sequence at p (no overlong forms, no surrogates), or 0. */
 static size_t utf8_length(const uint8_t *p, size_t n)
@@ -67,6 +68,58 @@ size_t text_clean(char *to, size_t cap, struct bytes raw, size_t max)
     }
     if (cap)
         to[out < cap ? out : cap - 1] = '\0';
+    return out;
+}
+
+static size_t utf8_put(char *to, uint32_t c)
+{
+    if (c < 0x80) {
+        to[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        to[0] = (char)(0xc0 | c >> 6);
+        to[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        to[0] = (char)(0xe0 | c >> 12);
+        to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+        to[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    to[0] = (char)(0xf0 | c >> 18);
+    to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+    to[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+size_t text_utf16le(char *to, size_t cap, struct bytes raw)
+{
+    size_t out = 0;
+
+    for (size_t i = 0; i + 1 < raw.n; i += 2) {
+        uint32_t c = load_le16(raw.p + i);
+        uint32_t low = i + 3 < raw.n ? load_le16(raw.p + i + 2) : 0;
+        char utf8[4];
+        size_t n;
+
+        if (c == 0)
+            break;
+        if (c >= 0xd800 && c <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            i += 2;
+        } else if (c >= 0xd800 && c <= 0xdfff) {
+            c = 0xfffd;
+        }
+        n = utf8_put(utf8, c);
+        if (n >= cap - out)
+            break;
+        memcpy(to + out, utf8, n);
+        out += n;
+    }
+    to[out] = 0;
     return out;
 }
 

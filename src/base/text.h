@@ -13,6 +13,10 @@
  * bytes are cut and end in "...". */
 size_t text_clean(char *to, size_t cap, struct bytes raw, size_t max);
 
+/* UTF-16LE up to its first NUL as UTF-8, always NUL-terminated (cap at least 1; what does
+ * not fit is cut); half a surrogate pair becomes U+FFFD.  The length written. */
+size_t text_utf16le(char *to, size_t cap, struct bytes raw);
+
 /* One line of a text: sets *line (no newline, no CR before it) and moves *rest on.  False
  * at the end. */
 bool text_next_line(struct bytes *rest, struct bytes *line);

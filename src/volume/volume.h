@@ -25,11 +25,13 @@ struct partition {
     const char *type; /* "83" in hex for MBR, GUID in upper case for GPT; in the arena */
     const char *type_name; /* "Linux", "EFI System", ...; "" unknown */
     const char *name;      /* GPT partition name, cleaned; "" for MBR */
-    bool active;           /* MBR 0x80; GPT legacy BIOS bootable attribute (bit 2) */
-    bool logical;          /* inside an extended partition */
-    bool extended;         /* holds logical ones; no block of its own */
-    bool past_end;         /* ends past the disk: truncated image */
-    struct block *block;   /* own reference; NULL when past_end, extended or empty */
+    const char
+        *uuid;     /* PARTUUID as Linux has it: GUID in lower case, "1a2b3c4d-01"; "" */
+    bool active;   /* MBR 0x80; GPT legacy BIOS bootable attribute (bit 2) */
+    bool logical;  /* inside an extended partition */
+    bool extended; /* holds logical ones; no block of its own */
+    bool past_end; /* ends past the disk: truncated image */
+    struct block *block; /* own reference; NULL when past_end, extended or empty */
 };
 
 /* One thread at a time until scanned, then immutable. */
@@ -39,7 +41,8 @@ struct volume_table {
     bool boot_signature; /* 55 AA at 510 */
     bool all_zero_start; /* the first MiB (or the whole disk if smaller) is zeros */
     unsigned overlap_a, overlap_b; /* index of two partitions that share bytes; 0: none */
-    const char *boot_code;  /* "grub", "syslinux", "windows", "unknown"; "": none (P09) */
+    const char *boot_code;  /* "grub", "syslinux", "windows", "lilo", "unknown"; "": none
+                               (P09) */
     bool bios_boot;         /* GPT has a BIOS boot partition (21686148-...) */
     bool esp;               /* GPT EFI System type, or MBR type EF */
     bool gpt_primary_ok;    /* header and array CRC of the first copy (P03) */
