@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* probe.c: what a file is, and the reader for it */
-
 #include "block/alien.h"
 #include "block/image.h"
 
 /* One row a format.  The order means nothing: all are asked, and one may answer. */
 static const struct image_driver *const drivers[] = {
-    NULL,
+    &vhd_driver,
 };
 
 enum { MATCHES_MAX = ARRAY_SIZE(drivers) + ALIEN_MATCHES };
@@ -30,8 +29,6 @@ static int recognise(struct matches *ret, struct block *file, struct err *err)
 
     *ret = (struct matches){0};
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-        if (!drivers[i])
-            continue;
         r = drivers[i]->recognise(file, err);
         if (r < 0)
             return r;
