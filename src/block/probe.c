@@ -5,6 +5,7 @@
 
 /* One row a format.  The order means nothing: all are asked, and one may answer. */
 static const struct image_driver *const drivers[] = {
+    &qcow2_driver,
     &vhd_driver,
 };
 
