@@ -44,11 +44,10 @@ struct convert_result {
 };
 
 /* Writes everything but syncs nothing.  The bytes written depend on what the source reads
- * as, the format and the compression, and on nothing else.  Needs no more than about
- * 48 MiB, whatever the size of the disk, and no system call but pwrite, ftruncate, those
- * of the source and of threads.  On failure the content of fd is garbage: the caller
- * discards it.  ERR_IO carries the errno (ENOSPC) in err->sys; with RLIMIT_FSIZE the
- * caller ignores SIGXFSZ.  When several things fail, the one that comes first on the disk
- * is told. */
+ * as, the format and the compression, and on nothing else.  Needs about 32 MiB at most,
+ * whatever the size of the disk, and no system calls but pwrite, those of the source and
+ * those of threads.  On failure the content of fd is garbage: the caller discards it.
+ * ERR_IO carries the errno (ENOSPC) in err->sys; under RLIMIT_FSIZE the caller ignores
+ * SIGXFSZ.  When several things fail, the one that comes first on the disk is told. */
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err);

@@ -41,15 +41,3 @@ int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err 
     o->run_offset = off;
     return 0;
 }
-
-int out_resize(struct out *o, uint64_t size, struct err *err)
-{
-    int r;
-
-    do
-        r = ftruncate(o->fd, (off_t)size);
-    while (r < 0 && errno == EINTR);
-    if (r < 0)
-        return FAIL_SYS(err, errno, "set the size to %" PRIu64 " bytes", size);
-    return 0;
-}

@@ -21,5 +21,3 @@ struct out {
 /* Puts n bytes at off; may write now or at the next out_flush(). */
 int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err *err);
 int out_flush(struct out *o, struct err *err);
-/* Sets the size of the file: what was not written up to there reads as zeros. */
-int out_resize(struct out *o, uint64_t size, struct err *err);

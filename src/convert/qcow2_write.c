@@ -280,9 +280,6 @@ static int qcow2_finish(struct sink *s, uint64_t *ret_size, struct err *err)
     r = refcounts_finish(q, &table, &table_clusters, &end, err);
     if (r < 0)
         return r;
-    r = out_resize(s->out, end, err);
-    if (r < 0)
-        return r;
     r = header_write(q, table, table_clusters, err);
     if (r < 0)
         return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convertcat: a raw file into a qcow2, for tests of the conversion alone
  *
- *     convertcat [-j THREADS] [-c none|zlib|zstd] [-f NTH] RAW QCOW2
+ *     convertcat [-j THREADS] [-c none|zlib|zstd] RAW QCOW2
  *
  * Prints virtual size, data bytes and file size.  -f fails the NTHth access to the
  * source. Exit 0, 1 when the conversion failed (message on standard error), 2 for wrong
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "convert/convert.h"
@@ -24,37 +25,31 @@ static const char *const compressions[] = {
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: convertcat [-j THREADS] [-c none|zlib|zstd] [-f NTH] RAW QCOW2\n");
+    fprintf(stderr, "usage: convertcat [-j THREADS] [-c none|zlib|zstd] RAW QCOW2\n");
     return 2;
 }
 
-static int open_source(struct block **ret, const char *name, unsigned nth,
-                       struct err *err)
+static int open_source(struct block **ret, const char *name, struct err *err)
 {
-    AUTO(block_unrefp) struct block *file = NULL;
     AUTO(closep) int fd = open(name, O_RDONLY | O_CLOEXEC);
     int r;
 
     if (fd < 0)
         return FAIL_SYS(err, errno, "%s", name);
-    r = block_file_open(&file, fd, err);
-    if (r < 0)
-        return r;
-    fd = -1;
-    if (nth)
-        return block_fault_open(ret, file, nth, NULL, err);
-    *ret = TAKE(file);
-    return 0;
+    r = block_file_open(ret, fd, err);
+    if (r == 0)
+        fd = -1; /* the block's now */
+    return r;
 }
 
-static int run(const char *from, const char *to, unsigned nth, struct convert_options *o,
+static int run(const char *from, const char *to, struct convert_options *o,
                struct err *err)
 {
     AUTO(block_unrefp) struct block *source = NULL;
     AUTO(closep) int fd = -1;
     struct convert_result result = {0};
-    int r = open_source(&source, from, nth, err);
+    struct rusage usage;
+    int r = open_source(&source, from, err);
 
     if (r < 0)
         return r;
@@ -66,8 +61,9 @@ static int run(const char *from, const char *to, unsigned nth, struct convert_op
     r = convert_run(&result, o, err);
     if (r < 0)
         return r;
-    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", result.virtual_size,
-           result.data_bytes, result.file_size);
+    getrusage(RUSAGE_SELF, &usage);
+    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %ld\n", result.virtual_size,
+           result.data_bytes, result.file_size, usage.ru_maxrss);
     return 0;
 }
 
@@ -75,10 +71,10 @@ int main(int argc, char **argv)
 {
     struct convert_options o = {.format = IMAGE_QCOW2};
     struct err err = {0};
-    unsigned nth = 0, c;
+    unsigned c;
     int opt;
 
-    while ((opt = getopt(argc, argv, "j:c:f:")) >= 0) {
+    while ((opt = getopt(argc, argv, "j:c:")) >= 0) {
         switch (opt) {
         case 'j':
             o.threads = (unsigned)strtoul(optarg, NULL, 10);
@@ -91,9 +87,6 @@ int main(int argc, char **argv)
                 return usage();
             o.compression = (enum convert_compression)c;
             break;
-        case 'f':
-            nth = (unsigned)strtoul(optarg, NULL, 10);
-            break;
         default:
             return usage();
         }
@@ -101,7 +94,7 @@ int main(int argc, char **argv)
     if (argc - optind != 2)
         return usage();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error like a full disk */
-    if (run(argv[optind], argv[optind + 1], nth, &o, &err) < 0) {
+    if (run(argv[optind], argv[optind + 1], &o, &err) < 0) {
         fprintf(stderr, "convertcat: %s\n", err.msg);
         return 1;
     }
