@@ -13,6 +13,7 @@ enum {
     /* Inflated clusters kept for readers of small pieces. */
     INFLATED_BYTES = 4 << 20,
     INFLATED_LINES_MIN = 2,
+    INFLATED_LINES_MAX = 16,
 };
 
 static int qcow2_recognise(struct block *file, struct err *err)
@@ -71,41 +72,6 @@ int qcow2_inflate(struct qcow2 *q, const struct qcow2_run *r, uint8_t *to,
     return res;
 }
 
-static bool inflated_copy(struct qcow2 *q, uint64_t guest, void *to, size_t n, size_t at)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&q->lock);
-    for (unsigned i = 0; i < q->inflated_lines && !found; i++) {
-        struct qcow2_inflated *l = &q->inflated[i];
-
-        if (l->used && l->guest == guest) {
-            memcpy(to, l->data + at, n);
-            l->used = ++q->clock;
-            found = true;
-        }
-    }
-    pthread_mutex_unlock(&q->lock);
-    return found;
-}
-
-/* Gives `data` away; two threads may have inflated the same cluster, which does no harm.
- */
-static void inflated_keep(struct qcow2 *q, uint64_t guest, uint8_t *data)
-{
-    struct qcow2_inflated *victim = &q->inflated[0];
-    uint8_t *old;
-
-    pthread_mutex_lock(&q->lock);
-    for (unsigned i = 1; i < q->inflated_lines; i++)
-        if (q->inflated[i].used < victim->used)
-            victim = &q->inflated[i];
-    old = victim->data;
-    *victim = (struct qcow2_inflated){guest, ++q->clock, data};
-    pthread_mutex_unlock(&q->lock);
-    free(old);
-}
-
 static int read_compressed(struct qcow2 *q, const struct qcow2_run *run, void *buf,
                            size_t n, uint64_t off, struct err *err)
 {
@@ -115,7 +81,7 @@ static int read_compressed(struct qcow2 *q, const struct qcow2_run *run, void *b
 
     if (n == q->geo.cluster_size)
         return qcow2_inflate(q, run, buf, err);
-    if (inflated_copy(q, off - at, buf, n, at))
+    if (inflate_cache_copy(q->inflated, off - at, buf, n, at))
         return 0;
     data = malloc(q->geo.cluster_size);
     if (!data)
@@ -124,7 +90,7 @@ static int read_compressed(struct qcow2 *q, const struct qcow2_run *run, void *b
     if (r < 0)
         return r;
     memcpy(buf, data + at, n);
-    inflated_keep(q, off - at, TAKE(data));
+    inflate_cache_keep(q->inflated, off - at, TAKE(data));
     return 0;
 }
 
@@ -174,8 +140,7 @@ static int qcow2_read(struct block *b, void *buf, size_t n, uint64_t off, struct
 
 static void qcow2_free(struct qcow2 *q)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(q->inflated); i++)
-        free(q->inflated[i].data);
+    inflate_cache_free(q->inflated);
     inflate_pool_free(q->inflate);
     block_unref(q->tables);
     block_unref(q->file);
@@ -270,9 +235,14 @@ static int qcow2_open(struct block **ret, struct block *file, struct image_ctx *
     r = inflate_pool_new(&q->inflate, q->header.compression_type == 1, err);
     if (r < 0)
         return r;
-    q->inflated_lines = (unsigned)min_u64(
-        ARRAY_SIZE(q->inflated),
-        max_u64(INFLATED_LINES_MIN, INFLATED_BYTES / q->geo.cluster_size));
+    r = inflate_cache_new(
+        &q->inflated,
+        (unsigned)min_u64(
+            INFLATED_LINES_MAX,
+            max_u64(INFLATED_LINES_MIN, INFLATED_BYTES / q->geo.cluster_size)),
+        err);
+    if (r < 0)
+        return r;
     block_init(&q->block, &qcow2_block_driver, q->header.size);
     *ret = &TAKE(q)->block;
     return 0;

@@ -18,7 +18,7 @@
 
 #include "base/bytes.h"
 #include "block/image.h"
-#include "block/qcow2_inflate.h"
+#include "block/inflate.h"
 
 enum {
     QCOW2_HEADER_V2 = 72,
@@ -108,13 +108,6 @@ struct qcow2_run {
     uint32_t csize;
 };
 
-/* A cluster that was inflated for a read of a part of it. */
-struct qcow2_inflated {
-    uint64_t guest; /* offset of the cluster */
-    uint64_t used;  /* clock at the last use; 0: empty */
-    uint8_t *data;
-};
-
 /* Immutable after open; the caches lock internally, and nothing is inflated under a lock.
  */
 struct qcow2 {
@@ -126,12 +119,10 @@ struct qcow2 {
     uint64_t *l1;     /* host offsets of L2 tables, 0 for none; header.l1_size entries */
     uint32_t l1_used; /* of these, entries that the virtual size needs */
     struct inflate_pool *inflate;
+    struct inflate_cache *inflated;
 
     pthread_mutex_t lock;        /* of what follows */
     uint64_t data_from, data_to; /* a part of the file known to have no holes */
-    uint64_t clock;
-    unsigned inflated_lines;
-    struct qcow2_inflated inflated[16];
 };
 
 static inline struct qcow2 *qcow2_of(struct block *b)

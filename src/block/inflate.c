@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "block/qcow2_inflate.h"
+#include "block/inflate.h"
 
 #include <libdeflate.h>
 #include <pthread.h>
@@ -13,6 +13,19 @@ enum {
     /* The largest window that zstd's own levels use (level 19).  Clusters are 2 MiB at
      * most; a frame that asks for more is after our memory. */
     ZSTD_WINDOW_LOG = 23,
+};
+
+struct inflate_line {
+    uint64_t guest;
+    uint64_t used; /* clock at the last use; 0: empty */
+    uint8_t *data;
+};
+
+struct inflate_cache {
+    pthread_mutex_t lock;
+    uint64_t clock;
+    unsigned lines;
+    struct inflate_line line[];
 };
 
 struct inflater {
@@ -177,4 +190,69 @@ static bool zstd_run(struct inflater *i, uint8_t *to, size_t n, struct bytes fro
 bool inflater_run(struct inflater *i, uint8_t *to, size_t n, struct bytes from)
 {
     return i->zstd ? zstd_run(i, to, n, from) : deflate_run(i, to, n, from);
+}
+
+bool inflater_run_zlib(struct inflater *i, uint8_t *to, size_t n, size_t *ret_n,
+                       struct bytes from)
+{
+    size_t used;
+
+    return libdeflate_zlib_decompress_ex(i->deflate, from.p, from.n, to, n, &used,
+                                         ret_n) == LIBDEFLATE_SUCCESS;
+}
+
+int inflate_cache_new(struct inflate_cache **ret, unsigned lines, struct err *err)
+{
+    struct inflate_cache *c = calloc(1, sizeof *c + lines * sizeof c->line[0]);
+
+    if (!c)
+        return FAIL(err, ERR_NOMEM, "cache of inflated clusters");
+    pthread_mutex_init(&c->lock, NULL);
+    c->lines = lines;
+    *ret = c;
+    return 0;
+}
+
+void inflate_cache_free(struct inflate_cache *c)
+{
+    if (!c)
+        return;
+    for (unsigned i = 0; i < c->lines; i++)
+        free(c->line[i].data);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+bool inflate_cache_copy(struct inflate_cache *c, uint64_t guest, void *to, size_t n,
+                        size_t at)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->lines && !found; i++) {
+        struct inflate_line *l = &c->line[i];
+
+        if (l->used && l->guest == guest) {
+            memcpy(to, l->data + at, n);
+            l->used = ++c->clock;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+void inflate_cache_keep(struct inflate_cache *c, uint64_t guest, uint8_t *data)
+{
+    struct inflate_line *victim = &c->line[0];
+    uint8_t *old;
+
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 1; i < c->lines; i++)
+        if (c->line[i].used < victim->used)
+            victim = &c->line[i];
+    old = victim->data;
+    *victim = (struct inflate_line){guest, ++c->clock, data};
+    pthread_mutex_unlock(&c->lock);
+    free(old);
 }
