@@ -55,7 +55,8 @@ struct fs_ident {
     char label[FS_LABEL_MAX]; /* cleaned; "" none */
 };
 
-/* Reads some sectors at known places.  Nothing known there is not an error. */
+/* Reads the first 68 KiB, some sectors behind them, and the last 64 KiB.  Nothing known
+ * there is not an error. */
 int fs_identify(struct fs_ident *ret, struct block *dev, struct err *err);
 
 enum fs_node_type {

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fscat.c: shows what the filesystem layer reads, for comparison with other tools
+ *
+ *     fscat [-p N] [-1] ident IMAGE         type, uuid and label, one a line
+ *     fscat [-p N] [-1] info IMAGE          what the filesystem says of itself
+ *     fscat [-p N] [-1] cat IMAGE PATH      one file to standard output
+ *     fscat [-p N] [-1] tree IMAGE [PATH]   every entry: type, mode, owner, size, mtime,
+ *                                           checksum or target, name
+ *     fscat [-1] parts IMAGE                the partition table
+ *
+ * -p N takes partition N of a raw image, -1 reads byte by byte.  Test-only. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "base/text.h"
+#include "fs/tree.h"
+#include "volume/volume.h"
+
+enum { CHUNK = 1 << 20, DEPTH_MAX = 64 };
+
+struct job {
+    struct fs *fs;
+    char path[TREE_PATH_MAX * 2];
+    size_t path_n;
+    unsigned depth;
+    uint8_t *chunk;
+    uint64_t entries;
+};
+
+static int put_content(struct job *j, const struct fs_stat *st, FILE *out, uint32_t *crc,
+                       struct err *err)
+{
+    for (uint64_t off = 0; off < st->size;) {
+        size_t n = st->size - off < CHUNK ? (size_t)(st->size - off) : CHUNK;
+        int r = fs_read(j->fs, st, j->chunk, n, off, err);
+
+        if (r < 0)
+            return r;
+        *crc = crc32_ieee(*crc, j->chunk, n);
+        if (out)
+            fwrite(j->chunk, 1, n, out);
+        off += n;
+    }
+    return 0;
+}
+
+static int walk_dir(struct job *j, uint64_t dir, struct err *err);
+
+static int put_entry(void *arg, const struct fs_dirent *d, struct err *err)
+{
+    struct job *j = arg;
+    size_t before = j->path_n;
+    char clean[TREE_PATH_MAX * 8], tail[64] = "";
+    AUTO(buf_fini) struct buf target = {.max = FS_LINK_MAX};
+    struct fs_stat st;
+    uint32_t crc = 0;
+    int r = fs_stat(&st, j->fs, d->ino, err);
+
+    if (r < 0)
+        return r;
+    if (d->type_known && d->type != st.type)
+        return FAIL(err, ERR_CORRUPT, "inode %" PRIu64 ": two types", d->ino);
+    if (j->path_n + d->name_n + 2 > sizeof j->path)
+        return FAIL(err, ERR_LIMIT, "path");
+    j->entries++;
+    j->path[j->path_n++] = '/';
+    memcpy(j->path + j->path_n, d->name, d->name_n);
+    j->path_n += d->name_n;
+    text_clean(clean, sizeof clean, bytes_of(j->path, j->path_n), sizeof clean - 1);
+    if (st.type == FS_REG) {
+        r = put_content(j, &st, NULL, &crc, err);
+        snprintf(tail, sizeof tail, "%08" PRIx32, crc);
+    } else if (st.type == FS_SYMLINK) {
+        r = fs_readlink(&target, j->fs, &st, err);
+        snprintf(tail, sizeof tail, "%08" PRIx32,
+                 crc32_ieee(0, target.p ? target.p : "", target.n));
+    }
+    if (r == 0)
+        printf("%c %06o %" PRIu32 ":%" PRIu32 " %" PRIu64 " %" PRId64 " %s %s\n",
+               "fdlo"[st.type], st.mode, st.uid, st.gid, st.type == FS_DIR ? 0 : st.size,
+               st.mtime, *tail ? tail : "-", clean);
+    if (r == 0 && st.type == FS_DIR)
+        r = walk_dir(j, d->ino, err);
+    j->path_n = before;
+    return r;
+}
+
+static int walk_dir(struct job *j, uint64_t dir, struct err *err)
+{
+    int r;
+
+    if (++j->depth > DEPTH_MAX)
+        return FAIL(err, ERR_LIMIT, "depth");
+    r = fs_readdir(j->fs, dir, put_entry, j, err);
+    j->depth--;
+    return r;
+}
+
+static int do_parts(struct block *disk, struct err *err)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    AUTO(volume_table_fini) struct volume_table t = {0};
+    int r = volume_scan(&t, disk, &a, err);
+
+    if (r < 0)
+        return r;
+    printf("%s boot=%s problem=%s\n", table_kind_name(t.kind), t.boot_code, t.problem);
+    for (size_t i = 0; i < t.partitions.n; i++) {
+        const struct partition *p = &t.partitions.v[i];
+
+        printf("%u %" PRIu64 " %" PRIu64 " %s %s%s%s%s%s\n", p->index, p->start, p->size,
+               p->type, p->uuid, p->active ? " active" : "", p->logical ? " logical" : "",
+               p->extended ? " extended" : "", p->past_end ? " past-end" : "");
+    }
+    return 0;
+}
+
+static int take_partition(struct block **dev, unsigned index, struct err *err)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    AUTO(volume_table_fini) struct volume_table t = {0};
+    int r = volume_scan(&t, *dev, &a, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < t.partitions.n; i++)
+        if (t.partitions.v[i].index == index && t.partitions.v[i].block) {
+            block_unref(*dev);
+            *dev = block_ref(t.partitions.v[i].block);
+            return 0;
+        }
+    return FAIL(err, ERR_NOTFOUND, "partition %u", index);
+}
+
+static int do_info(struct fs *fs)
+{
+    struct fs_info i;
+
+    fs_info(fs, &i);
+    printf("block_size %" PRIu32 "\nbytes %" PRIu64 " free %" PRIu64 "\n", i.block_size,
+           i.total_bytes, i.free_bytes);
+    printf("inodes %" PRIu64 " free %" PRIu64 "\n", i.total_inodes, i.free_inodes);
+    printf("clean %d needs_recovery %d stale_possible %d %s\n", i.clean, i.needs_recovery,
+           i.stale_possible, i.stale_reason);
+    printf("checked %" PRId64 " mounts %" PRIu32 " max %" PRIu32 " interval %" PRIu32
+           "\nfeatures %s\n",
+           i.last_checked, i.mount_count, i.max_mount_count, i.check_interval,
+           i.features);
+    return 0;
+}
+
+static int do_fs(struct fs *fs, const char *what, const char *path, struct err *err)
+{
+    AUTO(freep) struct job *j = calloc(1, sizeof *j);
+    AUTO(freep) uint8_t *chunk = malloc(CHUNK);
+    struct tree t;
+    struct tree_node node;
+    uint32_t crc = 0;
+    int r;
+
+    if (!j || !chunk)
+        return FAIL(err, ERR_NOMEM, "fscat");
+    j->fs = fs;
+    j->chunk = chunk;
+    if (strcmp(what, "info") == 0)
+        return do_info(fs);
+    tree_init(&t, fs);
+    r = tree_find(&t, path, &node, err);
+    if (r == 0)
+        return FAIL(err, ERR_NOTFOUND, "%s", path);
+    if (r < 0)
+        return r;
+    if (strcmp(what, "cat") == 0)
+        return put_content(j, &node.st, stdout, &crc, err);
+    return walk_dir(j, node.st.ino, err);
+}
+
+static int run(int fd, unsigned part, bool bytewise, const char *what, const char *path,
+               struct err *err)
+{
+    AUTO(block_unrefp) struct block *dev = NULL;
+    AUTO(fs_closep) struct fs *fs = NULL;
+    struct fs_ident id;
+    int r = block_file_open(&dev, fd, err);
+
+    if (r == 0 && bytewise) {
+        struct block *b = NULL;
+
+        r = block_bytewise_open(&b, dev, err);
+        block_unref(dev);
+        dev = b;
+    }
+    if (r == 0 && strcmp(what, "parts") == 0)
+        return do_parts(dev, err);
+    if (r == 0 && part)
+        r = take_partition(&dev, part, err);
+    if (r == 0)
+        r = fs_identify(&id, dev, err);
+    if (r == 0 && strcmp(what, "ident") == 0) {
+        printf("%s\n%s\n%s\n", fs_type_name(id.type), id.uuid, id.label);
+        return 0;
+    }
+    if (r == 0)
+        r = fs_open(&fs, &id, dev, err);
+    return r < 0 ? r : do_fs(fs, what, path, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    unsigned part = 0;
+    bool bytewise = false;
+    int c, fd;
+
+    while ((c = getopt(argc, argv, "p:1")) != -1)
+        if (c == 'p')
+            part = (unsigned)strtoul(optarg, NULL, 10);
+        else if (c == '1')
+            bytewise = true;
+        else
+            return 2;
+    if (argc - optind < 2)
+        return 2;
+    fd = open(argv[optind + 1], O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        perror(argv[optind + 1]);
+        return 3;
+    }
+    if (run(fd, part, bytewise, argv[optind], argc - optind > 2 ? argv[optind + 2] : "/",
+            &err) < 0) {
+        fflush(stdout);
+        fprintf(stderr, "fscat: %s: %s\n", err_code_name(err.code), err.msg);
+        return 3;
+    }
+    return 0;
+}
