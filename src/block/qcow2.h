@@ -35,6 +35,7 @@ enum {
     QCOW2_L1_MAX = (32 << 20) / 8,
     QCOW2_REFCOUNT_TABLE_MAX = 8 << 20,
     QCOW2_SNAPSHOTS_MAX = 65536,
+    QCOW2_SNAPSHOT_ENTRY = 40, /* and what it says follows */
     QCOW2_SNAPSHOT_EXTRA_MAX = 1024,
     QCOW2_BACKING_NAME_MAX = 1023,
     /* Ours: QEMU writes five kinds of extension, each at most once. */

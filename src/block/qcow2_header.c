@@ -244,6 +244,11 @@ static int judge_needs(const struct qcow2_header *h, struct block *file,
         r = read_name(name, file, h->backing_file_offset, h->backing_file_size, err);
         if (r < 0)
             return r;
+        if (!name[0])
+            return IMAGE_FAULT(ctx, err, BACKING_FILE, ERR_UNSUPPORTED,
+                               "qcow2 header: the image needs a backing file, with its "
+                               "name at offset %" PRIu64,
+                               h->backing_file_offset);
         return IMAGE_FAULT(ctx, err, BACKING_FILE, ERR_UNSUPPORTED,
                            "qcow2 header: the image needs the backing file \"%s\"", name);
     }
@@ -257,9 +262,9 @@ static int judge_needs(const struct qcow2_header *h, struct block *file,
                 return r;
         }
         return IMAGE_FAULT(ctx, err, DATA_FILE, ERR_UNSUPPORTED,
-                           "qcow2 header: the guest's data lie in the external file "
-                           "\"%s\"",
-                           name);
+                           "qcow2 header: the guest's data lie in %s%s%s",
+                           name[0] ? "the external file \"" : "an external file", name,
+                           name[0] ? "\"" : "");
     }
     r = extension_find(&data, &len, h, EXTENSION_BACKING_FORMAT, file, ctx, err);
     if (r < 0)
@@ -362,8 +367,8 @@ static int judge_other_tables(const struct qcow2_header *h,
                            h->nb_snapshots, QCOW2_SNAPSHOTS_MAX);
     if (h->nb_snapshots == 0)
         return 0;
-    return qcow2_table_check("snapshot table", h->snapshots_offset, 1, geo->cluster_size,
-                             file, ctx, err);
+    return qcow2_table_check("snapshot table", h->snapshots_offset, QCOW2_SNAPSHOT_ENTRY,
+                             geo->cluster_size, file, ctx, err);
 }
 
 int qcow2_header_read(struct qcow2_header *ret, struct block *file, struct image_ctx *ctx,

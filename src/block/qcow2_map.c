@@ -27,7 +27,7 @@ const char *qcow2_l1_decode(uint64_t *ret, uint64_t raw, const struct qcow2_geom
     if (raw & L1_RESERVED)
         return "reserved bits are set";
     if (off % geo->cluster_size)
-        return "the l2 table's offset is not a multiple of the cluster size";
+        return "the offset is not a multiple of the cluster size";
     *ret = off;
     return NULL;
 }

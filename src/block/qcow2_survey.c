@@ -302,7 +302,7 @@ static int survey_snapshots(struct survey *s, struct err *err)
     uint64_t pos = h->snapshots_offset;
 
     for (uint32_t i = 0; i < h->nb_snapshots; i++) {
-        uint8_t raw[40];
+        uint8_t raw[QCOW2_SNAPSHOT_ENTRY];
         struct cursor c = cursor(bytes_of(raw, sizeof raw));
         uint64_t l1_offset, l1_size, names, extra, len;
         char what[48];
