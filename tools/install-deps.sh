@@ -33,7 +33,7 @@ check='
     strace procps
 '
 all='
-    clang-tidy-14 clang-tools-14 qemu-system-x86 time
+    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf time
 '
 
 say() { printf 'install-deps: %s\n' "$*"; }

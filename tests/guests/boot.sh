@@ -38,5 +38,4 @@ for name; do
     pid=
     printf '%s: starts, %s after %d s\n' "$name" \
         "$(tr -d '\r' <"$log" | grep -aoE '[a-z]+ login:' | head -1)" $((SECONDS - started))
-    cp "$log" "/tmp/boot-$name.log"
 done

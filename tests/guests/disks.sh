@@ -220,19 +220,18 @@ disk_iso_hybrid() {
     rm -rf "$tmp/iso"
 }
 
-# The good guest copied while it ran: what update-initramfs and a new host name changed is
-# in the journal and not yet in its place.  In place there is no initrd and the old name.
+# The good guest copied while it ran, when cloud-init had just been installed: that and the
+# host name are in the journal and not yet in their place.  Nothing that GRUB reads is, since
+# GRUB recovers no journal and the system would not start.
 #
 # Made from the end: `after` is the state that a recovery gives.  `before` is what lies in
 # place.  Every block of metadata that differs goes into the journal of `before`, as one
 # transaction like the kernel's (ordered mode: a file's data is in place before that).
 disk_dirty() {
-    local good after=$tmp/after check=$tmp/check at="?offset=$((FIRST * SECTOR))"
-    local initrd blocks
+    local good after=$tmp/after check=$tmp/check at="?offset=$((FIRST * SECTOR))" blocks
 
     good=$(guest_file good)
     [ -e "$good" ] || disk_make good
-    initrd=$(debugfs -R 'ls -p /boot' "$good$at" 2>/dev/null | grep -o 'initrd\.img-[^/]*')
     echo recovered >"$tmp/hostname"
     cp "$good" "$after"
     debugfs_do "$after$at" <<EOF
@@ -241,7 +240,8 @@ write $tmp/hostname /etc/hostname
 EOF
     cp "$good" "$1"
     debugfs_do "$1$at" <<EOF
-unlink /boot/$initrd
+unlink /usr/bin/cloud-init
+unlink /etc/cloud
 EOF
     blocks=$(python3 "$here/blocks.py" "$1" "$after" $((FIRST * SECTOR)) "$tmp/blocks")
     rm "$after"
