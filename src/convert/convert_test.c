@@ -114,7 +114,8 @@ static const struct block_driver disk_driver = {
     block_init(&name.block, &disk_driver, (bytes))
 
 static const struct piece mixed[] = {
-    {0, 3 * KIB, TEXT},
+    {0, 1 * KIB, NOISE}, /* a disk that begins with text is refused */
+    {1 * KIB, 3 * KIB, TEXT},
     {100 * KIB, 700, NOISE},
     {1 * MIB - 5, 10, TEXT},
     {2 * MIB, 3 * MIB, NOISE},
@@ -248,6 +249,38 @@ static void test_same_bytes(void **state)
         /* What is stored as zeros, or not at all, makes no difference either. */
         assert_int_equal(convert(&got, by_solid, &solid.block, c, 4, &err), 0);
         assert_true(same_files(by_solid, first));
+    }
+}
+
+/* Our own reader gets the disk back, and its survey finds no fault in the tables. */
+static void test_read_back(void **state)
+{
+    static uint8_t want[MIB], got[MIB];
+    DISK(d, MIXED_SIZE, mixed, true);
+
+    (void)state;
+    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+        AUTO(block_unrefp) struct block *file = NULL, *disk = NULL;
+        struct convert_result result;
+        struct image_info info;
+        struct err err = {0};
+        int fd = output();
+
+        assert_int_equal(convert(&result, fd, &d.block, c, 2, &err), 0);
+        assert_int_equal(block_file_open(&file, fd, &err), 0);
+        if (image_open(&disk, &info, file, NULL, &err) < 0)
+            fail_msg("%s", err.msg);
+        assert_int_equal(info.format, IMAGE_QCOW2);
+        assert_int_equal(info.fault, IMAGE_FAULT_NONE);
+        assert_false(info.dirty);
+        assert_int_equal(disk->size, result.virtual_size);
+        for (uint64_t off = 0; off < MIXED_SIZE; off += MIB) {
+            size_t n = (size_t)min_u64(MIB, MIXED_SIZE - off);
+
+            assert_int_equal(block_read(&d.block, want, n, off, &err), 0);
+            assert_int_equal(block_read(disk, got, n, off, &err), 0);
+            assert_memory_equal(got, want, n);
+        }
     }
 }
 
@@ -488,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_read_back),
         cmocka_unit_test(test_golden_bytes),
         cmocka_unit_test(test_size_is_foretold),
         cmocka_unit_test(test_progress),
