@@ -6,7 +6,8 @@
 #   build-clang  clang, warnings are errors   the suites that need no guest
 #   build-asan   ASan and UBSan               the same
 #
-# --all adds what takes long: the suite slow, the analyzers, a minute of fuzzing a target.
+# --all adds what takes long: the suite slow, the thread sanitizer (build-tsan) over what has
+# threads, the analyzers, a minute of fuzzing a target.
 # The last line is "N passed, M failed" over all of it; a configuration that does not build,
 # or a step that fails, counts as one failure, and a skipped test as well: a test that cannot
 # run has not passed.  Exit status 1 when anything failed.
@@ -146,6 +147,13 @@ else
 fi
 
 if [ -n "$all" ]; then
+    say 'build with TSan'
+    if CC=gcc build build-tsan -Db_sanitize=thread; then
+        say 'tests with TSan'
+        suites build-tsan -t 4 convert
+    else
+        fail 'build with TSan'
+    fi
     step 'static analysis' tools/analyze.sh
     step 'fuzzing' tools/fuzz.sh 60
 fi
