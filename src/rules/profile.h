@@ -7,13 +7,58 @@
 
 #include "rules/finding.h"
 
-enum { PROFILE_TEXT_MAX = 256 * 1024 };
+enum {
+    PROFILE_TEXT_MAX = 256 * 1024,
+    PROFILE_LINE_MAX = 4096,
+    PROFILE_LIST_MAX = 256, /* words of one list, and systems of one profile */
+};
 
 struct profile; /* opaque outside rules; immutable, any thread; lives in its arena */
+
+typedef LIST(const char *) profile_names;
+
+enum { ARCH_X86_64 = 1 << 0, ARCH_I386 = 1 << 1, ARCH_ARM64 = 1 << 2 };
+
+enum system_type {
+    SYSTEM_LINUX,
+    SYSTEM_WINDOWS,
+    SYSTEM_OTHER, /* FreeBSD and the like */
+    SYSTEM_TYPE_MAX,
+};
+
+/* One [system NAME]: an entry of the cloud's own list of systems. */
+struct profile_system {
+    const char *name; /* as the cloud's list has it: "CentOS", "Windows Server 2008 R2" */
+    enum system_type type;
+    profile_names ids;      /* fact_os.id of it; "*": any other of this type */
+    profile_names versions; /* "7" takes 7 and 7.9; empty: every version */
+    profile_names editions; /* Windows; empty: every edition */
+    uint32_t archs;         /* ARCH_* bits; 0: as the profile */
+    const char *license;    /* "BYOL": brings its own licence; "" */
+};
+
+/* What only a service asks: [service]. */
+struct profile_service {
+    uint64_t images_per_region;   /* 0: no limit is named */
+    uint64_t shares_per_image;    /* accounts one image may be shared to */
+    uint64_t operations_per_day;  /* imports, copies and so on */
+    bool import_permission;       /* an account asks for the right to import first */
+    const char *cos_links;        /* "any", "own-region", "own-region-overseas" */
+    profile_names copy_regions;   /* images are copied among these; empty: all */
+    const char *linux_settings;   /* file in the guest that carries its settings; "" */
+    const char *windows_settings; /* the same */
+};
 
 /* `file` names the text in messages: "profiles/x.profile:12: unknown key \"fomats\"". */
 int profile_parse(const struct profile **ret, struct arena *a, const char *file,
                   struct bytes text, struct err *err);
 
 const char *profile_name(const struct profile *p);
-const char *profile_title(const struct profile *p); /* one line for a list */
+const char *profile_title(const struct profile *p);  /* one line for a list */
+const char *profile_source(const struct profile *p); /* the document the rules are from */
+/* Bytes; 0: no limit.  Who has only an upper bound of the qcow2 size needs the exact one
+ * when the bound exceeds this limit. */
+uint64_t profile_qcow2_size_max(const struct profile *p);
+/* NULL past the end.  No systems at all: every system is taken. */
+const struct profile_system *profile_system_at(const struct profile *p, size_t i);
+const struct profile_service *profile_service(const struct profile *p);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rules_agent.c: section L, cloud-init and what stands in for it in a forced import */
+#include "rules/judge.h"
+#include "rules/remedy.h"
+
+/* A forced import needs no cloud-init; its absence is then a note, and L14 is judged. */
+static enum finding_level agent_level(const struct judge *j)
+{
+    if (j->policy->agent == AGENT_OFF)
+        return LEVEL_OFF;
+    if (j->request->force)
+        return LEVEL_NOTE;
+    return j->policy->agent == AGENT_REQUIRED ? LEVEL_ERROR : LEVEL_WARNING;
+}
+
+/* As finding_add(), but a forced import wins over the profile's levels. */
+static void agent_finding(struct judge *j, const struct check *c, const char *subject,
+                          const char *detail, const char *remedy)
+{
+    enum finding_level level = agent_level(j);
+    size_t n = j->findings.n;
+
+    if (level == LEVEL_OFF)
+        return;
+    finding_add(j, c, level, subject, detail, remedy);
+    if (j->request->force && j->findings.n > n)
+        j->findings.v[n].level = LEVEL_NOTE;
+}
+
+void rule_agent_installed(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+
+    if (!ci || ci->installed)
+        return;
+    agent_finding(j, c, "",
+                  j->request->force
+                      ? _("cloud-init is not installed; the import is forced, so the "
+                          "image has to take its settings from the config-2 drive itself")
+                      : _("cloud-init is not installed: neither its program with "
+                          "/etc/cloud/cloud.cfg nor its package is there"),
+                  remedy_agent_install(j));
+}
+
+void rule_agent_enabled(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+
+    if (!ci || !ci->installed || ci->enabled)
+        return;
+    agent_finding(j, c, ci->evidence,
+                  TEXT(j, _("cloud-init is installed, but does not start: %s"),
+                       ci->disabled_by[0] ? ci->disabled_by : _("nothing enables it")),
+                  remedy_agent_enable(j));
+}
+
+void rule_agent_sources(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+    const profile_names *wanted = &j->policy->datasources;
+    const char *list = "";
+
+    if (!ci || !ci->installed || wanted->n == 0 || ci->datasources.n == 0)
+        return; /* without a list cloud-init tries all it knows */
+    for (size_t i = 0; i < ci->datasources.n; i++) {
+        if (names_have(wanted, ci->datasources.v[i]))
+            return;
+        if (i < 16)
+            list = TEXT(j, "%s%s%s", list, i ? ", " : "", ci->datasources.v[i]);
+    }
+    finding_add(j, c, LEVEL_WARNING, ci->datasources_from,
+                TEXT(j, _("datasource_list is [ %s ]; the cloud has %s"), list,
+                     names_joined(j, wanted)),
+                remedy_lines(j,
+                             TEXT(j,
+                                  "echo 'datasource_list: [ %s ]' "
+                                  "> /etc/cloud/cloud.cfg.d/99-datasource.cfg",
+                                  names_joined(j, wanted)),
+                             NULL));
+}
+
+void rule_agent_version(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+    const char *min = j->policy->agent_version_min;
+
+    if (!ci || !ci->installed || ci->version[0] == '\0' || min[0] == '\0' ||
+        !version_less(ci->version, min))
+        return;
+    finding_add(j, c, LEVEL_WARNING, ci->evidence,
+                TEXT(j, _("cloud-init is %s; the cloud recommends %s or later"),
+                     ci->version, min),
+                remedy_agent_install(j));
+}
+
+void rule_config_2(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+
+    if (!ci || !j->request->force || j->policy->agent == AGENT_OFF ||
+        (ci->installed && ci->enabled) || ci->config_2_reader)
+        return;
+    finding_add(
+        j, c, LEVEL_WARNING, "",
+        _("no script that runs at boot reads the config-2 drive: an instance "
+          "would get no password, host name or address"),
+        remedy_lines(j,
+                     _("Install a script that runs at boot, finds the CD-ROM with "
+                       "this label, and applies qcloud_action/os.conf on it:"),
+                     "blkid -L config-2", "mount -o ro /dev/cdrom /mnt",
+                     "cat /mnt/qcloud_action/os.conf", NULL));
+}

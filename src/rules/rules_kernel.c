@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rules_kernel.c: section L, the kernels and the drivers that find the root
+ *
+ * The kernel that starts by default is judged; what others lack is a note. */
+#include "base/scoped.h"
+#include "rules/judge.h"
+#include "rules/remedy.h"
+
+static const char *image_of(const struct fact_kernel *k)
+{
+    return k->image[0] ? k->image : k->version;
+}
+
+void rule_kernel_own(struct judge *j, const struct check *c)
+{
+    const struct fact_kernel *k = kernel_default(j->facts);
+
+    if (!k || k->distribution)
+        return;
+    finding_add(j, c, LEVEL_WARNING, image_of(k),
+                TEXT(j, _("the default kernel %s is not one of the distribution's own"),
+                     k->version),
+                remedy_kernel(j));
+}
+
+void rule_kernel_xen(struct judge *j, const struct check *c)
+{
+    for (size_t i = 0; i < j->facts->kernels.n; i++) {
+        const struct fact_kernel *k = &j->facts->kernels.v[i];
+
+        if (k->xen_only)
+            finding_add(
+                j, c, k->is_default ? LEVEL_ERROR : LEVEL_NOTE, image_of(k),
+                TEXT(j, _("the kernel %s starts as a Xen guest only"), k->version),
+                remedy_kernel(j));
+    }
+}
+
+/* ---- L05 to L07: one decision */
+
+enum state { /* from the best to the worst */
+             STATE_BUILTIN,
+             STATE_INITRAMFS,
+             STATE_UNKNOWN,
+             STATE_MODULE,
+             STATE_ABSENT,
+};
+
+static enum state state_of(const char *s)
+{
+    return same(s, "builtin")     ? STATE_BUILTIN
+           : same(s, "initramfs") ? STATE_INITRAMFS
+           : same(s, "module")    ? STATE_MODULE
+           : same(s, "absent")    ? STATE_ABSENT
+                                  : STATE_UNKNOWN;
+}
+
+/* The best state of a group, of which one driver is enough. */
+static enum state group_state(const struct fact_kernel *k, const profile_names *group)
+{
+    enum state best = STATE_ABSENT;
+
+    for (size_t i = 0; i < group->n; i++) {
+        enum state s = state_of(driver_state(&k->drivers, group->v[i]));
+
+        if (s < best)
+            best = s;
+    }
+    return group->n ? best : STATE_BUILTIN;
+}
+
+/* "virtio_blk virtio_net virtio_pci": what an initramfs of this profile should hold. */
+static const char *wanted_drivers(struct judge *j)
+{
+    const struct policy *p = j->policy;
+    const profile_names *groups[] = {&p->disk_drivers, &p->network_drivers,
+                                     &p->bus_drivers};
+    const char *all = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+        if (groups[i]->n)
+            all = TEXT(j, "%s%s%s", all, all[0] ? " " : "", groups[i]->v[0]);
+    return all;
+}
+
+/* Which check speaks of a driver in this state. */
+static const char *state_check(const struct fact_kernel *k, enum state s)
+{
+    switch (s) {
+    case STATE_MODULE:
+        return "L07";
+    case STATE_ABSENT:
+        return k->modules[0] || k->config[0] ? "L05" : "L06";
+    default:
+        return "";
+    }
+}
+
+static const char *initramfs_evidence(struct judge *j, const struct fact_kernel *k,
+                                      const char *driver)
+{
+    if (k->initramfs[0] == '\0')
+        return TEXT(j,
+                    _("the kernel %s has %s as a module in %s, but starts without an "
+                      "initramfs"),
+                    k->version, driver, k->modules);
+    return TEXT(j,
+                _("the kernel %s has %s as a module in %s, but its initramfs %s "
+                  "does not hold it"),
+                k->version, driver, k->modules, k->initramfs);
+}
+
+static void judge_group(struct judge *j, const struct check *c,
+                        const struct fact_kernel *k, const profile_names *group,
+                        bool finds_root)
+{
+    enum state s = group_state(k, group);
+    const char *driver = names_joined(j, group);
+    enum finding_level level = k->is_default ? LEVEL_ERROR : LEVEL_NOTE;
+
+    if (!same(c->row.id, state_check(k, s)))
+        return;
+    if (s == STATE_MODULE) {
+        if (!finds_root && k->is_default)
+            level = LEVEL_WARNING;
+        finding_add(j, c, level, k->initramfs[0] ? k->initramfs : image_of(k),
+                    initramfs_evidence(j, k, driver),
+                    remedy_initramfs(j, k, wanted_drivers(j)));
+    } else if (same(c->row.id, "L05")) {
+        finding_add(j, c, level, image_of(k),
+                    TEXT(j,
+                         _("the kernel %s has no %s, neither built in nor as a module "
+                           "(looked at %s and %s)"),
+                         k->version, driver, k->config[0] ? k->config : "-",
+                         k->modules[0] ? k->modules : "-"),
+                    remedy_kernel(j));
+    } else {
+        finding_add(j, c, level, image_of(k),
+                    TEXT(j,
+                         _("the kernel %s has neither its modules in /lib/modules nor "
+                           "%s built in"),
+                         k->version, driver),
+                    remedy_kernel(j));
+    }
+}
+
+/* What the root needs beside virtio has the code of a root that is not found. */
+static void judge_root_driver(struct judge *j, const struct check *c,
+                              const struct fact_kernel *k, const char *state,
+                              const char *what)
+{
+    enum state s = state_of(state);
+    const char *detail;
+
+    if (!same(c->row.id, "L07") || (s != STATE_MODULE && s != STATE_ABSENT))
+        return;
+    detail = s == STATE_ABSENT
+                 ? TEXT(j, _("the kernel %s has no driver for %s"), k->version, what)
+                 : TEXT(j,
+                        _("the initramfs of the kernel %s does not hold the driver for "
+                          "%s"),
+                        k->version, what);
+    finding_add_code(j, c, k->is_default ? LEVEL_ERROR : LEVEL_NOTE,
+                     ANSWER_ROOT_PARTITION_NOT_FOUND,
+                     k->initramfs[0] ? k->initramfs : image_of(k), detail,
+                     remedy_initramfs(j, k, wanted_drivers(j)));
+}
+
+void rule_drivers(struct judge *j, const struct check *c)
+{
+    const struct facts *f = j->facts;
+
+    for (size_t i = 0; i < f->kernels.n; i++) {
+        const struct fact_kernel *k = &f->kernels.v[i];
+
+        judge_group(j, c, k, &j->policy->disk_drivers, true);
+        judge_group(j, c, k, &j->policy->bus_drivers, true);
+        judge_group(j, c, k, &j->policy->network_drivers, false);
+        judge_root_driver(j, c, k, k->drivers.root_fs,
+                          TEXT(j, _("the root's filesystem (%s)"), f->root->filesystem));
+        judge_root_driver(j, c, k, k->drivers.dm, _("the root's logical volume"));
+    }
+}
+
+static bool is_wanted(const struct judge *j, const char *module)
+{
+    const struct policy *p = j->policy;
+
+    return names_have(&p->disk_drivers, module) || names_have(&p->bus_drivers, module) ||
+           names_have(&p->network_drivers, module);
+}
+
+void rule_drivers_blocked(struct judge *j, const struct check *c)
+{
+    const struct fact_kernel *k = kernel_default(j->facts);
+    const struct fact_linux *l = j->facts->linux_;
+
+    for (size_t i = 0; l && i < l->blocked.n; i++) {
+        const struct fact_blocked *b = &l->blocked.v[i];
+
+        if (!is_wanted(j, b->module))
+            continue;
+        if (k && same(driver_state(&k->drivers, b->module), "builtin"))
+            continue; /* what is built in cannot be kept from loading */
+        finding_add(j, c, LEVEL_ERROR, b->where,
+                    TEXT(j, _("the driver %s is kept from being loaded"), b->module),
+                    remedy_lines(j, _("Remove the line or word that names it, then:"),
+                                 k ? remedy_initramfs(j, k, wanted_drivers(j)) : "",
+                                 NULL));
+    }
+}
+
+void rule_drivers_more(struct judge *j, const struct check *c)
+{
+    const struct fact_kernel *k = kernel_default(j->facts);
+    const profile_names *wanted = &j->policy->more_drivers;
+
+    for (size_t i = 0; k && i < wanted->n; i++) {
+        enum state s = state_of(driver_state(&k->drivers, wanted->v[i]));
+
+        if (s == STATE_MODULE)
+            finding_add(j, c, LEVEL_WARNING, image_of(k),
+                        initramfs_evidence(j, k, wanted->v[i]),
+                        remedy_initramfs(j, k, wanted->v[i]));
+        else if (s == STATE_ABSENT)
+            finding_add(j, c, LEVEL_WARNING, image_of(k),
+                        TEXT(j, _("the kernel %s has no %s"), k->version, wanted->v[i]),
+                        remedy_kernel(j));
+    }
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rules/judge.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "base/scoped.h"
+#include "base/text.h"
+
+bool names_have(const profile_names *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (same(list->v[i], name))
+            return true;
+    return false;
+}
+
+const char *names_joined(struct judge *j, const profile_names *list)
+{
+    const char *all = "";
+
+    for (size_t i = 0; i < list->n; i++)
+        all = TEXT(j, "%s%s%s", all, i ? ", " : "", list->v[i]);
+    return all;
+}
+
+const char *size_text(struct judge *j, uint64_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    uint64_t unit = 1024;
+    size_t i = 0;
+
+    if (bytes < unit)
+        return TEXT(j, "%" PRIu64 " B", bytes);
+    while (i + 1 < ARRAY_SIZE(units) && bytes / 1024 >= unit) {
+        unit *= 1024;
+        i++;
+    }
+    if (bytes % unit == 0)
+        return TEXT(j, "%" PRIu64 " %s", bytes / unit, units[i]);
+    return TEXT(j, "%.1f %s", (double)bytes / (double)unit, units[i]);
+}
+
+const char *number_text(struct judge *j, uint64_t n)
+{
+    return TEXT(j, "%" PRIu64, n);
+}
+
+/* The number at the start of *s, and *s moved behind it. */
+static uint64_t version_part(const char **s)
+{
+    uint64_t n = 0;
+
+    while (**s >= '0' && **s <= '9') {
+        n = n > UINT32_MAX ? n : n * 10 + (uint64_t)(**s - '0');
+        (*s)++;
+    }
+    return n;
+}
+
+bool version_less(const char *a, const char *b)
+{
+    for (;;) {
+        uint64_t x = version_part(&a), y = version_part(&b);
+
+        if (x != y)
+            return x < y;
+        if (*b != '.')
+            return false;
+        b++;
+        if (*a == '.')
+            a++;
+        else
+            a = "";
+    }
+}
+
+/* "7" takes "7" and "7.9", not "70"; "2008-R2" takes "2008 R2". */
+static bool version_takes(const char *listed, const char *version)
+{
+    for (; *listed; listed++, version++)
+        if (*listed != *version && !(*listed == '-' && *version == ' '))
+            return false;
+    return *version == '\0' || *version == '.';
+}
+
+static bool system_takes(const struct profile_system *s, const char *id,
+                         const char *version)
+{
+    if (!names_have(&s->ids, id))
+        return false;
+    if (s->versions.n == 0 || version[0] == '\0')
+        return true;
+    for (size_t i = 0; i < s->versions.n; i++)
+        if (version_takes(s->versions.v[i], version))
+            return true;
+    return false;
+}
+
+const struct profile_system *system_find(const struct judge *j, const struct fact_os *os)
+{
+    const struct profile_system *any = NULL;
+
+    for (size_t i = 0; i < j->profile->systems.n; i++) {
+        const struct profile_system *s = &j->profile->systems.v[i];
+
+        if (s->type != j->type)
+            continue;
+        if (system_takes(s, os->id, os->version))
+            return s;
+        if (names_have(&s->ids, "*"))
+            any = s;
+    }
+    return any;
+}
+
+const struct fact_kernel *kernel_default(const struct facts *f)
+{
+    for (size_t i = 0; i < f->kernels.n; i++)
+        if (f->kernels.v[i].is_default)
+            return &f->kernels.v[i];
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} drivers[] = {
+#define DRIVER(name)                               \
+    {                                              \
+#name, offsetof(struct fact_drivers, name) \
+    }
+    DRIVER(virtio_blk), DRIVER(virtio_net), DRIVER(virtio_pci),   DRIVER(virtio_scsi),
+    DRIVER(nvme),       DRIVER(ahci),       DRIVER(ata_piix),     DRIVER(hv_storvsc),
+    DRIVER(hv_netvsc),  DRIVER(ena),        DRIVER(xen_blkfront),
+#undef DRIVER
+};
+
+bool driver_is_known(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        if (same(drivers[i].name, name))
+            return true;
+    return false;
+}
+
+const char *driver_state(const struct fact_drivers *d, const char *driver)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        if (same(drivers[i].name, driver))
+            return *(const char *const *)(const void *)((const char *)d +
+                                                        drivers[i].offset);
+    return "unknown";
+}
+
+const struct fact_fs *device_fs(const struct facts *f, const char *device)
+{
+    struct bytes b = bytes_of(device, strlen(device));
+    uint64_t index;
+
+    for (size_t i = 0; i < f->logical_volumes.n; i++)
+        if (same(f->logical_volumes.v[i].name, device))
+            return f->logical_volumes.v[i].fs;
+    if (!starts(device, "partition ") || !text_u64(&index, bytes_sub(b, 10, b.n - 10)))
+        return NULL;
+    for (size_t i = 0; i < f->partitions.n; i++)
+        if (f->partitions.v[i].index == index)
+            return f->partitions.v[i].fs;
+    return NULL;
+}
