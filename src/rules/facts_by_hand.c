@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/scoped.h"
-#include "rules/rules_test.h"
+#include "rules/facts_by_hand.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -171,15 +171,9 @@ void facts_good(struct facts *f, struct arena *a)
     assert_true(firmware && f->root && f->os && f->cloud_init);
     *firmware = "bios";
     *f->root = (struct fact_root){"partition 1", "ext4", "1", ""};
-    *f->os = (struct fact_os){"linux",
-                              "debian",
-                              "",
-                              "12",
-                              "Debian GNU/Linux 12 (bookworm)",
-                              "x86_64",
-                              "/etc/os-release",
-                              "dpkg",
-                              "systemd"};
+    *f->os = (struct fact_os){
+        "linux",  "debian",          "",     "12",     "Debian GNU/Linux 12 (bookworm)",
+        "x86_64", "/etc/os-release", "dpkg", "systemd"};
     good_kernel(f, a);
     good_boot(f, a);
     good_linux(f, a);

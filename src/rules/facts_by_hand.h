@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rules_test.h: facts made by hand, for the tests of the rules */
+/* facts_by_hand.h: facts made by hand, for the tests of the rules */
 #pragma once
 
 #include "guest/facts.h"
