@@ -121,7 +121,8 @@ struct fact_candidate {
 struct fact_os {
     const char *type;     /* "linux", "windows", "freebsd", "other" */
     const char *id;       /* os-release ID or our name for older ones: "debian", "centos",
-                             "rhel", "ubuntu", "opensuse", "sles", "coreos", "flatcar" ... */
+                             "rhel", "ubuntu", "opensuse", "sles", "coreos", "flatcar",
+                             "centos-stream", "tencentos", "uos" ... */
     const char *id_like;  /* blanks between */
     const char *version;  /* "12", "7.9", "6.10" */
     const char *name;     /* PRETTY_NAME or the release file's line */
@@ -241,6 +242,8 @@ struct fact_residue { /* L30, L32 */
     uint64_t size;
 };
 
+typedef LIST(struct fact_residue) fact_residues;
+
 struct fact_linux {
     LIST(struct fact_mount) fstab;
     struct fact_network network;
@@ -258,10 +261,10 @@ struct fact_linux {
     const char *shadow;        /* "ok", "missing", "unreadable" (L31) */
     const char *root_password; /* "set", "locked", "empty", "" unknown; never the hash */
     bool resolv_conf_immutable;
-    bool resolv_conf_own; /* a plain file with name servers of somewhere else */
-    LIST(struct fact_residue) tools;    /* L30 */
-    LIST(struct fact_residue) residues; /* L32 */
-    LIST(struct fact_blocked) blocked;  /* L08 */
+    bool resolv_conf_own;   /* a plain file with name servers of somewhere else */
+    fact_residues tools;    /* L30 */
+    fact_residues residues; /* L32 */
+    LIST(struct fact_blocked) blocked; /* L08 */
 };
 
 /* ---- everything */
