@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# facts.sh: what imgport sees in the good guest is what other tools see in it
+. "$(dirname "$0")/../lib.sh"
+requires jq sfdisk blkid dumpe2fs debugfs qemu-img
+
+good=$(guest good)
+at="$good?offset=1048576"
+inside() { debugfs -R "cat $1" "$at" 2>/dev/null; }
+
+case_ 'info prints the facts' expect 0 imgport info --json "$good"
+cp "$work/out" "$work/facts"
+fact() { jq -r "$1" "$work/facts"; }
+# shellcheck disable=SC2016 # for the inner shell
+
+case_ 'check carries the same facts' bash -c \
+    '"$0" check --json "$1" | jq -S .facts | diff - <(jq -S . "$2")' "$IMGPORT" "$good" "$work/facts"
+
+case_ 'format' same '' raw "$(fact .image.format)"
+case_ 'virtual size, as qemu-img has it' same '' \
+    "$(qemu-img info -f raw --output=json "$good" | jq '."virtual-size"')" \
+    "$(fact .image.virtual_size)"
+case_ 'file size' same '' "$(stat -c %s "$good")" "$(fact .image.file_size)"
+
+case_ 'partition table' same '' mbr "$(fact .partition_table)"
+case_ 'partitions, as sfdisk has them' same '' \
+    "$(sfdisk --json "$good" | jq -c \
+        '[.partitiontable.partitions[] | [.start * 512, .size * 512, .type, .bootable]]')" \
+    "$(fact '[.partitions[] | [.start, .size, .type, .active]] | tostring')"
+case_ 'filesystem and UUID, as blkid has them' same '' \
+    "$(blkid -p -O 1048576 -s TYPE -s UUID -o value "$good" | sort | xargs)" \
+    "$(fact '.partitions[0] | .filesystem, .uuid' | sort | xargs)"
+case_ 'the root is partition 1' same '' 'partition 1 ext4' \
+    "$(fact '"\(.root.device) \(.root.filesystem)"')"
+case_ 'firmware' same '' '["bios"]' "$(fact '.firmware | tostring')"
+
+case_ 'system' same '' 'linux debian 12 x86_64' \
+    "$(fact '.os | "\(.type) \(.id) \(.version) \(.arch)"')"
+case_ 'its name, as os-release has it' same '' \
+    "$(inside /usr/lib/os-release | sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p')" "$(fact .os.name)"
+
+kernel=$(debugfs -R 'ls -p /boot' "$at" 2>/dev/null | sed -n 's|.*/vmlinuz-\([^/]*\)/.*|\1|p')
+case_ 'the kernel that lies in /boot is the default one' same '' "$kernel true" \
+    "$(fact '.kernels[] | "\(.version) \(.default)"')"
+case_ 'its initramfs' same '' "/boot/initrd.img-$kernel" "$(fact '.kernels[0].initramfs')"
+case_ 'virtio is in the initramfs' same '' 'initramfs initramfs initramfs' \
+    "$(fact '.kernels[0].drivers | "\(.virtio_blk) \(.virtio_net) \(.virtio_pci)"')"
+
+no_virtio=$(guest no-virtio)
+case_ 'and of the guest without it, only on the disk' same '' 'module module module' \
+    "$(imgport info --json "$no_virtio" |
+        jq -r '.kernels[0].drivers | "\(.virtio_blk) \(.virtio_net) \(.virtio_pci)"')"
+
+case_ 'cloud-init is installed and enabled' same '' 'true true' \
+    "$(fact '.cloud_init | "\(.installed) \(.enabled)"')"
+version=$(inside /var/lib/dpkg/status | awk '/^Package: cloud-init$/ { here = 1 }
+    here && /^Version:/ { sub(/-[^-]*$/, "", $2); print $2; exit }')
+# shellcheck disable=SC2016
+case_ 'its version, as dpkg has it' bash -c '[ -n "$1" ] && case $2 in "$1"*) ;; *)
+    echo "$2, expected $1"; exit 1 ;; esac' - "$version" "$(fact .cloud_init.version)"
+
+# What is in the journal only counts; nothing else of the two guests differs.
+dirty_facts() {
+    expect 0 imgport info --json "$(guest dirty)" || return
+    jq -S 'del(.. | .fs?, .clean?, .free_bytes?)' "$work/facts" >"$work/want"
+    jq -S 'del(.. | .fs?, .clean?, .free_bytes?)' "$work/out" >"$work/got"
+    diff "$work/want" "$work/got"
+}
+case_ 'the dirty guest is the good one' dirty_facts
+
+finish

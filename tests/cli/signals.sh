@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# signals.sh: a conversion that is stopped leaves nothing behind
+#
+# SIGINT and SIGTERM: nothing at all.  SIGKILL: at most a hidden temporary file, never the
+# destination.  The worker never outlives the broker.
+. "$(dirname "$0")/../lib.sh"
+requires qemu-img setsid
+
+# Slow to read: compressed grains.
+file=$(guest container-vmdk-stream)
+out=$work/new
+mkdir "$out" "$work/bin"
+# Copies of our own, so that the processes of this test can be told from others.
+cp "$(dirname "$IMGPORT")"/imgport "$(dirname "$IMGPORT")"/imgport-worker "$work/bin/"
+
+# Processes that run one of them.
+alive() {
+    local exe
+    for exe in /proc/[0-9]*/exe; do
+        case $(readlink "$exe" 2>/dev/null) in
+        "$work"/bin/*) echo "$exe" ;;
+        esac
+    done
+}
+
+all_gone() {
+    local i
+    for ((i = 0; i < 100; i++)); do
+        [ -n "$(alive)" ] || return 0
+        sleep 0.1
+    done
+    echo 'still running:'
+    for exe in $(alive); do tr '\0' ' ' <"${exe%/exe}/cmdline"; done
+    return 1
+}
+
+# stop SIGNAL DELAY [group]: starts a conversion, sends it after DELAY seconds, or to the
+# whole group as a terminal does.
+stop() {
+    local pid target status=0
+    setsid "$work/bin/imgport" convert -j 1 "$file" "$out/x.qcow2" >"$work/out" 2>"$work/err" &
+    pid=$!
+    sleep "$2"
+    target=$pid
+    [ "${3-}" != group ] || target=-$pid
+    kill -s "$1" -- "$target" || {
+        echo 'it was done before the signal came'
+        return 1
+    }
+    wait "$pid" || status=$?
+    [ "$status" -ne 0 ] || {
+        echo 'it says that all went well'
+        return 1
+    }
+    all_gone
+}
+
+leaves_nothing() {
+    stop "$@" && same 'left behind' '' "$(ls -A "$out")"
+}
+
+leaves_no_destination() {
+    stop "$@" && same 'left behind' '' "$(find "$out" -mindepth 1 ! -name '.*')" || return
+    rm -rf "$out"
+    mkdir "$out"
+}
+
+for delay in 0.05 0.3 1; do
+    case_ "SIGINT after $delay s" leaves_nothing INT $delay
+    case_ "SIGTERM after $delay s" leaves_nothing TERM $delay
+    case_ "Ctrl-C after $delay s: SIGINT to the whole group" leaves_nothing INT $delay group
+    case_ "SIGKILL after $delay s" leaves_no_destination KILL $delay
+done
+case_ 'SIGHUP, when the terminal goes away' leaves_nothing HUP 0.5 group
+
+worker_dies() {
+    local pid worker status=0
+    setsid "$work/bin/imgport" convert -j 1 "$file" "$out/x.qcow2" >"$work/out" 2>"$work/err" &
+    pid=$!
+    for _ in $(seq 100); do
+        worker=$(pgrep -P "$pid") && break
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -KILL "$worker"
+    wait "$pid" || status=$?
+    same 'exit status' 3 "$status" && matches "$work/err" '^imgport: .+' &&
+        same 'left behind' '' "$(ls -A "$out")" && all_gone
+}
+case_ 'a worker that dies is an error and leaves nothing' worker_dies
+
+goes_on() {
+    expect 0 "$work/bin/imgport" convert "$file" "$out/x.qcow2" &&
+        same 'the folder' x.qcow2 "$(ls -A "$out")" &&
+        qemu-img compare -f qcow2 -F raw "$out/x.qcow2" "$(guest good)"
+}
+case_ 'and after all that a conversion still works' goes_on
+
+finish

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# verdicts.sh: what every profile says of every test guest
+#
+# The table is the promise; a profile that is not in it fails the test.
+. "$(dirname "$0")/../lib.sh"
+requires jq
+
+profiles='tencent-2016 tencent-2016-intl tencent-2018 tencent-2022 tencent-2023 generic-kvm'
+
+# A column a profile, in the order above.
+#   ok accepted; Part PartitionNotPresent; Root RootPartitionNotFound;
+#   Virt VirtioNotInstall; CI CloudInitNotInstalled
+table='
+good             ok    ok    ok    ok    ok    ok
+dirty            ok    ok    ok    ok    ok    ok
+no-cloud-init    ok    ok    CI    CI    CI    ok
+no-virtio        Virt  Virt  Virt  Virt  Virt  Virt
+gpt              Part  Part  ok    Part  Part  ok
+gpt-esp          Part  Part  Part  Part  ok    ok
+no-table         Part  Part  Part  Part  Part  Part
+zeros            Part  Part  Part  Part  Part  Part
+boot-only        Root  Root  Root  Root  Root  Root
+data-only        Root  Root  Root  Root  Root  Root
+iso              Root  Root  Root  Root  Root  Root
+iso-hybrid       Root  Root  Root  Root  Root  Root
+'
+
+# verdict WANT PROFILE FILE [OPTION...]
+verdict() {
+    local want=$1 profile=$2 file=$3 code
+    shift 3
+    case $want in
+    ok)
+        expect 0 imgport check --json --profile "$profile" "$@" "$file" || return
+        same verdict 'accepted null' "$(jq -r '"\(.verdict) \(.code)"' "$work/out")" || {
+            errors
+            return 1
+        }
+        same 'errors among the findings' '' "$(errors)"
+        return
+        ;;
+    Part) code=PartitionNotPresent ;;
+    Root) code=RootPartitionNotFound ;;
+    Virt) code=VirtioNotInstall ;;
+    CI) code=CloudInitNotInstalled ;;
+    esac
+    expect 1 imgport check --json --profile "$profile" "$@" "$file" || return
+    same verdict "refused $code" "$(jq -r '"\(.verdict) \(.code)"' "$work/out")" || {
+        errors
+        return 1
+    }
+    # The code comes from a finding, and each says what was seen and what to do.
+    jq -e --arg code "$code" '
+        any(.findings[]; .level == "error" and .code == $code)
+        and all(.findings[]; (.id | test("^[CPLN][0-9][0-9]$")) and .detail != "")
+        and all(.findings[] | select(.level == "error"); .remedy != "")' "$work/out" >/dev/null || {
+        echo 'the findings do not carry the verdict, or lack evidence or remedy:'
+        jq -c '.findings[]' "$work/out"
+        return 1
+    }
+}
+
+errors() { jq -c '.findings[] | select(.level == "error")' "$work/out"; }
+
+all_profiles_here() {
+    local listed
+    listed=$(imgport profile list | awk '{ print $1 }' | sort | xargs)
+    # shellcheck disable=SC2086 # a list of words
+    same 'profiles' "$(printf '%s\n' $profiles | sort | xargs)" "$listed"
+}
+
+case_ 'the table names all profiles' all_profiles_here
+
+while read -r name wants; do
+    [ -n "$name" ] || continue
+    file=$(guest "$name")
+    # shellcheck disable=SC2086 # lists of words
+    set -- $wants
+    for profile in $profiles; do
+        case_ "$name by $profile: $1" verdict "$1" "$profile" "$file"
+        shift
+    done
+done <<<"$table"
+
+file=$(guest no-cloud-init)
+for profile in tencent-2018 tencent-2022 tencent-2023; do
+    case_ "no-cloud-init by $profile, forced: ok" verdict ok "$profile" "$file" --force
+done
+
+default_profile() {
+    expect 0 imgport check --json "$(guest good)" &&
+        same profile tencent-2022 "$(jq -r .profile "$work/out")"
+}
+case_ 'without --profile it is tencent-2022' default_profile
+
+profile_from_path() {
+    imgport profile show tencent-2018 >"$work/mine" || return
+    verdict CI "$work/mine" "$(guest no-cloud-init)"
+}
+case_ 'a profile is also read from a path' profile_from_path
+
+report_for_people() {
+    expect 1 imgport check "$(guest no-virtio)" &&
+        same 'colour in a pipe' '' "$(grep -c $'\033' "$work/out" | grep -v '^0$')" &&
+        matches "$work/out" 'VirtioNotInstall' &&
+        matches "$work/out" 'update-initramfs'
+}
+case_ 'the report names the code and the remedy, without colour in a pipe' report_for_people
+
+finish
