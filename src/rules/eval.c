@@ -119,8 +119,19 @@ static void judge_type(struct judge *j)
 static bool may_be_root_unread(const char *filesystem, const struct fact_fs *fs)
 {
     static const char *const systems[] = {
-        "ext2", "ext3",     "ext4",       "xfs", "btrfs", "ntfs", "f2fs",
-        "jfs",  "reiserfs", "zfs_member", "zfs", "ufs",   "refs", "linux_raid_member",
+        "ext2",
+        "ext3",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "ntfs",
+        "f2fs",
+        "jfs",
+        "reiserfs",
+        "zfs_member",
+        "ufs",
+        "ReFS",
+        "linux_raid_member",
     };
 
     for (size_t i = 0; !fs && i < ARRAY_SIZE(systems); i++)

@@ -299,7 +299,8 @@ static const char *init_of(struct judge *j)
 {
     const struct fact_os *os = j->facts->os;
 
-    if (os && os->init[0])
+    /* Red Hat 6 starts by upstart, but its services are still scripts of chkconfig. */
+    if (os && os->init[0] && !(same(os->init, "upstart") && same(os->packages, "rpm")))
         return os->init;
     switch (family_of(os)) {
     case FAMILY_REDHAT5:
