@@ -48,7 +48,8 @@ enum family family_of(const struct fact_os *os)
                  : same(os->packages, "pacman") ? FAMILY_ARCH
                  : same(os->packages, "apk")    ? FAMILY_ALPINE
                                                 : FAMILY_UNKNOWN;
-    if (family == FAMILY_REDHAT && !same(os->id, "fedora") && os->version[0]) {
+    if ((same(os->id, "rhel") || same(os->id, "centos") || same(os->id, "ol")) &&
+        os->version[0]) {
         if (version_less(os->version, "6"))
             return FAMILY_REDHAT5;
         if (version_less(os->version, "7"))
