@@ -346,6 +346,60 @@ static void test_end_of_file(void **state)
     }
 }
 
+struct reader {
+    struct disk *d;
+    unsigned seed;
+    bool good;
+};
+
+static void *read_here_and_there(void *arg)
+{
+    struct reader *r = arg;
+    uint32_t x = r->seed;
+    uint8_t got[3000];
+
+    r->good = true;
+    for (int i = 0; i < 3000 && r->good; i++) {
+        struct err err = {0};
+        struct extent e;
+        uint64_t off;
+        size_t n;
+
+        x = x * 1664525 + 1013904223;
+        off = (x >> 8) % r->d->block->size;
+        n = (size_t)min_u64(sizeof got, r->d->block->size - off);
+        r->good = block_read(r->d->block, got, n, off, &err) == 0 &&
+                  memcmp(got, r->d->want + off, n) == 0 &&
+                  block_extent(r->d->block, &e, off, &err) == 0;
+    }
+    return NULL;
+}
+
+/* More clusters than the caches hold. */
+static void test_threads(void **state)
+{
+    enum { THREADS = 4, CLUSTERS = 60 };
+    AUTO(disk_fini) struct disk d;
+    struct reader readers[THREADS];
+    pthread_t threads[THREADS];
+    struct err err = {0};
+
+    (void)state;
+    disk_init(&d, &(struct qcow2_make_options){3, 9, .size = CLUSTERS * 512 * 20});
+    for (unsigned i = 0; i < CLUSTERS * 20; i++)
+        disk_put(&d, i, i % 5 ? COMPRESSED : DATA);
+    assert_int_equal(disk_open(&d, false, &err), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){&d, i + 1, false};
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, read_here_and_there, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_true(readers[i].good);
+}
+
 static void test_info(void **state)
 {
     AUTO(disk_fini) struct disk d;
@@ -428,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_zstd_streams),
         cmocka_unit_test(test_end_of_file),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_damaged_stream),
     };
