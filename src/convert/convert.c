@@ -121,14 +121,13 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
         r = batch_write(j, sink, b, err);
         if (r < 0)
             return r;
-        j->done += b->length;
+        /* All is not done before the tables are written; and a source that grows has
+         * more than was measured. */
+        j->done = min_u64(j->done + b->length, j->total - 1);
         ring_drop(ring);
-        /* All is not done before the tables are written: the last word is "flush". */
-        if (more || !ring_is_empty(ring)) {
-            r = report(j, "convert", err);
-            if (r < 0)
-                return r;
-        }
+        r = report(j, "convert", err);
+        if (r < 0)
+            return r;
     }
 }
 
@@ -166,6 +165,7 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
     r = driver->finish(sink, &file_size, err);
     if (r < 0)
         return r;
+    j.done = j.total;
     r = report(&j, "flush", err);
     if (r < 0)
         return r;

@@ -93,7 +93,7 @@ static int zstd_init(struct packer *p, struct err *err)
     p->zstd = ZSTD_createCCtx();
     if (!p->zstd || ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel,
                                                         ZSTD_LEVEL)))
-        return FAIL(err, ERR_NOMEM, "zstd context");
+        return FAIL(err, ERR_NOMEM, "no memory for a zstd context");
     p->compress = compress_zstd;
     return 0;
 }
@@ -104,7 +104,7 @@ int packer_new(struct packer **ret, enum convert_compression c, struct err *err)
     int r = 0;
 
     if (!p)
-        return FAIL(err, ERR_NOMEM, "compressor");
+        return FAIL(err, ERR_NOMEM, "no memory for a compressor");
     if (c == CONVERT_ZLIB)
         r = deflate_init(p, err);
     else if (c == CONVERT_ZSTD)

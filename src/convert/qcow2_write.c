@@ -83,7 +83,7 @@ static int refs_write(struct qcow2_sink *q, uint64_t at, struct err *err)
         uint64_t *grown = reallocarray(q->refblocks, room, sizeof *grown);
 
         if (!grown)
-            return FAIL(err, ERR_NOMEM, "qcow2 refcount table");
+            return FAIL(err, ERR_NOMEM, "no memory for the qcow2 refcount table");
         q->refblocks = grown;
         q->refblock_room = room;
     }
@@ -316,7 +316,7 @@ static int qcow2_open(struct sink **ret, struct out *out, uint64_t virtual_size,
                     virtual_size, l1_entries, L1_MAX);
     q = calloc(1, sizeof *q);
     if (!q)
-        return FAIL(err, ERR_NOMEM, "qcow2 tables");
+        return FAIL(err, ERR_NOMEM, "no memory for qcow2 tables");
     q->sink = (struct sink){&qcow2_sink, out};
     q->virtual_size = virtual_size;
     q->l1_entries = l1_entries;

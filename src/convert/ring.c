@@ -167,7 +167,7 @@ int ring_new(struct ring **ret, struct block *source, enum convert_compression c
     assert(threads >= 1 && threads <= RING_THREADS_MAX);
     r = calloc(1, sizeof *r);
     if (!r)
-        return FAIL(err, ERR_NOMEM, "threads");
+        return FAIL(err, ERR_NOMEM, "no memory for threads");
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->work, NULL);
     pthread_cond_init(&r->done, NULL);
@@ -177,8 +177,8 @@ int ring_new(struct ring **ret, struct block *source, enum convert_compression c
     for (unsigned i = 0; i < r->slot_count; i++) {
         r->slots[i].batch.data = malloc(CONVERT_BATCH);
         if (!r->slots[i].batch.data)
-            return FAIL(err, ERR_NOMEM, "%u batches of %d bytes", r->slot_count,
-                        CONVERT_BATCH);
+            return FAIL(err, ERR_NOMEM, "no memory for %u batches of %d bytes",
+                        r->slot_count, CONVERT_BATCH);
     }
     for (unsigned i = 0; i < threads; i++) {
         int e = packer_new(&r->workers[i].packer, c, err);

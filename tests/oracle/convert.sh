@@ -76,6 +76,18 @@ case_ 'a full disk fails with one sentence' full mixed
 
 # Sanitizers have memory of their own, which says nothing about ours.
 if [ "$SANITIZED" = 0 ]; then
+    # cramped KIB: whatever does not fit is told in one sentence, or it all fits
+    cramped() {
+        local status=0
+        (ulimit -v "$1" && "$CONVERTCAT" -j 16 -c zstd "$work/mixed.raw" "$work/cut.qcow2") \
+            >/dev/null 2>"$work/said" || status=$?
+        cat "$work/said"
+        [ "$status" -eq 0 ] && return
+        [ "$status" -eq 1 ] && [ "$(wc -l <"$work/said")" -eq 1 ]
+    }
+    for kib in 8000 16000 24000 28000 32000 36000 40000 44000 48000 52000 56000 60000; do
+        case_ "an address space of $kib KiB is enough or is told" cramped $kib
+    done
     lean() {
         "$CONVERTCAT" -j 16 -c "$2" "$work/$1.raw" "$work/lean.qcow2" >"$work/says" || return 1
         read -r _ _ _ peak <"$work/says"
