@@ -7,6 +7,7 @@
 static const struct image_driver *const drivers[] = {
     &qcow2_driver,
     &vhd_driver,
+    &vmdk_driver,
 };
 
 enum { MATCHES_MAX = ARRAY_SIZE(drivers) + ALIEN_MATCHES };

@@ -23,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "fs/ext/features.h"
+#include "fs/ext/journal.h"
 #include "fs/fs.h"
 
 enum {
@@ -40,7 +41,7 @@ struct ext_super {
     uint32_t words[EXT_WORDS];
     uint32_t block_size, blocks_per_group, desc_size, first_block;
     uint64_t blocks, inodes;
-    uint16_t state;
+    uint32_t journal_ino; /* 0: none, or on another device */
 };
 
 /* The file that was read last: its inode and where it lies. */
@@ -56,6 +57,8 @@ struct ext {
     struct fs fs;
     struct block *cache; /* over fs.dev; own reference */
     pthread_mutex_t lock;
+    struct journal *journal; /* NULL: nothing to take from it */
+    uint8_t *journal_buf;    /* one block, with it */
     ext2_filsys lib;
     struct err io; /* what failed below the library in this call */
     struct ext_super super;
@@ -68,13 +71,17 @@ static inline struct ext *ext_of(struct fs *fs)
     return CONTAINER_OF(fs, struct ext, fs);
 }
 
-int ext_super_read(struct ext_super *ret, struct block *dev, struct err *err);
+/* As it is after the journal, once e->journal is set. */
+int ext_super_read(struct ext *e, struct ext_super *ret, struct err *err);
 
 /* Opens the library on e->cache. */
 int ext_io_open(struct ext *e, struct err *err);
 
 /* n bytes of the filesystem as it is after the journal. */
 int ext_io_read(struct ext *e, void *buf, size_t n, uint64_t off, struct err *err);
+
+/* The content of an inode as a block; only before e->journal is set. */
+int ext_log_open(struct block **ret, struct ext *e, uint64_t ino, struct err *err);
 
 /* Makes an error of a code of the library, or of what failed below it. */
 int ext_fail(struct ext *e, struct err *err, errcode_t code, const char *fmt, ...)

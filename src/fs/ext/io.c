@@ -8,9 +8,45 @@
 #include "base/checked.h"
 #include "fs/ext/ext.h"
 
+/* Blocks from `block` on that are not in the journal, at most `max`. */
+static uint64_t plain_blocks(const struct ext *e, uint64_t block, uint64_t max)
+{
+    uint64_t n = 0;
+
+    while (n < max && !journal_has(e->journal, block + n))
+        n++;
+    return n;
+}
+
 int ext_io_read(struct ext *e, void *buf, size_t n, uint64_t off, struct err *err)
 {
-    return block_read(e->cache, buf, n, off, err);
+    uint32_t unit = e->super.block_size;
+    char *to = buf;
+
+    if (!e->journal)
+        return block_read(e->cache, buf, n, off, err);
+    while (n) {
+        uint64_t block = off / unit, skip = off % unit;
+        uint64_t plain = plain_blocks(e, block, div_up(skip + n, unit));
+        size_t len;
+        int r;
+
+        if (plain) {
+            len = (size_t)min_u64(n, plain * unit - skip);
+            r = block_read(e->cache, to, len, off, err);
+        } else {
+            len = (size_t)min_u64(n, unit - skip);
+            r = journal_read(e->journal, e->journal_buf, block, err);
+            if (r == 0)
+                memcpy(to, e->journal_buf + skip, len);
+        }
+        if (r < 0)
+            return r;
+        to += len;
+        n -= len;
+        off += len;
+    }
+    return 0;
 }
 
 static errcode_t io_read_blk64(io_channel channel, unsigned long long block, int count,

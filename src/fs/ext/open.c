@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/text.h"
 #include "fs/ext/ext.h"
 
 enum {
@@ -19,9 +20,9 @@ static void super_decode(struct ext_super *ret, const uint8_t raw[EXT_SUPER_SIZE
         .blocks = load_le32(raw + 4),
         .first_block = load_le32(raw + 20),
         .blocks_per_group = load_le32(raw + 32),
-        .state = load_le16(raw + 58),
         .words = {load_le32(raw + 92), load_le32(raw + 96), load_le32(raw + 100)},
         .desc_size = 32,
+        .journal_ino = load_le32(raw + 224),
     };
 
     /* Revision 0 has no feature words. */
@@ -68,11 +69,11 @@ static int super_check_features(const struct ext_super *s, struct err *err)
     return FAIL(err, ERR_UNSUPPORTED, "superblock: feature we do not read: %s", names);
 }
 
-int ext_super_read(struct ext_super *ret, struct block *dev, struct err *err)
+int ext_super_read(struct ext *e, struct ext_super *ret, struct err *err)
 {
     uint8_t raw[EXT_SUPER_SIZE];
     struct ext_super s;
-    int r = block_read(dev, raw, sizeof raw, EXT_SUPER_AT, err);
+    int r = ext_io_read(e, raw, sizeof raw, EXT_SUPER_AT, err);
 
     if (r < 0)
         return r;
@@ -82,7 +83,7 @@ int ext_super_read(struct ext_super *ret, struct block *dev, struct err *err)
     r = super_check_features(&s, err);
     if (r < 0)
         return r;
-    r = super_check(&s, dev->size, err);
+    r = super_check(&s, e->cache->size, err);
     if (r < 0)
         return r;
     *ret = s;
@@ -118,7 +119,6 @@ static void fill_info(struct ext *e)
 
     info->block_size = e->super.block_size;
     count_free(e, info);
-    info->needs_recovery = e->super.words[EXT_WORD_INCOMPAT] & EXT_RECOVER;
     info->clean = (sb->s_state & EXT_STATE_VALID) && !(sb->s_state & EXT_STATE_ERROR) &&
                   !info->needs_recovery;
     info->last_checked =
@@ -142,6 +142,8 @@ static void ext_close(struct fs *fs)
     ext_file_fini(&e->file);
     if (e->lib)
         ext2fs_free(e->lib);
+    journal_close(e->journal);
+    free(e->journal_buf);
     block_unref(e->cache);
     block_unref(fs->dev);
     pthread_mutex_destroy(&e->lock);
@@ -178,6 +180,63 @@ static void lock_init(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&attr);
 }
 
+static void stale(struct ext *e, const char *why)
+{
+    e->info.needs_recovery = true;
+    e->info.stale_possible = true;
+    text_clean(e->info.stale_reason, sizeof e->info.stale_reason,
+               bytes_of(why, strlen(why)), sizeof e->info.stale_reason - 1);
+}
+
+/* Opens the log and, when there is something in it, the library anew on top of it.  A
+ * journal that cannot be used leaves the filesystem as the last checkpoint wrote it. */
+static int use_journal(struct ext *e, struct err *err)
+{
+    AUTO(block_unrefp) struct block *log = NULL;
+    struct journal_look look;
+    struct ext_super super;
+    struct err local = {0};
+    int r = ext_log_open(&log, e, e->super.journal_ino, &local);
+
+    if (r == 0)
+        r = journal_open(&e->journal, &look, log, e->super.block_size, &local);
+    if (r == -ERR_IO || r == -ERR_NOMEM || r == -ERR_CANCELED)
+        return FAIL(err, local.code, "%s", local.msg);
+    if (r < 0) {
+        stale(e, local.msg);
+        return 0;
+    }
+    e->info.needs_recovery |= look.in_use;
+    if (look.problem[0])
+        stale(e, look.problem);
+    if (!e->journal)
+        return 0;
+    e->journal_buf = malloc(e->super.block_size);
+    if (!e->journal_buf)
+        return FAIL(err, ERR_NOMEM, "journal");
+    ext2fs_free(e->lib);
+    e->lib = NULL;
+    r = ext_super_read(e, &super, err);
+    if (r < 0)
+        return r;
+    if (super.block_size != e->super.block_size)
+        return FAIL(err, ERR_CORRUPT, "journal: another block size in the superblock");
+    e->super = super;
+    return ext_io_open(e, err);
+}
+
+static int look_journal(struct ext *e, struct err *err)
+{
+    bool needed = e->super.words[EXT_WORD_INCOMPAT] & EXT_RECOVER;
+
+    e->info.needs_recovery = needed;
+    if (e->super.journal_ino && (e->super.words[EXT_WORD_COMPAT] & EXT_HAS_JOURNAL))
+        return use_journal(e, err);
+    if (needed)
+        stale(e, "the journal is on another device");
+    return 0;
+}
+
 static int ext_open(struct fs **ret, struct block *dev, struct err *err)
 {
     AUTO(ext_closep) struct ext *e = calloc(1, sizeof *e);
@@ -191,7 +250,7 @@ static int ext_open(struct fs **ret, struct block *dev, struct err *err)
     r = block_cache_open(&e->cache, dev, EXT_CACHE_LINE, EXT_CACHE_LINES, err);
     if (r < 0)
         return r;
-    r = ext_super_read(&e->super, e->cache, err);
+    r = ext_super_read(e, &e->super, err);
     if (r < 0)
         return r;
     r = fs_identify(&e->info.ident, e->cache, err);
@@ -200,12 +259,10 @@ static int ext_open(struct fs **ret, struct block *dev, struct err *err)
     r = ext_io_open(e, err);
     if (r < 0)
         return r;
+    r = look_journal(e, err);
+    if (r < 0)
+        return r;
     fill_info(e);
-    if (e->info.needs_recovery) {
-        e->info.stale_possible = true;
-        snprintf(e->info.stale_reason, sizeof e->info.stale_reason,
-                 "the journal is not replayed");
-    }
     *ret = &TAKE(e)->fs;
     return 0;
 }
