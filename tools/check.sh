@@ -72,7 +72,7 @@ build() {
         rm -rf "$dir"
         mkdir -p "$dir"
         meson setup "$dir" -Dwerror=true "$@" >"$dir/setup.log" 2>&1 || {
-            cat "$dir/setup.log"
+            tail -15 "$dir/setup.log"
             return 1
         }
     fi
