@@ -102,10 +102,10 @@ int network_ifupdown(struct fact_network *ret, struct arena *a, const char *file
                    text_is(word, "mapping")) {
             in = NULL;
         } else if (in && text_is(word, "hwaddress")) {
-            text_next_word(&rest, &word);
-            if (!has_colon(word)) /* "hwaddress ether ..." */
-                text_next_word(&rest, &word);
-            in->mac = text_of(a, word);
+            /* "hwaddress ether 52:54:..." or without the class */
+            while (text_next_word(&rest, &word))
+                if (has_colon(word))
+                    in->mac = text_of(a, word);
         } else if (in && text_is(word, "address") && text_next_word(&rest, &word)) {
             in->ipv6 |= has_colon(word);
         }
