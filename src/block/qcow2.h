@@ -122,8 +122,9 @@ struct qcow2 {
     struct inflate_pool *inflate;
     struct inflate_cache *inflated;
 
-    pthread_mutex_t lock;        /* of what follows */
-    uint64_t data_from, data_to; /* a part of the file known to have no holes */
+    pthread_mutex_t lock; /* of what follows */
+    uint64_t known_off;   /* the stretch of the file asked for last: stored or a hole */
+    struct extent known;
 };
 
 static inline struct qcow2 *qcow2_of(struct block *b)

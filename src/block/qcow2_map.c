@@ -170,35 +170,32 @@ int qcow2_map(struct qcow2_run *ret, struct qcow2 *q, uint64_t off, uint64_t wan
 }
 
 /* Is [off, off + len) of the file stored, or does it begin with a hole?  Most files have
- * no holes at all, so the last stretch that had none is remembered. */
+ * no holes at all, and hostile ones little else, so the last stretch is remembered. */
 static int file_extent(struct extent *ret, struct qcow2 *q, uint64_t off, uint64_t len,
                        struct err *err)
 {
-    struct extent e;
-    uint64_t known = 0;
+    struct extent e = {0};
     int r;
 
-    pthread_mutex_lock(&q->lock);
-    if (off >= q->data_from && off < q->data_to)
-        known = q->data_to - off;
-    pthread_mutex_unlock(&q->lock);
-    if (off >= q->file->size) /* the read will say so */
-        known = len;
-    if (known) {
-        *ret = (struct extent){EXTENT_DATA, min_u64(known, len)};
+    if (off >= q->file->size) { /* the read will say so */
+        *ret = (struct extent){EXTENT_DATA, len};
         return 0;
     }
-    r = block_extent(q->file, &e, off, err);
-    if (r < 0)
-        return r;
-    if (e.kind == EXTENT_DATA) {
+    pthread_mutex_lock(&q->lock);
+    if (off >= q->known_off && off - q->known_off < q->known.length)
+        e = (struct extent){q->known.kind, q->known.length - (off - q->known_off)};
+    pthread_mutex_unlock(&q->lock);
+    if (!e.length) {
+        r = block_extent(q->file, &e, off, err);
+        if (r < 0)
+            return r;
         pthread_mutex_lock(&q->lock);
-        q->data_from = off;
-        q->data_to = off + e.length;
+        q->known_off = off;
+        q->known = e;
         pthread_mutex_unlock(&q->lock);
     }
-    *ret = (struct extent){e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO,
-                           min_u64(e.length, len)};
+    ret->kind = e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
+    ret->length = min_u64(e.length, len);
     return 0;
 }
 
