@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/log.h"
 
 enum {
     /* L2 tables are read in pieces of this size, or whole when they are smaller. */
@@ -244,6 +245,11 @@ static int qcow2_open(struct block **ret, struct block *file, struct image_ctx *
     if (r < 0)
         return r;
     block_init(&q->block, &qcow2_block_driver, q->header.size);
+    log_debug(LOG_BLOCK,
+              "qcow2 v%" PRIu32 ": %" PRIu64 " bytes, clusters of %" PRIu64
+              ", l1 table of %" PRIu32 " at %" PRIu64 ", features 0x%" PRIx64,
+              q->header.version, q->header.size, q->geo.cluster_size, q->header.l1_size,
+              q->header.l1_table_offset, q->header.incompatible_features);
     *ret = &TAKE(q)->block;
     return 0;
 }

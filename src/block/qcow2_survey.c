@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/log.h"
 #include "block/qcow2.h"
 
 enum {
@@ -362,7 +363,10 @@ int qcow2_survey(struct block *disk, struct image_ctx *ctx, struct err *err)
         r = run_flush(s, err);
     if (r == 0)
         r = survey_snapshots(s, err);
-    if (r == 0)
-        ctx->info->compressed = s->compressed;
-    return r;
+    if (r < 0)
+        return r;
+    ctx->info->compressed = s->compressed;
+    log_debug(LOG_BLOCK, "qcow2: %zu l2 tables and refcount blocks, %s", s->n,
+              s->compressed ? "some clusters compressed" : "nothing compressed");
+    return 0;
 }

@@ -6,8 +6,8 @@
  * Opens each image, asks for all extents and reads the whole disk, with the 1st, 2nd,
  * 3rd... access to the file failing, until all goes well.  A failure must be told as the
  * error it is, and never as a fault of the image: nothing is wrong with that.  Files that
- * a descriptor names are beside the image and fail as well, counted together.  What leaks
- * the sanitizer build tells. */
+ * a descriptor names are beside the image and fail as well, counted together.  Then the
+ * same with the 1st, 2nd, 3rd... allocation.  What leaks the sanitizer build tells. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -21,9 +21,39 @@ enum { PIECE = 96 << 10 }; /* no multiple of a cluster */
 
 struct source {
     const char *folder;
-    unsigned nth;
+    unsigned nth; /* access to fail; 0: none */
     atomic_uint count;
 };
+
+/* Linked with --wrap: every allocation of ours comes here first. */
+static unsigned allocations, failing_allocation;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool allocation_fails(void)
+{
+    return ++allocations == failing_allocation;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return allocation_fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return allocation_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return allocation_fails() ? NULL : __real_realloc(p, n);
+}
 
 static int open_failing(struct block **ret, struct source *s, const char *path,
                         struct err *err)
@@ -73,38 +103,55 @@ static int attempt(struct source *s, const char *path, struct image_info *info,
     return r < 0 ? r : use(disk, err);
 }
 
-static bool told_right(int r, const struct image_info *info, const struct err *err)
+/* Nothing is wrong with the image, and the error says what happened. */
+static bool told_right(int r, int want, const struct image_info *info,
+                       const struct err *err)
 {
-    return r == -ERR_IO && err->code == ERR_IO && info->fault == IMAGE_FAULT_NONE &&
-           strstr(err->msg, "injected fault");
+    return r == want && (int)err->code == -want && info->fault == IMAGE_FAULT_NONE &&
+           err->msg[0];
+}
+
+/* Runs with the nth access or allocation failing.  1: it was told, 0: there are not that
+ * many, -1: it was not told, or told wrong. */
+static int check_nth(const char *path, const char *folder, bool memory, unsigned nth)
+{
+    struct source s = {.folder = folder, .nth = memory ? 0 : nth};
+    struct image_info info = {0};
+    struct err err = {0};
+    bool reached;
+    int r;
+
+    allocations = 0;
+    failing_allocation = memory ? nth : 0;
+    r = attempt(&s, path, &info, &err);
+    reached = memory ? allocations >= nth : s.count >= nth;
+    failing_allocation = 0;
+    if (r == 0 && !reached)
+        return 0;
+    if (told_right(r, memory ? -ERR_NOMEM : -ERR_IO, &info, &err))
+        return 1;
+    printf("%s: %s %u failed, and was told as %s, %s: %s\n", path,
+           memory ? "allocation" : "access", nth, err_code_name(err.code),
+           image_fault_name(info.fault), err.msg);
+    return -1;
 }
 
 static bool check(const char *path)
 {
     AUTO(freep) char *copy = strdup(path);
-    struct source s = {.folder = dirname(copy)};
+    const char *folder = dirname(copy);
 
-    for (s.nth = 1;; s.nth++) {
-        struct image_info info = {0};
-        struct err err = {0};
+    for (int memory = 0; memory < 2; memory++) {
+        unsigned nth = 1;
         int r;
 
-        s.count = 0;
-        r = attempt(&s, path, &info, &err);
-        if (r == 0 && s.count >= s.nth) {
-            printf("%s: access %u failed, and nobody was told\n", path, s.nth);
+        while ((r = check_nth(path, folder, memory, nth)) > 0)
+            nth++;
+        if (r < 0 || nth == 1)
             return false;
-        }
-        if (r == 0)
-            break;
-        if (!told_right(r, &info, &err)) {
-            printf("%s: access %u failed, and was told as %s, %s: %s\n", path, s.nth,
-                   err_code_name(err.code), image_fault_name(info.fault), err.msg);
-            return false;
-        }
+        printf("%s: %u %s\n", path, nth - 1, memory ? "allocations" : "accesses");
     }
-    printf("%s: %u accesses\n", path, s.nth - 1);
-    return s.nth > 3;
+    return true;
 }
 
 int main(int argc, char **argv)

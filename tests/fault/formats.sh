@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# formats.sh: every access to the file of an image fails once.  A format is a row below.
+# formats.sh: every access to the file of an image fails once, and every allocation.  A format
+# is a row below.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires qemu-img qemu-io
@@ -26,6 +27,13 @@ qcow2 with subclusters | -O qcow2 -o extended_l2=on
 qcow2, zlib | -O qcow2 -c
 qcow2, zstd | -O qcow2 -c -o compression_type=zstd
 qcow2, preallocated | -O qcow2 -o preallocation=metadata
+VHD, dynamic | -O vpc
+VHD, fixed | -O vpc -o subformat=fixed
+VMDK, sparse | -O vmdk
+VMDK, stream | -O vmdk -o subformat=streamOptimized
+VMDK, flat | -O vmdk -o subformat=monolithicFlat
+VMDK, split and sparse | -O vmdk -o subformat=twoGbMaxExtentSparse
+VMDK, split and flat | -O vmdk -o subformat=twoGbMaxExtentFlat
 END
 
 # Internal snapshots have a table of their own.
