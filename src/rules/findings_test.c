@@ -2,7 +2,7 @@
 /* findings_test.c: every check fires on the facts it is about, with its evidence and its
  * remedy, and none fires on a good guest
  *
- *     findings_test src/block/faults.def */
+ *     findings_test src/block/faults.def po-of-the-build */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +12,13 @@
 
 #include <cmocka.h>
 
+#include "base/i18n.h"
 #include "base/scoped.h"
 #include "rules/facts_by_hand.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-static const char *faults_def;
+static const char *faults_def, *catalogues;
 
 static struct fact_linux *lin(struct facts *f)
 {
@@ -305,6 +306,31 @@ static void test_each_check(void **state)
     }
 }
 
+/* In Chinese, every sentence is; the facts in it are not. */
+static void test_chinese(void **state)
+{
+    struct i18n_catalog *zh = i18n_load(catalogues, "zh_CN");
+
+    (void)state;
+    assert_non_null(zh);
+    i18n_use(zh);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        AUTO(arena_fini) struct arena a = {0};
+        struct rules_request request = request_none;
+        struct facts f;
+        struct report r;
+
+        facts_good(&f, &a);
+        cases[i].change(&f, &a, &request);
+        r = judge_facts(&a, &f, cases[i].profile, &request);
+        for (size_t k = 0; k < r.findings.n; k++)
+            if (!strpbrk(r.findings.v[k].detail, "\xe4\xe5\xe6\xe7\xe8\xe9"))
+                fail_msg("%s: %s", r.findings.v[k].id, r.findings.v[k].detail);
+    }
+    i18n_use(NULL);
+    i18n_free(zh);
+}
+
 /* Whatever can fire has a row above or in the verdicts; a new check needs one. */
 static void test_all_rows_are_tested(void **state)
 {
@@ -479,6 +505,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_check),
+        cmocka_unit_test(test_chinese),
         cmocka_unit_test(test_all_rows_are_tested),
         cmocka_unit_test(test_good_is_quiet),
         cmocka_unit_test(test_catalogue),
@@ -488,7 +515,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_budget),
     };
 
-    assert_int_equal(argc, 2);
+    assert_int_equal(argc, 3);
     faults_def = argv[1];
+    catalogues = argv[2];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

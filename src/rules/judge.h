@@ -55,7 +55,6 @@ void judge_unclear(struct judge *j, const char *layer, const char *code,
 /* Has something that matters not been looked at? */
 bool judge_has_problem(const struct judge *j);
 
-/* "%s" of arena_printf in a rule. */
 #define TEXT(j, ...) arena_printf((j)->a, __VA_ARGS__)
 
 static inline bool same(const char *a, const char *b)
@@ -86,8 +85,9 @@ const struct fact_kernel *kernel_default(const struct facts *f);
 /* State of a driver in a kernel: "builtin", ..., "unknown". */
 const char *driver_state(const struct fact_drivers *d, const char *driver);
 
-/* The filesystem that `device` ("partition 1", "vg/root") names; NULL: none. */
-const struct fact_fs *device_fs(const struct facts *f, const char *device);
+/* "partition 1" in the report's language; logical volumes keep their names. */
+const char *partition_text(struct judge *j, uint32_t index);
+const char *device_text(struct judge *j, const char *device);
 
 static inline bool has_firmware(const struct facts *f, const char *name)
 {

@@ -27,8 +27,8 @@ static bool opened_at(struct judge *j, size_t i, struct opened *ret)
     if (i < f->partitions.n) {
         const struct fact_partition *p = &f->partitions.v[i];
 
-        *ret = (struct opened){TEXT(j, _("partition %u"), p->index), p->filesystem,
-                               p->role, p->fs};
+        *ret =
+            (struct opened){partition_text(j, p->index), p->filesystem, p->role, p->fs};
         return true;
     }
     i -= f->partitions.n;

@@ -20,11 +20,6 @@ static bool has_table(const struct judge *j)
     return is_gpt(j) || same(j->facts->partition_table, "mbr");
 }
 
-static const char *partition_text(struct judge *j, uint32_t index)
-{
-    return TEXT(j, _("partition %u"), index);
-}
-
 void rule_boot_record(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
@@ -283,8 +278,9 @@ static const char *filesystems_text(struct judge *j)
 
     for (size_t i = 0; i < f->partitions.n && shown < 16; i++)
         if (!f->partitions.v[i].extended)
-            all = TEXT(j, _("%s%spartition %u: %s"), all, shown++ ? ", " : "",
-                       f->partitions.v[i].index, f->partitions.v[i].filesystem);
+            all = TEXT(j, "%s%s%s: %s", all, shown++ ? ", " : "",
+                       partition_text(j, f->partitions.v[i].index),
+                       f->partitions.v[i].filesystem);
     for (size_t i = 0; i < f->logical_volumes.n && shown < 16; i++)
         all = TEXT(j, "%s%s%s: %s", all, shown++ ? ", " : "",
                    f->logical_volumes.v[i].name, f->logical_volumes.v[i].filesystem);
@@ -298,7 +294,7 @@ void rule_data_disk(struct judge *j, const struct check *c)
     if (!rootless(j) || encrypted_device(j) || has_lvm(j->facts) ||
         candidate(j->facts, "boot"))
         return;
-    finding_add(j, c, LEVEL_ERROR, data ? data->device : "",
+    finding_add(j, c, LEVEL_ERROR, data ? device_text(j, data->device) : "",
                 TEXT(j, _("no partition holds a system (%s)"), filesystems_text(j)),
                 _("This looks like a data disk. Take the disk that the machine starts "
                   "from."));
@@ -310,7 +306,7 @@ void rule_boot_only(struct judge *j, const struct check *c)
 
     if (!rootless(j) || encrypted_device(j) || has_lvm(j->facts) || !boot)
         return;
-    finding_add(j, c, LEVEL_ERROR, boot->device,
+    finding_add(j, c, LEVEL_ERROR, device_text(j, boot->device),
                 TEXT(j, _("only a boot partition is on the disk (%s), and no root (%s)"),
                      boot->why, filesystems_text(j)),
                 _("The root lies on another disk. Move it to this one, with /boot, and "
@@ -368,7 +364,7 @@ void rule_several_roots(struct judge *j, const struct check *c)
         if (!same(k->what, "root") && !same(k->what, "windows"))
             continue;
         if (n < 16)
-            all = TEXT(j, "%s%s%s", all, n ? ", " : "", k->device);
+            all = TEXT(j, "%s%s%s", all, n ? ", " : "", device_text(j, k->device));
         n++;
     }
     if (n > 1)
@@ -397,7 +393,7 @@ void rule_root_filesystem(struct judge *j, const struct check *c)
     if (!root || j->policy->filesystems.n == 0 ||
         names_have(&j->policy->filesystems, root->filesystem))
         return;
-    finding_add(j, c, LEVEL_ERROR, root->device,
+    finding_add(j, c, LEVEL_ERROR, device_text(j, root->device),
                 TEXT(j, _("the root is %s, and the cloud takes %s"), root->filesystem,
                      names_joined(j, &j->policy->filesystems)),
                 TEXT(j, _("Copy the system to a filesystem of the kind %s."),

@@ -152,7 +152,7 @@ void rule_growpart(struct judge *j, const struct check *c)
                                           ? "growpart"
                                           : "cloud-utils-growpart"));
     if (!l->root_last)
-        finding_add(j, c, LEVEL_WARNING, j->facts->root->device,
+        finding_add(j, c, LEVEL_WARNING, device_text(j, j->facts->root->device),
                     _("the root is not the last partition: it cannot grow with the "
                       "disk"),
                     "");

@@ -153,18 +153,20 @@ const char *driver_state(const struct fact_drivers *d, const char *driver)
     return "unknown";
 }
 
-const struct fact_fs *device_fs(const struct facts *f, const char *device)
+const char *partition_text(struct judge *j, uint32_t index)
 {
+    return TEXT(j, _("partition %u"), index);
+}
+
+const char *device_text(struct judge *j, const char *device)
+{
+    static const char partition[] = "partition ";
     struct bytes b = bytes_of(device, strlen(device));
     uint64_t index;
 
-    for (size_t i = 0; i < f->logical_volumes.n; i++)
-        if (same(f->logical_volumes.v[i].name, device))
-            return f->logical_volumes.v[i].fs;
-    if (!starts(device, "partition ") || !text_u64(&index, bytes_sub(b, 10, b.n - 10)))
-        return NULL;
-    for (size_t i = 0; i < f->partitions.n; i++)
-        if (f->partitions.v[i].index == index)
-            return f->partitions.v[i].fs;
-    return NULL;
+    if (!starts(device, partition) ||
+        !text_u64(&index, bytes_sub(b, strlen(partition), b.n - strlen(partition))) ||
+        index > UINT32_MAX)
+        return device;
+    return partition_text(j, (uint32_t)index);
 }
