@@ -150,7 +150,7 @@ if [ -n "$all" ]; then
     say 'build with TSan'
     if CC=gcc build build-tsan -Db_sanitize=thread; then
         say 'tests with TSan'
-        suites build-tsan -t 4 convert
+        suites build-tsan -t 4 convert fault_convert
     else
         fail 'build with TSan'
     fi
