@@ -30,6 +30,8 @@ check='
     git shellcheck mandoc man-db
     lz4 lzop bzip2 gzip python3
     gdisk dosfstools mtools xfsprogs btrfs-progs ntfs-3g lvm2
+    cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
+    grub-pc-bin syslinux-common
     strace procps
 '
 all='

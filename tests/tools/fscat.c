@@ -6,6 +6,8 @@
  *     fscat [-p N] [-1] cat IMAGE PATH      one file to standard output
  *     fscat [-p N] [-1] tree IMAGE [PATH]   every entry: type, mode, owner, size, mtime,
  *                                           checksum or target, name
+ *     fscat [-p N] [-1] find IMAGE          paths from standard input: "1 path", "0 path"
+ *     fscat [-p N] [-1] xattr IMAGE PATH NAME     is there such an attribute: 1, 0
  *     fscat [-1] parts IMAGE                the partition table
  *
  * -p N takes partition N of a raw image, -1 reads byte by byte.  Test-only. */
@@ -152,7 +154,25 @@ static int do_info(struct fs *fs)
     return 0;
 }
 
-static int do_fs(struct fs *fs, const char *what, const char *path, struct err *err)
+static int do_find(struct tree *t, struct err *err)
+{
+    char line[TREE_PATH_MAX];
+    struct tree_node node;
+
+    while (fgets(line, sizeof line, stdin)) {
+        int r;
+
+        line[strcspn(line, "\n")] = 0;
+        r = tree_lfind(t, line, &node, err);
+        if (r < 0)
+            return r;
+        printf("%d %s\n", r, line);
+    }
+    return 0;
+}
+
+static int do_fs(struct fs *fs, const char *what, const char *path, const char *name,
+                 struct err *err)
 {
     AUTO(freep) struct job *j = calloc(1, sizeof *j);
     AUTO(freep) uint8_t *chunk = malloc(CHUNK);
@@ -168,6 +188,8 @@ static int do_fs(struct fs *fs, const char *what, const char *path, struct err *
     if (strcmp(what, "info") == 0)
         return do_info(fs);
     tree_init(&t, fs);
+    if (strcmp(what, "find") == 0)
+        return do_find(&t, err);
     r = tree_find(&t, path, &node, err);
     if (r == 0)
         return FAIL(err, ERR_NOTFOUND, "%s", path);
@@ -175,14 +197,20 @@ static int do_fs(struct fs *fs, const char *what, const char *path, struct err *
         return r;
     if (strcmp(what, "cat") == 0)
         return put_content(j, &node.st, stdout, &crc, err);
+    if (strcmp(what, "xattr") == 0) {
+        r = fs_has_xattr(fs, &node.st, name, err);
+        if (r >= 0)
+            printf("%d\n", r);
+        return r;
+    }
     return walk_dir(j, node.st.ino, err);
 }
 
-static int run(int fd, unsigned part, bool bytewise, const char *what, const char *path,
-               struct err *err)
+static int run(int fd, unsigned part, bool bytewise, char **words, struct err *err)
 {
     AUTO(block_unrefp) struct block *dev = NULL;
     AUTO(fs_closep) struct fs *fs = NULL;
+    const char *what = words[0], *path = words[2] ? words[2] : "/";
     struct fs_ident id;
     int r = block_file_open(&dev, fd, err);
 
@@ -205,7 +233,7 @@ static int run(int fd, unsigned part, bool bytewise, const char *what, const cha
     }
     if (r == 0)
         r = fs_open(&fs, &id, dev, err);
-    return r < 0 ? r : do_fs(fs, what, path, err);
+    return r < 0 ? r : do_fs(fs, what, path, words[2] && words[3] ? words[3] : "", err);
 }
 
 int main(int argc, char **argv)
@@ -229,8 +257,7 @@ int main(int argc, char **argv)
         perror(argv[optind + 1]);
         return 3;
     }
-    if (run(fd, part, bytewise, argv[optind], argc - optind > 2 ? argv[optind + 2] : "/",
-            &err) < 0) {
+    if (run(fd, part, bytewise, argv + optind, &err) < 0) {
         fflush(stdout);
         fprintf(stderr, "fscat: %s: %s\n", err_code_name(err.code), err.msg);
         return 3;
