@@ -35,7 +35,7 @@ check='
     strace procps
 '
 all='
-    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf time
+    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf
 '
 
 say() { printf 'install-deps: %s\n' "$*"; }
