@@ -74,8 +74,9 @@ struct fact_partition {
     bool active, logical, extended, past_end;
     const char *filesystem; /* fs_type_name(): "ext4", "swap", "LVM2_member", "unknown" */
     const char *uuid, *label;
-    const char *role;   /* "root", "boot", "esp", "swap", "bios-boot", "data", "" */
-    struct fact_fs *fs; /* NULL: not opened */
+    const char *part_uuid; /* PARTUUID as Linux has it: "1a2b3c4d-01" for MBR; "" none */
+    const char *role;      /* "root", "boot", "esp", "swap", "bios-boot", "data", "" */
+    struct fact_fs *fs;    /* NULL: not opened */
 };
 
 struct fact_volume {  /* logical volume */
@@ -175,10 +176,12 @@ struct fact_boot {
     const char *entry;          /* title of the default entry; "" none */
     const char *saved;          /* saved_entry of grubenv; "" */
     const char *kernel,
-        *initramfs; /* paths as the guest sees them, mount points applied */
+        *initramfs;               /* paths as the guest sees them, mount points applied */
+    fact_strings initramfs_files; /* all of them, if the entry has several; the last one
+                                     is `initramfs` */
     const char *cmdline;
-    bool kernel_exists, initramfs_exists;
-    const char *root;    /* value of root=; "" none */
+    bool kernel_exists, initramfs_exists; /* initramfs: every file of them */
+    const char *root;                     /* value of root=; "" none */
     bool root_resolves;  /* it names a filesystem of this disk, and that is the root */
     bool root_by_id;     /* UUID=, LABEL=, PARTUUID=, a logical volume: not /dev/sda1 */
     bool serial_console; /* L21 */

@@ -84,11 +84,10 @@ TABLE(fact_fs);
 
 #define F(m) FIELD(fact_partition, m)
 static const struct fact_field fact_partition_fields[] = {
-    F(index),    F(start),   F(size),
-    F(type),     F(active),  F(filesystem),
-    F(uuid),     F(label),   F(type_name),
-    F(name),     F(logical), F(extended),
-    F(past_end), F(role),    POINTER(fact_partition, "fs", fs, fact_fs),
+    F(index),     F(start),      F(size), F(type),
+    F(active),    F(filesystem), F(uuid), F(label),
+    F(part_uuid), F(type_name),  F(name), F(logical),
+    F(extended),  F(past_end),   F(role), POINTER(fact_partition, "fs", fs, fact_fs),
 };
 #undef F
 TABLE(fact_partition);
@@ -186,11 +185,11 @@ TABLE(fact_blocked);
 
 #define F(m) FIELD(fact_boot, m)
 static const struct fact_field fact_boot_fields[] = {
-    F(loader),        F(config),           F(loader_version), F(entry),
-    F(saved),         F(kernel),           F(initramfs),      F(cmdline),
-    F(kernel_exists), F(initramfs_exists), F(root),           F(root_resolves),
-    F(root_by_id),    F(serial_console),   F(linux16_uefi),   F(device_map),
-    F(problem),       F(boot_missing),
+    F(loader),        F(config),        F(loader_version),   F(entry),
+    F(saved),         F(kernel),        F(initramfs),        F(initramfs_files),
+    F(cmdline),       F(kernel_exists), F(initramfs_exists), F(root),
+    F(root_resolves), F(root_by_id),    F(serial_console),   F(linux16_uefi),
+    F(device_map),    F(problem),       F(boot_missing),
 };
 #undef F
 TABLE(fact_boot);

@@ -184,6 +184,7 @@ static void partition_facts(struct guest *g, const struct volume_table *t)
         ret->type = p->type;
         ret->type_name = p->type_name;
         ret->name = p->name;
+        ret->part_uuid = p->uuid ? p->uuid : "";
         ret->active = p->active;
         ret->logical = p->logical;
         ret->extended = p->extended;
