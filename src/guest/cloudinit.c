@@ -236,7 +236,7 @@ static int generator_says(struct guest *g, struct fact_cloud_init *c, struct err
         c->disabled_by = "/etc/cloud/cloud-init.disabled";
     if (r != 0)
         return r;
-    r = guest_read(g, "/etc/cloud/ds-identify.cfg", GUEST_TEXT_MAX, true, &b, err);
+    r = guest_read(g, "/etc/cloud/ds-identify.cfg", GUEST_TEXT_MAX, false, &b, err);
     if (r == 1) {
         struct yaml y = {.rest = buf_bytes(&b)};
 
@@ -259,7 +259,7 @@ static int target_starts(struct guest *g, bool *ret, struct err *err)
     };
     enum unit_state state;
     const char *where;
-    int r = unit_state(g, "cloud-init.target", &state, &where, err);
+    int r = unit_state(g, "cloud-init.target", false, &state, &where, err);
 
     *ret = state == UNIT_ENABLED;
     if (r < 0 || *ret || state == UNIT_MASKED)
@@ -268,12 +268,12 @@ static int target_starts(struct guest *g, bool *ret, struct err *err)
         struct tree_node node;
         const char *target;
 
-        r = guest_lfind(g, generators[i], true, &node, err);
+        r = guest_lfind(g, generators[i], false, &node, err);
         if (r < 0)
             return r;
         if (r == 0)
             continue;
-        r = guest_readlink(g, generators[i], true, &target, err);
+        r = guest_readlink(g, generators[i], false, &target, err);
         if (r < 0)
             return r;
         *ret = !(r == 1 && strcmp(target, "/dev/null") == 0);
@@ -290,10 +290,10 @@ static int find_enabled(struct guest *g, struct fact_cloud_init *c, struct err *
     enum unit_state state, local;
     const char *where, *at;
     bool target = true;
-    int r = unit_state_any(g, stages, &state, &where, err);
+    int r = unit_state_any(g, stages, false, &state, &where, err);
 
     if (r == 0)
-        r = unit_state_any(g, early, &local, &at, err);
+        r = unit_state_any(g, early, false, &local, &at, err);
     if (r == 0)
         r = generator_says(g, c, err);
     if (r < 0 || *c->disabled_by)

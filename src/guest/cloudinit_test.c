@@ -214,6 +214,12 @@ static const struct test_file unreadable[] = {
     {0},
 };
 
+static const struct test_file units_unreadable[] = {
+    DEBIAN_PROGRAM,
+    {"/etc/systemd/system/", .fail = ERR_CORRUPT},
+    {0},
+};
+
 static void test_guests(void **state)
 {
     static const struct {
@@ -257,11 +263,11 @@ static void test_guests(void **state)
         {"what cannot be read is a problem", unreadable, "systemd", "", false, false, "",
          "", "", "", 1},
     };
+    struct test_guest t;
+    struct err err = {0};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct test_guest t;
-        struct err err = {0};
         const struct fact_cloud_init *c;
 
         test_guest_init(&t, cases[i].files);
@@ -284,6 +290,13 @@ static void test_guests(void **state)
         assert_false(c->config_2_reader);
         test_guest_fini(&t);
     }
+
+    /* Whether it is enabled decides, so not being able to look does too. */
+    test_guest_init(&t, units_unreadable);
+    assert_int_equal(linux_cloud_init(&t.guest, &err), 0);
+    assert_true(t.facts.problems.n > 0);
+    assert_false(t.facts.problems.v[0].minor);
+    test_guest_fini(&t);
 }
 
 static const struct test_file reader_unit[] = {

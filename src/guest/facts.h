@@ -115,8 +115,9 @@ struct fact_root {
 /* A filesystem that looked like something: P12, P13, P16. */
 struct fact_candidate {
     const char *device, *filesystem;
-    const char *what; /* "root", "boot", "installer", "data", "windows" */
-    const char *why;  /* the paths that told */
+    const char
+        *what;       /* "root", "boot", "installer", "data", "windows", "usr", "ostree" */
+    const char *why; /* the paths that told */
 };
 
 struct fact_os {

@@ -230,7 +230,7 @@ static int method_without_files(struct guest *g, const char **ret, struct err *e
     *ret = "cloud-init";
     if (c && c->installed && c->enabled)
         return 0;
-    r = unit_state_any(g, daemons, &state, &where, err);
+    r = unit_state_any(g, daemons, true, &state, &where, err);
     *ret = state == UNIT_ENABLED ? "dhcp" : "none";
     return r;
 }

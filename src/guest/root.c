@@ -78,6 +78,7 @@ static int is_root(struct look *l, struct err *err)
         "/bin/init",
         "/sbin/openrc-init",
         "/sbin/runit-init",
+        "/nix/var/nix/profiles/system",
         NULL,
     };
     int r = tree_has_dir(&l->tree, "/etc", err);
@@ -153,16 +154,37 @@ static int is_windows(struct look *l, struct err *err)
     return any(l, mark, err);
 }
 
+/* CoreOS and Flatcar: /usr is a read-only image of its own, and the root is empty before
+ * the first start. */
+static int is_usr(struct look *l, struct err *err)
+{
+    static const char *const mark[] = {"/share/coreos", "/share/flatcar", NULL};
+    static const char *const release[] = {"/lib/os-release", "/lib64/os-release", NULL};
+    int r;
+
+    l->why[0] = '\0';
+    r = any(l, release, err);
+    return r == 1 ? any(l, mark, err) : r;
+}
+
+static int is_ostree(struct look *l, struct err *err)
+{
+    static const char *const mark[] = {"/ostree/deploy", NULL};
+
+    l->why[0] = '\0';
+    return any(l, mark, err);
+}
+
 static int classify(struct look *l, const char **what, struct err *err)
 {
     static const struct {
         const char *what;
         int (*is)(struct look *l, struct err *err);
     } rows[] = {
-        {"root", is_root},
-        {"installer", is_installer}, /* before boot: it has kernels and loaders too */
-        {"boot", is_boot},
-        {"windows", is_windows},
+        {"root", is_root},     {"installer", is_installer}, /* before boot: it has kernels
+                                                               and loaders too */
+        {"boot", is_boot},     {"windows", is_windows},     {"usr", is_usr},
+        {"ostree", is_ostree},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -327,6 +349,30 @@ static void note_installer(struct guest *g)
     }
 }
 
+/* Systems that we recognise and cannot put together yet: the answer is "undecided". */
+static int note_unread(struct guest *g, struct err *err)
+{
+    static const struct {
+        const char *what, *message;
+    } rows[] = {
+        {"usr", "a system whose /usr is an image of its own is not read yet"},
+        {"ostree", "an ostree deployment is not read yet"},
+    };
+    int r = 0;
+
+    for (size_t i = 0; i < g->facts->candidates.n && r == 0; i++) {
+        const struct fact_candidate *c = &g->facts->candidates.v[i];
+
+        for (size_t j = 0; j < ARRAY_SIZE(rows) && r == 0; j++) {
+            if (strcmp(c->what, rows[j].what) != 0)
+                continue;
+            FAIL(err, ERR_UNSUPPORTED, "%s", rows[j].message);
+            r = guest_problem(g, "guest", c->device, false, err);
+        }
+    }
+    return r;
+}
+
 int root_find(struct guest *g, struct err *err)
 {
     struct guest_fs *roots[GUEST_FS_MAX], *chosen;
@@ -345,7 +391,7 @@ int root_find(struct guest *g, struct err *err)
     }
     if (n == 0) {
         note_installer(g);
-        return 0;
+        return note_unread(g, err);
     }
     r = choose(g, roots, n, &chosen, err);
     if (r == 0)

@@ -65,6 +65,20 @@ static const struct test_file data[] = {{"/photos/1", "x"}, {0}};
 static const struct test_file empty[] = {{"/lost+found/", NULL}, {0}};
 static const struct test_file broken[] = {{"/etc/", NULL, .fail = ERR_CORRUPT}, {0}};
 
+static const struct test_file coreos_usr[] = {
+    {"/lib/os-release", "ID=flatcar\n"},
+    {"/lib/systemd/systemd", "x"},
+    {"/bin/bash", "x"},
+    {"/share/flatcar/release", "x"},
+    {0},
+};
+
+static const struct test_file ostree[] = {
+    {"/ostree/deploy/fedora/deploy/abc.0/etc/os-release", "x"},
+    {"/boot/", NULL},
+    {0},
+};
+
 static void check_str(const char *name, const char *what, const char *got,
                       const char *want)
 {
@@ -136,6 +150,40 @@ static void test_broken(void **state)
     test_guest_fini(&t);
 }
 
+/* Recognised, and not read: undecided, not refused. */
+static void test_unread(void **state)
+{
+    static const struct {
+        const struct test_file *files;
+        const char *what, *message;
+    } cases[] = {
+        {coreos_usr, "usr", "a system whose /usr is an image of its own is not read yet"},
+        {ostree, "ostree", "an ostree deployment is not read yet"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct test_guest t;
+        struct err err = {0};
+
+        test_guest_init(&t, empty);
+        test_guest_add(&t, cases[i].files, "partition 3", "cccc", "");
+        assert_int_equal(root_find(&t.guest, &err), 0);
+        assert_string_equal(t.facts.candidates.v[1].what, cases[i].what);
+        assert_int_equal(t.facts.problems.n, 1);
+        assert_string_equal(t.facts.problems.v[0].subject, "partition 3");
+        assert_string_equal(t.facts.problems.v[0].code, "unsupported");
+        assert_string_equal(t.facts.problems.v[0].message, cases[i].message);
+        test_guest_fini(&t);
+
+        test_guest_init(&t, debian);
+        test_guest_add(&t, cases[i].files, "partition 3", "cccc", "");
+        assert_int_equal(root_find(&t.guest, &err), 0);
+        assert_int_equal(t.facts.problems.n, 0);
+        test_guest_fini(&t);
+    }
+}
+
 /* Two roots, and sometimes a boot partition that names the second one. */
 static void test_choice(void **state)
 {
@@ -179,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),
         cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_unread),
         cmocka_unit_test(test_choice),
     };
 

@@ -77,7 +77,7 @@ static int find_keygen(struct guest *g, struct fact_linux *l, struct err *err)
     l->ssh_keys_regenerated = c && c->installed && c->enabled;
     if (l->ssh_keys_regenerated || l->ssh_host_keys)
         return 0;
-    r = unit_state_any(g, units, &state, &where, err);
+    r = unit_state_any(g, units, true, &state, &where, err);
     l->ssh_keys_regenerated = state == UNIT_ENABLED || state == UNIT_DISABLED;
     for (size_t i = 0; i < ARRAY_SIZE(scripts) && r >= 0; i++) {
         AUTO(buf_fini) struct buf b = {0};
@@ -106,7 +106,7 @@ static int find_sshd(struct guest *g, struct fact_linux *l, struct err *err)
     if (r <= 0)
         return r;
     l->sshd = true;
-    r = unit_state_any(g, units, &state, &where, err);
+    r = unit_state_any(g, units, true, &state, &where, err);
     l->sshd_enabled = state == UNIT_ENABLED;
     if (r >= 0)
         r = count_host_keys(g, l, err);
@@ -176,7 +176,7 @@ static int look_at_firewalld(struct guest *g, struct fact_linux *l, struct err *
     struct bytes zone = bytes_of("public", 6);
     enum unit_state state;
     const char *where;
-    int r = unit_state_any(g, units, &state, &where, err);
+    int r = unit_state_any(g, units, true, &state, &where, err);
 
     if (r < 0 || state != UNIT_ENABLED)
         return r;
@@ -231,7 +231,7 @@ static int find_firewall(struct guest *g, struct fact_linux *l, struct err *err)
         r = guest_read(g, rows[i].path, RULES_MAX, true, &b, err);
         if (r != 1)
             continue;
-        r = unit_state(g, rows[i].unit, &state, &where, err);
+        r = unit_state(g, rows[i].unit, true, &state, &where, err);
         if (r < 0 || state != UNIT_ENABLED)
             continue;
         if (rows[i].more) {

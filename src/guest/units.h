@@ -14,10 +14,10 @@ enum unit_state {
 /* systemd: linked into a target's .wants; else System V links, upstart jobs and openrc
  * runlevels of that name.  `name` has no suffix for services ("sshd"), and its own for
  * others ("cloud-init.target", "ssh.socket").  *where is the link or file that decided,
- * "" when absent. */
-int unit_state(struct guest *g, const char *name, enum unit_state *ret,
+ * "" when absent.  `minor` as in guest_problem(). */
+int unit_state(struct guest *g, const char *name, bool minor, enum unit_state *ret,
                const char **where, struct err *err);
 
 /* The best state of several, with its evidence; NULL-terminated. */
-int unit_state_any(struct guest *g, const char *const *names, enum unit_state *ret,
-                   const char **where, struct err *err);
+int unit_state_any(struct guest *g, const char *const *names, bool minor,
+                   enum unit_state *ret, const char **where, struct err *err);
