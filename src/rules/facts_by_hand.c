@@ -37,6 +37,7 @@ struct fact_partition *facts_partition(struct facts *f, struct arena *a, uint32_
         .filesystem = filesystem,
         .uuid = "",
         .label = "",
+        .part_uuid = "",
         .role = "",
     };
     return p;

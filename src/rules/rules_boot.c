@@ -151,6 +151,14 @@ static void kernel_missing(struct judge *j, const struct check *c, const char *s
                      remedy_kernel(j));
 }
 
+static bool has_kernel_image(const struct facts *f)
+{
+    for (size_t i = 0; i < f->kernels.n; i++)
+        if (f->kernels.v[i].image[0])
+            return true;
+    return false;
+}
+
 static void boot_initramfs(struct judge *j, const struct check *c)
 {
     const struct fact_boot *b = j->facts->boot;
@@ -195,7 +203,7 @@ void rule_boot_entry(struct judge *j, const struct check *c)
                            "the root and remove its line from /etc/fstab."));
         return;
     }
-    if (f->kernels.n == 0 && !b->kernel_exists) {
+    if (!b->kernel_exists && !has_kernel_image(f)) {
         if (!judge_has_problem(j))
             kernel_missing(j, c, "/boot", _("no kernel is installed on this disk"));
         return;

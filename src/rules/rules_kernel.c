@@ -110,6 +110,15 @@ static const char *initramfs_evidence(struct judge *j, const struct fact_kernel 
                 k->version, driver, k->modules, k->initramfs);
 }
 
+/* Whether the default kernel has a driver could not be seen. */
+static void driver_unclear(struct judge *j, const struct fact_kernel *k,
+                           const char *driver)
+{
+    if (k->is_default)
+        judge_unclear(j, "initramfs", "unsupported", k->initramfs,
+                      TEXT(j, "whether %s is there was not seen", driver));
+}
+
 static void judge_group(struct judge *j, const struct check *c,
                         const struct fact_kernel *k, const profile_names *group,
                         bool finds_root)
@@ -118,6 +127,8 @@ static void judge_group(struct judge *j, const struct check *c,
     const char *driver = names_joined(j, group);
     enum finding_level level = k->is_default ? LEVEL_ERROR : LEVEL_NOTE;
 
+    if (s == STATE_UNKNOWN)
+        driver_unclear(j, k, driver);
     if (!same(c->row.id, state_check(k, s)))
         return;
     if (s == STATE_MODULE) {
@@ -152,6 +163,8 @@ static void judge_root_driver(struct judge *j, const struct check *c,
     enum state s = state_of(state);
     const char *detail;
 
+    if (state[0] && s == STATE_UNKNOWN)
+        driver_unclear(j, k, what);
     if (!same(c->row.id, "L07") || (s != STATE_MODULE && s != STATE_ABSENT))
         return;
     detail = s == STATE_ABSENT

@@ -85,6 +85,12 @@ static void virtio_unknown(struct facts *f, struct arena *a)
     facts_problem(f, a, "initramfs", f->kernels.v[0].initramfs, false);
 }
 
+static void virtio_not_seen(struct facts *f, struct arena *a)
+{
+    (void)a;
+    f->kernels.v[0].drivers.virtio_blk = f->kernels.v[0].drivers.virtio_scsi = "unknown";
+}
+
 static void network_module_on_root(struct facts *f, struct arena *a)
 {
     (void)a;
@@ -262,6 +268,13 @@ static void no_kernel(struct facts *f, struct arena *a)
     f->kernels.n = 0;
     f->boot->kernel_exists = f->boot->initramfs_exists = false;
     f->boot->kernel = f->boot->initramfs = f->boot->root = "";
+}
+
+static void modules_without_kernel(struct facts *f, struct arena *a)
+{
+    no_kernel(f, a);
+    f->kernels.n = 1;
+    f->kernels.v[0].image = "";
 }
 
 static void entry_without_kernel(struct facts *f, struct arena *a)
@@ -497,6 +510,7 @@ static const struct {
      virtio_unknown,
      false,
      {MAYBE}},
+    {"a driver that nobody looked for", virtio_not_seen, false, {MAYBE}},
     {"network driver on the root only", network_module_on_root, false, {OK}},
     {"driver of the root's filesystem not in the initramfs",
      root_driver_missing,
@@ -521,6 +535,7 @@ static const struct {
     {"a partition that ends past the disk", past_end, false, {FMT}},
     {"/boot is on another disk", boot_elsewhere, false, {PART}},
     {"no kernel on the disk", no_kernel, false, {PART}},
+    {"modules on the disk, but no kernel", modules_without_kernel, false, {PART}},
     {"the default entry's kernel is not there", entry_without_kernel, false, {PART}},
     {"the default entry's initramfs is not there",
      entry_without_initramfs,

@@ -57,6 +57,7 @@ static void fill(struct facts *f, struct arena *a)
 static struct template *template(void)
 {
     static struct template t;
+    struct err err = {0};
     struct facts f;
 
     if (t.good)
@@ -67,7 +68,9 @@ static struct template *template(void)
     t.good = facts_to_json(&f);
     fill(&f, &t.arena);
     t.shape = facts_to_json(&f);
-    assert(t.good && t.shape);
+    /* A template that is not taken would make every input a waste. */
+    assert(t.good && facts_from_json(&f, t.good, &t.arena, &err) == 0);
+    assert(t.shape && facts_from_json(&f, t.shape, &t.arena, &err) == 0);
     return &t;
 }
 
