@@ -55,15 +55,17 @@ static const struct guest_fs *lvm(struct grub *x, const char *name)
 /* "fs3", "hd0,msdos1", "hd0,gpt2", "lvm/vg-root".  NULL: not of this disk. */
 static const struct guest_fs *device(struct grub *x, const char *name)
 {
-    const char *digits = name + strcspn(name, ",") + 1;
+    static const char first[] = "hd0,";
+    const char *digits;
     uint64_t n;
 
     if (strncmp(name, "fs", 2) == 0 && text_u64(&n, bytes_of(name + 2, strlen(name + 2))))
         return n < x->g->fs_n ? &x->g->fs[n] : NULL;
     if (strncmp(name, "lvm/", 4) == 0)
         return lvm(x, name + 4);
-    if (strncmp(name, "hd0,", 4) != 0)
+    if (strncmp(name, first, strlen(first)) != 0)
         return NULL;
+    digits = name + strlen(first);
     while (isalpha((unsigned char)*digits))
         digits++;
     if (!text_u64(&n, bytes_of(digits, strlen(digits))) || n > 1000)
