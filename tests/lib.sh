@@ -102,3 +102,14 @@ matches() {
 
 # guest NAME: the file of a test guest, built if need be.
 guest() { "$tests/guests/build.sh" --file "$1"; }
+
+# copy_program DIR: the program with all that lies beside it, for tests that need it where
+# others can run it, or a name of its own.
+copy_program() {
+    local from
+    from=$(dirname "$IMGPORT")
+    mkdir -p "$1/profiles"
+    cp "$from/imgport" "$from/imgport-worker" "$1/"
+    cp "$top"/profiles/*.profile "$1/profiles/"
+    [ ! -d "$from/po" ] || cp -r "$from/po" "$1/"
+}

@@ -183,8 +183,7 @@ case_ 'a folder' failed "$work/alone"
 case_ 'a path through a file' failed "$work/empty/x"
 
 # Root reads everything: be somebody else.
-mkdir "$work/bin"
-cp "$(dirname "$IMGPORT")"/imgport "$(dirname "$IMGPORT")"/imgport-worker "$work/bin/"
+copy_program "$work/bin"
 as_nobody() {
     if [ "$(id -u)" -eq 0 ]; then
         setpriv --reuid 65534 --regid 65534 --clear-groups "$@"

@@ -10,9 +10,9 @@ requires qemu-img setsid
 # Slow to read: compressed grains.
 file=$(guest container-vmdk-stream)
 out=$work/new
-mkdir "$out" "$work/bin"
-# Copies of our own, so that the processes of this test can be told from others.
-cp "$(dirname "$IMGPORT")"/imgport "$(dirname "$IMGPORT")"/imgport-worker "$work/bin/"
+mkdir "$out"
+# A copy of its own, so that the processes of this test can be told from others.
+copy_program "$work/bin"
 
 # Processes that run one of them.
 alive() {
