@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "api/place.h"
+#include "base/frame.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "worker/wire.h"
+
+enum {
+    TICK_MS = 150,
+    /* A worker that says nothing and ends nothing: blocked, since CPU has its own limit.
+     */
+    SILENCE_S = 900,
+};
+
+static void actions_fini(posix_spawn_file_actions_t *a)
+{
+    posix_spawn_file_actions_destroy(a);
+}
+
+/* Only what helps to debug a worker; nothing else of ours is its business. */
+static void pick_environment(char **to, size_t n)
+{
+    static const char *const names[] = {
+        "IMGPORT_DEBUG=", "IMGPORT_NO_SANDBOX=", "ASAN_OPTIONS=",   "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=",  "TSAN_OPTIONS=",       "LD_LIBRARY_PATH="};
+    size_t k = 0;
+
+    for (char **e = environ; *e && k + 1 < n; e++)
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+            if (strncmp(*e, names[i], strlen(names[i])) == 0 && k + 1 < n)
+                to[k++] = *e;
+    to[k] = NULL;
+}
+
+/* A worker's stderr is for whoever debugs it; its bytes must not reach a terminal else.
+ */
+static bool wants_stderr(void)
+{
+#ifdef IMGPORT_SANITIZED
+    return true;
+#else
+    return getenv("IMGPORT_DEBUG") || getenv("IMGPORT_NO_SANDBOX");
+#endif
+}
+
+/* Above the numbers that the worker's descriptors will get, so that no dup2() of one can
+ * overwrite another. */
+static int move_up(int fd, struct err *err)
+{
+    int up = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FDS_END);
+
+    return up < 0 ? FAIL_SYS(err, errno, "descriptor") : up;
+}
+
+static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err *err)
+{
+    AUTO(closep) int s = -1, source = -1, output = -1;
+    AUTO(actions_fini) posix_spawn_file_actions_t a;
+    char *argv[] = {(char *)(uintptr_t) "imgport-worker", NULL};
+    char *env[8];
+    char path[PATH_MAX];
+    int r;
+
+    posix_spawn_file_actions_init(&a);
+    r = place_worker(path, err);
+    if (r < 0)
+        return r;
+    s = move_up(sock, err);
+    source = s < 0 ? s : move_up(job->source, err);
+    if (source < 0)
+        return source;
+    if (job->output >= 0) {
+        output = move_up(job->output, err);
+        if (output < 0)
+            return output;
+    }
+    pick_environment(env, ARRAY_SIZE(env));
+    r = posix_spawn_file_actions_addopen(&a, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_addopen(&a, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (r == 0 && !wants_stderr())
+        r = posix_spawn_file_actions_addopen(&a, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(&a, s, WIRE_SOCKET);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(&a, source, WIRE_SOURCE);
+    if (r == 0 && output >= 0)
+        r = posix_spawn_file_actions_adddup2(&a, output, WIRE_OUTPUT);
+    if (r == 0)
+        r = posix_spawn(ret, path, &a, NULL, argv, env);
+    if (r)
+        return FAIL_SYS(err, r, "start %s", path);
+    return 0;
+}
+
+/* One plain file beneath the source's folder; no link is followed, no device opened. */
+static int open_sibling(int folder, struct bytes name, struct err *err)
+{
+    char path[WIRE_NAME_MAX + 1];
+    AUTO(closep) int fd = -1;
+    struct stat st;
+    int found;
+
+    if (folder < 0 || name.n == 0 || name.n > WIRE_NAME_MAX ||
+        memchr(name.p, '/', name.n) || memchr(name.p, '\0', name.n) ||
+        text_is(name, ".") || text_is(name, ".."))
+        return FAIL(err, ERR_ARG, "not the name of a file beside the source");
+    memcpy(path, name.p, name.n);
+    path[name.n] = '\0';
+    fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return FAIL(err, ERR_NOTFOUND, "no such file beside the source");
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "open beside the source");
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return FAIL(err, ERR_ARG, "not a regular file");
+    found = fd;
+    fd = -1;
+    return found;
+}
+
+static int answer_sibling(int sock, int folder, struct bytes name, struct err *err)
+{
+    struct err why = {0};
+    AUTO(closep) int fd = open_sibling(folder, name, &why);
+    char text[WIRE_ERROR_MAX];
+    int n;
+
+    if (fd >= 0)
+        return frame_send(sock, WIRE_FILE, NULL, 0, fd, err);
+    fd = -1;
+    /* Our own words: nothing in them needs escaping. */
+    n = snprintf(text, sizeof text, "{\"code\": \"%s\", \"message\": \"%s\"}",
+                 err_code_name(why.code), why.msg);
+    return frame_send(sock, WIRE_NO_FILE, text, (size_t)n, -1, err);
+}
+
+struct talk {
+    const struct broker_job *job;
+    struct broker_result *result;
+    struct broker_progress progress;
+    bool ended; /* the last frame came */
+};
+
+static int take_error(const json_t *j, struct err *err)
+{
+    const char *code = "", *message = "";
+    char clean[ERR_MSG_MAX];
+    enum err_code c;
+    int sys = 0;
+
+    json_unpack((json_t *)(uintptr_t)j, "{s?s, s?i, s?s}", "code", &code, "sys", &sys,
+                "message", &message);
+    c = err_code_from_name(code);
+    if (c == ERR_NONE || c >= ERR_CODE_MAX)
+        c = ERR_IO;
+    text_clean(clean, sizeof clean, bytes_of(message, strlen(message)), sizeof clean - 1);
+    FAIL(err, c, "%s", clean);
+    err->sys = sys;
+    return -(int)c;
+}
+
+/* 0: go on (or ended); negative: the worker speaks nonsense, or said its error. */
+static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *b,
+                      struct err *err)
+{
+    switch (type) {
+    case WIRE_STEP:
+        text_clean(t->result->step, sizeof t->result->step, buf_bytes(b),
+                   sizeof t->result->step - 1);
+        return 0;
+    case WIRE_PROGRESS:
+        if (b->n != WIRE_PROGRESS_SIZE)
+            break;
+        t->progress.done = load_le64((const uint8_t *)b->p);
+        t->progress.total = load_le64((const uint8_t *)b->p + 8);
+        t->progress.written = load_le64((const uint8_t *)b->p + 16);
+        return 0;
+    case WIRE_SIBLING:
+        return answer_sibling(sock, t->job->folder, buf_bytes(b), err);
+    case WIRE_FACTS:
+    case WIRE_RESULT:
+    case WIRE_ERROR:
+        t->result->json = json_loadb(buf_str(b), b->n, 0, NULL);
+        if (!t->result->json)
+            break;
+        t->ended = true;
+        return type == WIRE_ERROR ? take_error(t->result->json, err) : 0;
+    }
+    return FAIL(err, ERR_CORRUPT, "the worker's message '%c' makes no sense",
+                type >= 'A' && type <= 'Z' ? type : '?');
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until the last frame or the end of the socket. */
+static int talk_to(struct talk *t, int sock, struct err *err)
+{
+    AUTO(buf_fini) struct buf b = {.max = WIRE_REPORT_MAX};
+    int64_t heard = now_ms(), told = 0;
+
+    while (!t->ended) {
+        struct pollfd p = {.fd = sock, .events = POLLIN};
+        int ready = poll(&p, 1, TICK_MS);
+        uint8_t type = 0;
+        int r;
+
+        if (ready < 0 && errno != EINTR)
+            return FAIL_SYS(err, errno, "wait for the worker");
+        if (t->job->progress && now_ms() - told >= TICK_MS) {
+            told = now_ms();
+            t->progress.step = t->result->step;
+            if (t->job->progress(t->job->progress_arg, &t->progress) != 0)
+                return FAIL(err, ERR_CANCELED, "canceled");
+        }
+        if (ready <= 0 && now_ms() - heard > SILENCE_S * 1000)
+            return FAIL(err, ERR_LIMIT,
+                        "the worker said nothing for %d seconds in step %s", SILENCE_S,
+                        t->result->step);
+        if (ready <= 0)
+            continue;
+        heard = now_ms();
+        r = frame_recv(sock, &type, &b, NULL, err);
+        if (r == 0)
+            return 0;
+        if (r > 0)
+            r = take_frame(t, sock, type, &b, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int say_how_it_died(struct broker_result *ret, int status, struct err *err)
+{
+    const char *step = ret->step[0] ? ret->step : "start";
+
+    ret->end = BROKER_DEAD;
+    if (status >= 0 && WIFSIGNALED(status)) {
+        int sig = WTERMSIG(status);
+
+        if (sig == SIGSYS)
+            return FAIL(err, ERR_LIMIT,
+                        "the worker was stopped for a forbidden system call in step: %s",
+                        step);
+        if (sig == SIGXCPU || sig == SIGKILL)
+            return FAIL(
+                err, ERR_LIMIT,
+                "the worker was stopped at its limit of CPU seconds, or killed, in "
+                "step: %s",
+                step);
+        return FAIL(err, ERR_LIMIT, "the worker died of signal %s in step: %s",
+                    sigabbrev_np(sig) ? sigabbrev_np(sig) : "?", step);
+    }
+    if (status >= 0 && WIFEXITED(status))
+        return FAIL(err, ERR_LIMIT, "the worker left with status %d in step: %s",
+                    WEXITSTATUS(status), step);
+    return FAIL(err, ERR_LIMIT, "the worker went away in step: %s", step);
+}
+
+static int end_worker(pid_t pid, bool kill_it)
+{
+    int status;
+    pid_t got;
+
+    if (kill_it)
+        kill(pid, SIGKILL);
+    do
+        got = waitpid(pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    return got == pid ? status : -1; /* the host ignores SIGCHLD, or reaped it itself */
+}
+
+int broker_run(struct broker_result *ret, const struct broker_job *job, struct err *err)
+{
+    AUTO(freep)
+    char *request = json_dumps((const json_t *)job->request, JSON_COMPACT);
+    AUTO(closep) int mine = -1, theirs = -1;
+    struct talk t = {.job = job, .result = ret};
+    int pair[2], r, status;
+    pid_t pid;
+
+    *ret = (struct broker_result){.end = BROKER_ERROR};
+    if (!request)
+        return FAIL(err, ERR_NOMEM, "request");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return FAIL_SYS(err, errno, "socketpair");
+    mine = pair[0];
+    theirs = pair[1];
+    r = spawn(&pid, theirs, job, err);
+    if (r < 0)
+        return r;
+    closep(&theirs);
+    /* A worker that cannot even start closes its end: its exit status tells more. */
+    frame_send(mine, WIRE_REQUEST, request, strlen(request), -1, NULL);
+    r = talk_to(&t, mine, err);
+    status = end_worker(pid, r < 0 && !t.ended);
+    if (r == 0 && t.ended) {
+        ret->end = BROKER_REPORT;
+        return 0;
+    }
+    json_decref(ret->json);
+    ret->json = NULL;
+    return r < 0 ? r : say_how_it_died(ret, status, err);
+}
+
+/* The folder a path lies in, as a descriptor. */
+static int open_folder(const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    AUTO(freep)
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int fd;
+
+    if (!dir)
+        return FAIL(err, ERR_NOMEM, "path");
+    fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? FAIL_SYS(err, errno, "open folder %s", dir) : fd;
+}
+
+int broker_open_source(int *ret_fd, int *ret_folder, const char *path, struct err *err)
+{
+    /* O_NONBLOCK: a FIFO must not keep us waiting for a writer before it is refused. */
+    AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    int folder;
+
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "open");
+    if (fstat(fd, &st) < 0)
+        return FAIL_SYS(err, errno, "stat");
+    if (S_ISDIR(st.st_mode))
+        return FAIL(err, ERR_IO, "is a folder, not an image");
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return FAIL(err, ERR_IO, "neither a regular file nor a block device");
+    folder = open_folder(path, err);
+    if (folder < 0)
+        return folder;
+    *ret_fd = fd;
+    *ret_folder = folder;
+    fd = -1;
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* broker.h: starts a worker, gives it what it may touch, and takes its report
+ *
+ * The broker opens names and parses no image byte.  Any thread, several jobs at once; a
+ * job keeps its calling thread until the worker is gone. */
+#pragma once
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+struct broker_progress {
+    const char *step; /* what the worker says it is at; "" before it said anything */
+    uint64_t done, total, written;
+};
+
+struct broker_job {
+    const json_t *request; /* wire.h; borrowed */
+    int source;            /* descriptor, open for reading; borrowed */
+    int folder;            /* where siblings may be opened; -1: nowhere */
+    int output;            /* descriptor, open for writing; -1: none */
+    /* [opt] Called at least five times a second; non-zero kills the worker. */
+    int (*progress)(void *arg, const struct broker_progress *p);
+    void *progress_arg;
+};
+
+enum broker_end {
+    BROKER_REPORT, /* *ret is the worker's FACTS or RESULT */
+    BROKER_ERROR,  /* the worker said why it could not: *err holds its words */
+    BROKER_DEAD,   /* it died; *err names the step */
+};
+
+struct broker_result {
+    enum broker_end end;
+    json_t *json;  /* BROKER_REPORT: a new reference; else NULL */
+    char step[64]; /* the last one */
+};
+
+/* 0 with ret->end BROKER_REPORT.  Negative: ret->end tells whose words *err are; when the
+ * job could not even be started or was canceled, ret->end is BROKER_ERROR. */
+int broker_run(struct broker_result *ret, const struct broker_job *job, struct err *err);
+
+/* Opens a source by path and the folder it lies in.  Descriptors are the caller's.
+ * Refuses what is neither a regular file nor a block device. */
+int broker_open_source(int *ret_fd, int *ret_folder, const char *path, struct err *err);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* convert.c: imgport_convert(): the worker writes, the broker names */
+#include <errno.h>
+#include <string.h>
+
+#include "api/output.h"
+#include "api/session.h"
+#include "base/scoped.h"
+#include "block/image.h"
+
+static int check_words(const struct imgport_convert_options *o, struct err *err)
+{
+    static const char *const compressions[] = {"none", "zlib", "zstd"};
+    bool known = false;
+
+    if (o->source.format && image_format_from_name(o->source.format) == IMAGE_FORMAT_MAX)
+        return FAIL(err, ERR_ARG,
+                    "unknown format \"%s\"; known are raw, qcow2, vhd (vpc), vmdk",
+                    o->source.format);
+    if (o->format && image_format_from_name(o->format) == IMAGE_FORMAT_MAX)
+        return FAIL(err, ERR_ARG, "unknown output format \"%s\"", o->format);
+    if (o->format && image_format_from_name(o->format) != IMAGE_QCOW2)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "output format %s is not written yet: only qcow2 is", o->format);
+    for (size_t i = 0; i < ARRAY_SIZE(compressions); i++)
+        known |= !o->compression || strcmp(o->compression, compressions[i]) == 0;
+    if (!known)
+        return FAIL(err, ERR_ARG,
+                    "unknown compression \"%s\"; known are none, zlib, zstd",
+                    o->compression);
+    return 0;
+}
+
+static int make_request(json_t **ret, const struct imgport_convert_options *o,
+                        struct err *err)
+{
+    *ret = json_pack("{s:s, s:s, s:b, s:s, s:s, s:i}", "job", "convert", "format",
+                     o->source.format ? o->source.format : "", "siblings", 1, "output",
+                     "qcow2", "compression", o->compression ? o->compression : "none",
+                     "threads", (int)o->threads);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
+}
+
+static int tell_sync(const struct imgport_convert_options *o, json_int_t size,
+                     struct err *err)
+{
+    struct imgport_progress p = {
+        .phase = "sync",
+        .step = "",
+        .done = (uint64_t)size,
+        .total = (uint64_t)size,
+        .written = (uint64_t)size,
+    };
+
+    if (o->progress && o->progress(o->progress_arg, &p) != 0)
+        return FAIL(err, ERR_CANCELED, "canceled");
+    return 0;
+}
+
+static int finish(json_t **ret, struct output *out, const json_t *answer,
+                  const struct imgport_convert_options *o, struct err *err)
+{
+    json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
+    const char *format = "";
+    int r;
+
+    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:I, s:I, s:I}", "source_format",
+                    &format, "virtual_size", &virtual_size, "data_bytes", &data_bytes,
+                    "file_size", &file_size) < 0)
+        return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
+    r = tell_sync(o, file_size, err);
+    if (r == 0)
+        r = output_sync(out, err);
+    if (r == 0)
+        r = tell_sync(o, file_size, err); /* the last moment to change one's mind */
+    if (r == 0)
+        r = output_commit(out, err);
+    if (r < 0)
+        return r;
+    *ret = json_pack("{s:o, s:s, s:o, s:s, s:s, s:I, s:I, s:I}", "source",
+                     session_text(o->source.path), "source_format", format, "dest",
+                     session_text(o->dest), "dest_format", "qcow2", "compression",
+                     o->compression ? o->compression : "none", "virtual_size",
+                     virtual_size, "data_bytes", data_bytes, "file_size", file_size);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+}
+
+static bool is_about_output(const struct err *err)
+{
+    return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
+}
+
+static int convert(json_t **ret, const struct imgport_convert_options *o, struct err *err)
+{
+    AUTO(session_source_close) struct session_source source = {-1, -1};
+    AUTO(output_close) struct output out = {.fd = -1, .folder = -1};
+    AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
+    struct broker_result result = {.json = NULL};
+    struct session_run run = {
+        .source = &source,
+        .phase = "convert",
+        .progress = o->progress,
+        .progress_arg = o->progress_arg,
+    };
+    int r = check_words(o, err);
+
+    if (r == 0)
+        r = make_request(&request, o, err);
+    if (r < 0)
+        return r;
+    r = session_source_open(&source, &o->source, err);
+    if (r == 0) {
+        r = output_open(&out, o->dest, o->overwrite, source.fd, err);
+        err_prefix(err, "%s", o->dest);
+    } else {
+        err_prefix(err, "%s", o->source.path);
+    }
+    if (r < 0)
+        return r;
+    run.request = request;
+    run.output = out.fd;
+    r = session_run(&result, &run, err);
+    answer = result.json;
+    if (r < 0) {
+        err_prefix(err, "%s", is_about_output(err) ? o->dest : o->source.path);
+        return r;
+    }
+    r = finish(ret, &out, answer, o, err);
+    err_prefix(err, "%s", o->dest);
+    return r;
+}
+
+int imgport_convert(char **ret, const struct imgport_convert_options *options,
+                    struct imgport_error *error)
+{
+    AUTO(json_unrefp) json_t *result = NULL;
+    struct err err = {0};
+    int r = convert(&result, options, &err);
+
+    if (r == 0)
+        r = session_dump(ret, result, &err);
+    return r < 0 ? session_fail(error, &err) : 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* output.h: a file that appears whole or not at all
+ *
+ * Written beside its place under a hidden name (".NAME.XXXXXXXX.imgport"), synced, and
+ * renamed.  Whatever ends the process, DEST is what it was or the complete new file; a
+ * SIGKILL can leave the hidden one behind, everything else removes it. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct output {
+    int fd, folder;
+    bool overwrite;
+    char name[NAME_MAX + 1]; /* of DEST in its folder */
+    char temp[NAME_MAX + 1]; /* "" once renamed or removed */
+};
+
+/* ERR_CONFLICT when DEST exists and must not be overwritten; ERR_ARG when it is the
+ * source (given as a descriptor), or not a regular file. */
+int output_open(struct output *ret, const char *dest, bool overwrite, int source,
+                struct err *err);
+
+int output_sync(struct output *o, struct err *err);
+
+/* Puts the file in its place. */
+int output_commit(struct output *o, struct err *err);
+
+/* Removes what was not committed; closes.  Safe on a zeroed or failed one whose
+ * descriptors are -1. */
+void output_close(struct output *o);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/report.h"
+
+#include "api/session.h"
+#include "guest/facts_json.h"
+#include "imgport/imgport.h"
+
+static json_t *json_or_null(const char *s)
+{
+    return s ? json_string(s) : json_null();
+}
+
+static json_t *error_to_json(const struct fact_problem *p)
+{
+    if (!p)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:s}", "layer", p->layer, "code", p->code,
+                     "subject", p->subject, "message", p->message);
+}
+
+static json_t *findings_to_json(const finding_list *list)
+{
+    json_t *a = json_array();
+
+    for (size_t i = 0; a && i < list->n; i++) {
+        const struct finding *f = &list->v[i];
+        json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "id", f->id, "level",
+                              finding_level_name(f->level), "code",
+                              json_or_null(answer_code_name(f->code)), "subject",
+                              f->subject, "detail", f->detail, "remedy", f->remedy);
+
+        if (json_array_append_new(a, o) < 0) {
+            json_decref(a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
+json_t *report_to_json(const struct report *report, const struct facts *facts,
+                       const struct profile *profile, const char *source)
+{
+    /* json_pack() lets go of what it was given when one of the parts is NULL. */
+    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "imgport",
+                     imgport_version(), "profile", profile_name(profile), "source",
+                     session_text(source), "verdict", verdict_name(report->verdict),
+                     "code", json_or_null(answer_code_name(report->code)), "error",
+                     error_to_json(report->error), "findings",
+                     findings_to_json(&report->findings), "facts", facts_to_json(facts));
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session.h: what the public calls share: errors, languages, sources, profiles */
+#pragma once
+
+#include <limits.h>
+
+#include <jansson.h>
+
+#include "api/broker.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "imgport/imgport.h"
+#include "rules/profile.h"
+
+void json_unrefp(json_t **j);
+
+/* -1, with *to filled from *err. */
+int session_fail(struct imgport_error *to, const struct err *err);
+
+/* *ret = the JSON as text, the caller's. */
+int session_dump(char **ret, const json_t *j, struct err *err);
+
+/* A path or name as a JSON string that is safe to print; a new reference or NULL. */
+json_t *session_text(const char *s);
+
+/* Loads and parses a profile by name, or by path when it has a slash; NULL: the default.
+ */
+int session_profile(const struct profile **ret, struct arena *a, const char *name,
+                    struct err *err);
+
+/* Its text, and the path it was read from. */
+int session_profile_text(struct buf *ret, char path[PATH_MAX], const char *name,
+                         struct err *err);
+
+/* The descriptors of an open source. */
+struct session_source {
+    int fd, folder;
+};
+
+void session_source_close(struct session_source *s);
+
+/* Opens a local source.  URLs and standard input are refused with a sentence. */
+int session_source_open(struct session_source *ret, const struct imgport_source *source,
+                        struct err *err);
+
+/* Runs the worker on a source.  `phase` is what progress calls it. */
+struct session_run {
+    const json_t *request;
+    const struct session_source *source;
+    int output; /* -1: none */
+    const char *phase;
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+int session_run(struct broker_result *ret, const struct session_run *run,
+                struct err *err);

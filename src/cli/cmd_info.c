@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "cli/cmd.h"
+#include "cli/progress.h"
+#include "cli/release.h"
+#include "cli/report.h"
+
+/* A container that is not taken and a thing that could not be read are both "could not
+ * look" for info, which has nothing to refuse. */
+static bool saw_everything(const json_t *facts)
+{
+    const json_t *image = json_object_get(facts, "image");
+    const char *fault = json_string_value(json_object_get(image, "fault"));
+    const json_t *problem;
+    size_t i;
+
+    json_array_foreach(
+        json_object_get(facts, "problems"), i,
+        problem) if (!json_is_true(json_object_get(problem, "minor"))) return false;
+    return !fault || strcmp(fault, "none") == 0;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    bool as_json = false;
+    const char *source = NULL, *format = NULL;
+    const struct option_row rows[] = {
+        {"json", 0, NULL, &as_json},
+        {NULL, 'f', &format, NULL},
+        {NULL, 0, NULL, NULL},
+    };
+    AUTO(text_releasep) char *text = NULL;
+    AUTO(json_releasep) json_t *facts = NULL;
+    struct imgport_error error;
+    struct progress progress;
+    struct term term;
+    int r = cmd_parse(self, argc, argv, rows, &source, 1, 1);
+
+    if (r >= 0)
+        return r;
+    progress_init(&progress);
+    r = imgport_info(&text,
+                     &(struct imgport_info_options){
+                         .source = {source, format},
+                         .progress = progress_tell,
+                         .progress_arg = &progress,
+                     },
+                     &error);
+    progress_end(&progress);
+    progress_die_if_signaled();
+    if (r < 0)
+        return cmd_fail(&error);
+    facts = json_loads(text, 0, NULL);
+    if (as_json) {
+        puts(text);
+    } else {
+        term_init(&term, stdout);
+        report_print_facts(&term, facts, source);
+    }
+    return saw_everything(facts) ? EXIT_OK : EXIT_TROUBLE;
+}
+
+const struct command cmd_info = {
+    .name = "info",
+    .summary = N_("what is in an image"),
+    .help = N_(
+        "Usage: imgport info [OPTION ...] SOURCE\n"
+        "\n"
+        "Tells the format, the partitions, the system, its kernels and their drivers.\n"
+        "SOURCE is a disk image (raw, VHD, QCOW2 or VMDK) or a block device.\n"
+        "\n"
+        "Options:\n"
+        "  --json        the facts as JSON\n"
+        "  -f FORMAT     SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
+        "  --lang LANG   zh or en\n"
+        "  --help        this text\n"
+        "  --version     the version\n"),
+    .run = run,
+};

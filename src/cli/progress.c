@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/progress.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "cli/units.h"
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+    caught = sig;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void progress_init(struct progress *p)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction sa = {.sa_handler = on_signal};
+
+    memset(p, 0, sizeof *p);
+    term_init(&p->term, stderr);
+    p->started = now();
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction old;
+
+        /* nohup: a signal that was ignored stays so. */
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &sa, NULL);
+    }
+}
+
+static void show(struct progress *p, const char *line)
+{
+    int pad = term_columns(p->line, strlen(p->line)) - term_columns(line, strlen(line));
+
+    fprintf(p->term.out, "\r%s%*s", line, pad > 0 ? pad : 0, "");
+    fflush(p->term.out);
+    snprintf(p->line, sizeof p->line, "%s", line);
+}
+
+static void show_bytes(struct progress *p, const struct imgport_progress *w)
+{
+    double elapsed = now() - p->started;
+    double rate = elapsed > 0 ? (double)w->done / elapsed : 0;
+    char done[UNITS_MAX], total[UNITS_MAX], speed[UNITS_MAX], left[UNITS_MAX];
+    unsigned percent = (unsigned)((double)w->done * 100 / (double)w->total);
+    char line[512];
+
+    units_bytes(done, w->done);
+    units_bytes(total, w->total);
+    units_bytes(speed, (uint64_t)rate);
+    units_time(left, rate > 0 ? (uint64_t)((double)(w->total - w->done) / rate) + 1 : 0);
+    /* Percent, done, total, rate, time left. */
+    snprintf(line, sizeof line, _("%2u %%  %s of %s  %s/s  %s left"),
+             percent > 99 ? 99 : percent, done, total, speed, left);
+    show(p, line);
+}
+
+int progress_tell(void *arg, const struct imgport_progress *w)
+{
+    struct progress *p = arg;
+    char line[512];
+
+    if (caught)
+        return 1;
+    /* What is done in half a second needs no line. */
+    if (!p->term.tty || now() - p->started < 0.5 || now() - p->shown < 0.1)
+        return 0;
+    p->shown = now();
+    if (strcmp(w->phase, "sync") == 0) {
+        show(p, _("99 %  waiting for the disk"));
+    } else if (w->total && w->done <= w->total) {
+        show_bytes(p, w);
+    } else {
+        snprintf(line, sizeof line, _("looking: %s"), w->step);
+        show(p, line);
+    }
+    return 0;
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->line[0])
+        show(p, "");
+    if (p->term.tty && p->shown > 0)
+        fputs("\r", p->term.out);
+    fflush(p->term.out);
+}
+
+int progress_signal(void)
+{
+    return caught;
+}
+
+void progress_die_if_signaled(void)
+{
+    if (!caught)
+        return;
+    signal(caught, SIG_DFL);
+    raise(caught);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* progress.h: one line on a terminal's stderr that tells the truth: bytes done of bytes
+ * to do, and never 100 % before the result is in its place */
+#pragma once
+
+#include <signal.h>
+
+#include "cli/term.h"
+#include "imgport/imgport.h"
+
+struct progress {
+    struct term term;
+    double started, shown; /* seconds */
+    char line[512];        /* what stands there now */
+};
+
+/* Catches SIGINT, SIGTERM and SIGHUP: the job is then canceled by the next tick. */
+void progress_init(struct progress *p);
+
+/* An imgport_progress_fn; arg is the struct progress. */
+int progress_tell(void *arg, const struct imgport_progress *what);
+
+/* Wipes the line. */
+void progress_end(struct progress *p);
+
+/* The signal that asked to stop, or 0. */
+int progress_signal(void);
+
+/* Dies of that signal, as whoever sent it expects, when there was one. */
+void progress_die_if_signaled(void);

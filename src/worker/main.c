@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* imgport-worker: the only process that parses image bytes
+ *
+ * Started by the broker with a socket, the source and for a conversion the output
+ * (wire.h). Takes one job, enters the sandbox, does it, says what it found, and exits. */
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include <jansson.h>
+
+#include "base/frame.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/scoped.h"
+#include "convert/convert.h"
+#include "guest/facts_json.h"
+#include "guest/inspect.h"
+#include "worker/wire.h"
+
+static void json_unrefp(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+/* The broker is gone when a message cannot be sent, and nobody is left to tell. */
+static void say(uint8_t type, const void *p, size_t n)
+{
+    struct err err = {0};
+
+    if (frame_send(WIRE_SOCKET, type, p, n, -1, &err) < 0)
+        _exit(3);
+}
+
+static void say_step(void *arg, const char *name)
+{
+    (void)arg;
+    say(WIRE_STEP, name, strlen(name));
+}
+
+static int say_json(uint8_t type, const json_t *j, struct err *err)
+{
+    AUTO(freep) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+    if (!text)
+        return FAIL(err, ERR_NOMEM, "report");
+    say(type, text, strlen(text));
+    return 0;
+}
+
+static void say_error(const struct err *e)
+{
+    AUTO(json_unrefp)
+    json_t *j = json_pack("{s:s, s:i, s:s}", "code", err_code_name(e->code), "sys",
+                          e->sys, "message", e->msg);
+    struct err err = {0};
+
+    if (say_json(WIRE_ERROR, j, &err) < 0)
+        say(WIRE_ERROR, "{}", 2);
+}
+
+static int say_progress(void *arg, const struct convert_progress *p)
+{
+    uint8_t raw[WIRE_PROGRESS_SIZE];
+
+    (void)arg;
+    store_le64(raw, p->done);
+    store_le64(raw + 8, p->total);
+    store_le64(raw + 16, p->written);
+    say(WIRE_PROGRESS, raw, sizeof raw);
+    return 0;
+}
+
+/* image_sibling_fn: asks the broker, who opens it beneath the source's folder. */
+static int ask_sibling(struct block **ret, void *arg, const char *name, struct err *err)
+{
+    AUTO(buf_fini) struct buf reply = {.max = WIRE_ERROR_MAX};
+    AUTO(json_unrefp) json_t *j = NULL;
+    AUTO(closep) int fd = -1;
+    const char *code = NULL, *message = NULL;
+    uint8_t type = 0;
+    int r;
+
+    (void)arg;
+    say(WIRE_SIBLING, name, strlen(name));
+    r = frame_recv(WIRE_SOCKET, &type, &reply, &fd, err);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return FAIL(err, ERR_IO, "the broker is gone");
+    if (type == WIRE_FILE && fd >= 0) {
+        r = block_file_open(ret, fd, err);
+        if (r == 0)
+            fd = -1;
+        return r;
+    }
+    j = json_loadb(buf_str(&reply), reply.n, 0, NULL);
+    if (type != WIRE_NO_FILE ||
+        json_unpack(j, "{s:s, s:s}", "code", &code, "message", &message) < 0 ||
+        err_code_from_name(code) >= ERR_CODE_MAX || err_code_from_name(code) == ERR_NONE)
+        return FAIL(err, ERR_IO, "the broker's answer makes no sense");
+    return FAIL(err, err_code_from_name(code), "%s", message);
+}
+
+struct job {
+    const char *name; /* "inspect" or "convert" */
+    enum convert_compression compression;
+    uint64_t size_limit; /* of an inspection */
+    unsigned threads;    /* of a conversion */
+    struct image_options image;
+};
+
+static int parse_compression(enum convert_compression *ret, const char *name,
+                             struct err *err)
+{
+    static const char *const names[] = {
+        [CONVERT_PLAIN] = "none",
+        [CONVERT_ZLIB] = "zlib",
+        [CONVERT_ZSTD] = "zstd",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        *ret = (enum convert_compression)i;
+        return 0;
+    }
+    return FAIL(err, ERR_ARG, "unknown compression \"%s\"", name);
+}
+
+/* Strings stay in *j. */
+static int parse_job(struct job *ret, json_t *j, struct err *err)
+{
+    const char *name, *format, *output = "qcow2", *compression = "none";
+    json_int_t size_limit = 0;
+    int siblings, threads = 0;
+    struct job job = {0};
+
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?s, s?s, s?i}", "job", &name, "format",
+                    &format, "siblings", &siblings, "size_limit", &size_limit, "output",
+                    &output, "compression", &compression, "threads", &threads) < 0 ||
+        size_limit < 0 || threads < 0)
+        return FAIL(err, ERR_ARG, "request: not of the form");
+    job.name = name;
+    job.size_limit = (uint64_t)size_limit;
+    job.threads = (unsigned)threads;
+    if (*format)
+        job.image.declared = image_format_from_name(format);
+    if (job.image.declared == IMAGE_FORMAT_MAX)
+        return FAIL(err, ERR_ARG, "unknown format \"%s\"", format);
+    if (strcmp(output, "qcow2") != 0)
+        return FAIL(err, ERR_UNSUPPORTED, "output format \"%s\" is not written yet",
+                    output);
+    if (siblings)
+        job.image.sibling = ask_sibling;
+    *ret = job;
+    return parse_compression(&ret->compression, compression, err);
+}
+
+static int receive_job(struct job *ret, json_t **keep, struct err *err)
+{
+    AUTO(buf_fini) struct buf b = {.max = WIRE_REQUEST_MAX};
+    uint8_t type = 0;
+    int r = frame_recv(WIRE_SOCKET, &type, &b, NULL, err);
+
+    if (r < 0)
+        return r;
+    if (r == 0 || type != WIRE_REQUEST)
+        return FAIL(err, ERR_ARG, "request: none came");
+    *keep = json_loadb(buf_str(&b), b.n, 0, NULL);
+    if (!*keep)
+        return FAIL(err, ERR_ARG, "request: not JSON");
+    return parse_job(ret, *keep, err);
+}
+
+static bool is_convert(const struct job *job)
+{
+    return strcmp(job->name, "convert") == 0;
+}
+
+static int enter_sandbox(const struct job *job, uint64_t source_size, struct err *err)
+{
+    struct sandbox_limits limits = {
+        .memory = is_convert(job) ? WIRE_CONVERT_MEMORY : WIRE_CHECK_MEMORY,
+        .files = WIRE_FILES_MAX,
+        .truncate = is_convert(job),
+    };
+
+    if (!is_convert(job))
+        limits.cpu_seconds = WIRE_CHECK_CPU;
+    if (job->size_limit && source_size > job->size_limit)
+        limits.cpu_seconds += source_size / WIRE_SCAN_BYTES_A_SECOND;
+#ifdef IMGPORT_SANITIZED
+    (void)limits;
+    (void)err;
+    return 0;
+#else
+    if (getenv("IMGPORT_NO_SANDBOX"))
+        return 0;
+    return sandbox_enter(&limits, err);
+#endif
+}
+
+static int inspect(const struct job *job, struct block *source, struct err *err)
+{
+    AUTO(arena_fini) struct arena arena = {.max = FACTS_ARENA_MAX};
+    AUTO(json_unrefp) json_t *j = NULL;
+    struct inspect_options options = {
+        .image = &job->image,
+        .size_limit = job->size_limit,
+        .step = say_step,
+    };
+    struct facts facts;
+    int r = inspect_file(&facts, &arena, source, &options, err);
+
+    if (r < 0)
+        return r;
+    say_step(NULL, "report");
+    j = facts_to_json(&facts);
+    return say_json(WIRE_FACTS, j, err);
+}
+
+static int convert(const struct job *job, struct block *source, struct err *err)
+{
+    AUTO(block_unrefp) struct block *disk = NULL;
+    AUTO(json_unrefp) json_t *j = NULL;
+    struct convert_options options = {
+        .fd = WIRE_OUTPUT,
+        .format = IMAGE_QCOW2,
+        .compression = job->compression,
+        .threads = job->threads,
+        .progress = say_progress,
+    };
+    struct convert_result result;
+    struct image_info info;
+    int r;
+
+    say_step(NULL, "recognise");
+    r = image_open(&disk, &info, source, &job->image, err);
+    if (r < 0)
+        return r;
+    options.source = disk;
+    say_step(NULL, "convert");
+    r = convert_run(&result, &options, err);
+    if (r < 0)
+        return r;
+    j = json_pack("{s:s, s:I, s:I, s:I}", "source_format", image_format_name(info.format),
+                  "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
+                  (json_int_t)result.data_bytes, "file_size",
+                  (json_int_t)result.file_size);
+    return say_json(WIRE_RESULT, j, err);
+}
+
+static int work(struct err *err)
+{
+    AUTO(block_unrefp) struct block *source = NULL;
+    AUTO(json_unrefp) json_t *keep = NULL;
+    struct job job;
+    int r;
+
+    r = receive_job(&job, &keep, err);
+    if (r < 0)
+        return r;
+    r = block_file_open(&source, WIRE_SOURCE, err);
+    if (r < 0)
+        return r;
+    say_step(NULL, "sandbox");
+    r = enter_sandbox(&job, source->size, err);
+    if (r < 0)
+        return r;
+    return is_convert(&job) ? convert(&job, source, err) : inspect(&job, source, err);
+}
+
+int main(int argc, char **argv)
+{
+    const char *debug = getenv("IMGPORT_DEBUG");
+    struct err err = {0};
+
+    (void)argv;
+    if (argc != 1 || lseek(WIRE_SOURCE, 0, SEEK_CUR) < 0) {
+        fputs("imgport-worker is started by imgport, not by hand\n", stderr);
+        return 2;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close_range(WIRE_FDS_END, ~0u, 0);
+    /* One heap for all threads: an arena a thread would spend the address space. */
+    mallopt(M_ARENA_MAX, 1);
+    if (debug)
+        log_enable(debug);
+    if (work(&err) < 0)
+        say_error(&err);
+    return 0;
+}

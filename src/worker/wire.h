@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wire.h: what broker and worker say to each other
+ *
+ *   broker                                worker
+ *     │  REQUEST {"job": ...}  ──────────>  │  enters the sandbox
+ *     │  <──────────  STEP, PROGRESS  ...   │
+ *     │  <──────────  SIBLING "disk-f001"   │  a VMDK names an extent
+ *     │  FILE + descriptor, or NO_FILE  ──> │
+ *     │  <──────────  FACTS | RESULT | ERROR│  and exits
+ *
+ * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
+ * has a limit, JSON is decoded strictly, a name is one plain component.
+ *
+ * REQUEST  {"job": "inspect", "format": "vhd", "siblings": true, "size_limit": N}
+ *          {"job": "convert", "format": "vhd", "siblings": true, "output": "qcow2",
+ *           "compression": "none", "threads": 2}
+ *          format "" is not declared; size_limit as in inspect_options
+ * RESULT   {"source_format", "virtual_size", "data_bytes", "file_size"}
+ * error    {"code": "corrupt", "sys": 0, "message": "..."} */
+#pragma once
+
+enum wire_fd {
+    WIRE_SOCKET = 3, /* numbers of the descriptors the worker starts with */
+    WIRE_SOURCE = 4,
+    WIRE_OUTPUT = 5, /* convert only */
+    WIRE_FDS_END,
+};
+
+enum wire_type {
+    WIRE_REQUEST = 'Q',  /* JSON */
+    WIRE_STEP = 'S',     /* name of what is looked at now */
+    WIRE_PROGRESS = 'P', /* 3 x u64 little-endian: done, total, written */
+    WIRE_SIBLING = 'X',  /* a file name */
+    WIRE_FILE = 'D',     /* its descriptor rides along */
+    WIRE_NO_FILE = 'N',  /* JSON error */
+    WIRE_FACTS = 'F',    /* JSON of facts_json.h: the end of an inspection */
+    WIRE_RESULT = 'R',   /* JSON: the end of a conversion */
+    WIRE_ERROR = 'E',    /* JSON error: the end of either */
+};
+
+enum {
+    WIRE_REQUEST_MAX = 4096,
+    WIRE_NAME_MAX = 255,
+    WIRE_PROGRESS_SIZE = 24,
+    WIRE_REPORT_MAX = 32 << 20, /* any frame from the worker */
+    WIRE_ERROR_MAX = 8192,      /* any frame to it */
+    WIRE_FILES_MAX = 300,       /* extents of one VMDK, and our own descriptors */
+};
+
+/* What a worker may use.  Address space counts thread stacks and libraries too. */
+#define WIRE_CHECK_MEMORY   (512ull << 20)
+#define WIRE_CONVERT_MEMORY (1024ull << 20)
+enum {
+    WIRE_CHECK_CPU = 60, /* seconds */
+    /* When zeros are looked for, one second more for each so many bytes of the file;
+     * reading costs a tenth of that. */
+    WIRE_SCAN_BYTES_A_SECOND = 256 << 20,
+};
