@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 
 static const char *const format_names[IMAGE_FORMAT_MAX] = {
@@ -141,6 +142,51 @@ int image_qcow2_bound(struct block *disk, uint64_t *ret, struct err *err)
             tables += count_units(&next_table, off, off + e.length, qcow2_l2_span);
         }
         off += e.length;
+    }
+    *ret = image_qcow2_layout(disk->size, tables, clusters);
+    return 0;
+}
+
+/* Counts the clusters of [off, off + n) in buf that hold a byte, and the L2 tables for
+ * them.  off is a multiple of the cluster. */
+static void count_nonzero(uint64_t *clusters, uint64_t *tables, uint64_t *next_table,
+                          const uint8_t *buf, size_t n, uint64_t off)
+{
+    for (size_t at = 0; at < n; at += QCOW2_CLUSTER) {
+        size_t len = min_size(QCOW2_CLUSTER, n - at);
+
+        if (bytes_are_zero((struct bytes){buf + at, len}))
+            continue;
+        *clusters += 1;
+        *tables += count_units(next_table, off + at, off + at + len, qcow2_l2_span);
+    }
+}
+
+int image_qcow2_scan(struct block *disk, uint64_t limit, uint64_t *ret, struct err *err)
+{
+    enum { BATCH = 16 * QCOW2_CLUSTER };
+    AUTO(freep) uint8_t *buf = malloc(BATCH);
+    uint64_t clusters = 0, tables = 0, next_table = 0, off = 0, size = 0;
+
+    if (!buf)
+        return FAIL(err, ERR_NOMEM, "scan");
+    while (off < disk->size &&
+           (size = image_qcow2_layout(disk->size, tables, clusters)) <= limit) {
+        size_t n = (size_t)min_u64(BATCH, disk->size - off);
+        struct extent e;
+        int r = block_extent(disk, &e, off, err);
+
+        if (r < 0)
+            return r;
+        if (e.kind != EXTENT_DATA && e.length >= QCOW2_CLUSTER) {
+            off += round_down(e.length, QCOW2_CLUSTER);
+            continue;
+        }
+        r = block_read(disk, buf, n, off, err);
+        if (r < 0)
+            return r;
+        count_nonzero(&clusters, &tables, &next_table, buf, n, off);
+        off += n;
     }
     *ret = image_qcow2_layout(disk->size, tables, clusters);
     return 0;

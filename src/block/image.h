@@ -133,4 +133,9 @@ uint64_t image_qcow2_size(uint64_t virtual_size, uint64_t data_clusters);
  * stored as data, so zeros that are stored count too.  An upper bound. */
 int image_qcow2_bound(struct block *disk, uint64_t *ret, struct err *err);
 
+/* The true size, by reading what extents call data.  Stops as soon as the size is above
+ * `limit`: the answer is then a size above the limit that the image does not fall below.
+ */
+int image_qcow2_scan(struct block *disk, uint64_t limit, uint64_t *ret, struct err *err);
+
 extern const struct image_driver raw_driver, qcow2_driver, vhd_driver, vmdk_driver;

@@ -45,8 +45,8 @@ static void image_facts(struct fact_image *ret, struct arena *a,
     ret->fault_detail = text(a, info->fault_detail);
 }
 
-/* Both from extents alone: nothing is read for them. */
-static int image_sizes(struct guest *g, struct err *err)
+/* From extents alone, unless the limit makes it worth reading. */
+static int image_sizes(struct guest *g, uint64_t limit, struct err *err)
 {
     struct fact_image *image = &g->facts->image;
     uint64_t bound, data;
@@ -58,6 +58,14 @@ static int image_sizes(struct guest *g, struct err *err)
         return guest_problem(g, image->format, "extents", false, err);
     image->qcow2_size = bound;
     image->data_size = data;
+    if (limit == 0 || bound <= limit)
+        return 0;
+    step(g, "size");
+    r = image_qcow2_scan(g->disk, limit, &bound, err);
+    if (r < 0)
+        return guest_problem(g, image->format, "size", false, err);
+    image->qcow2_size = bound;
+    image->qcow2_size_exact = true;
     return 0;
 }
 
@@ -448,6 +456,6 @@ int inspect_file(struct facts *ret, struct arena *a, struct block *file,
         return guest_problem(&g, ret->image.format, "container", false, err);
     guest_init(&g, ret, a, disk, options);
     step(&g, "extents");
-    r = image_sizes(&g, err);
+    r = image_sizes(&g, options ? options->size_limit : 0, err);
     return r < 0 ? r : look(&g, err);
 }
