@@ -53,6 +53,8 @@ static int run(const struct command *self, int argc, char **argv)
         return statuses[verdict];
     }
     report = json_loads(text, 0, NULL);
+    if (report_is_only_error(json_object_get(report, "facts"), options.source.path))
+        return EXIT_TROUBLE;
     term_init(&term, stdout);
     report_print(&term, report);
     return statuses[verdict];

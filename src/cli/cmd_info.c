@@ -57,7 +57,7 @@ static int run(const struct command *self, int argc, char **argv)
     facts = json_loads(text, 0, NULL);
     if (as_json) {
         puts(text);
-    } else {
+    } else if (!report_is_only_error(facts, source)) {
         term_init(&term, stdout);
         report_print_facts(&term, facts, source);
     }

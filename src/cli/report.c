@@ -5,6 +5,7 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "cli/layout.h"
 #include "cli/units.h"
 
@@ -116,6 +117,18 @@ static void print_system(const struct term *t, const json_t *facts)
                     ? _(", not enabled")
                     : "");
     }
+}
+
+bool report_is_only_error(const json_t *facts, const char *source)
+{
+    const json_t *problem = json_array_get(json_object_get(facts, "problems"), 0);
+    char clean[4096];
+
+    if (*text(json_object_get(facts, "image"), "format") || !problem)
+        return false;
+    text_clean(clean, sizeof clean, bytes_of(source, strlen(source)), sizeof clean - 1);
+    fprintf(stderr, "imgport: %s: %s\n", clean, text(problem, "message"));
+    return true;
 }
 
 void report_print_facts(const struct term *t, const json_t *facts, const char *source)

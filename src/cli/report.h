@@ -9,5 +9,10 @@
 /* Verdict first, then the disk, the system, and the findings by level. */
 void report_print(const struct term *t, const json_t *report);
 
+/* Nothing was seen at all (no such file, a folder, a URL): one sentence on stderr instead
+ * of a report of nothing.  False, and nothing printed, when there is something to report.
+ */
+bool report_is_only_error(const json_t *facts, const char *source);
+
 /* The facts alone. */
 void report_print_facts(const struct term *t, const json_t *facts, const char *source);
