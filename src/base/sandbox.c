@@ -75,6 +75,7 @@ static int add_rules(scmp_filter_ctx c, bool truncate)
         SCMP_SYS(getpid),
         SCMP_SYS(gettid),
         SCMP_SYS(getrandom),
+        SCMP_SYS(sysinfo), /* glibc, for qsort() */
         SCMP_SYS(clock_gettime),
         SCMP_SYS(clock_nanosleep),
         SCMP_SYS(restart_syscall),
@@ -126,8 +127,6 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
         r = limit(RLIMIT_CORE, 0, err);
     if (r == 0)
         r = limit(RLIMIT_NOFILE, limits->files, err);
-    if (r == 0 && !limits->truncate)
-        r = limit(RLIMIT_FSIZE, 0, err);
     if (r == 0 && limits->memory)
         r = limit(RLIMIT_AS, limits->memory, err);
     if (r == 0 && limits->cpu_seconds)

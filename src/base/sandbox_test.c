@@ -151,6 +151,23 @@ static void use_threads(void)
         _exit(1);
 }
 
+static int compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static void use_qsort(void)
+{
+    int v[] = {3, 1, 2};
+    int *many = calloc(1 << 16, sizeof *many);
+
+    qsort(v, ARRAY_SIZE(v), sizeof *v, compare);
+    qsort(many, 1 << 16, sizeof *many, compare);
+    free(many);
+    if (v[0] != 1 || v[2] != 3)
+        _exit(1);
+}
+
 static void use_memory(void)
 {
     char *p = malloc(8 << 20);
@@ -250,6 +267,7 @@ static void test_allowed(void **state)
     } cases[] = {
         {"threads", use_threads},
         {"memory", use_memory},
+        {"sorting", use_qsort},
         {"messages", use_frames},
         {"memory over the limit is refused, not fatal", hit_memory_limit},
     };
