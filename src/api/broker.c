@@ -101,6 +101,10 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
         r = posix_spawn_file_actions_adddup2(&a, source, WIRE_SOURCE);
     if (r == 0 && output >= 0)
         r = posix_spawn_file_actions_adddup2(&a, output, WIRE_OUTPUT);
+    /* What our host left open without CLOEXEC is not the worker's either. */
+    if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(&a, output >= 0 ? WIRE_FDS_END
+                                                                     : WIRE_OUTPUT);
     if (r == 0)
         r = posix_spawn(ret, path, &a, NULL, argv, env);
     if (r)

@@ -284,7 +284,6 @@ int main(int argc, char **argv)
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    close_range(WIRE_FDS_END, ~0u, 0);
     /* One heap for all threads: an arena a thread would spend the address space. */
     mallopt(M_ARENA_MAX, 1);
     if (debug)
