@@ -106,17 +106,24 @@ static int choose(const struct image_driver **ret, struct block *file,
 }
 
 /* Is the guest's disk a container again?  Some tool took a container for a disk then, and
- * no guest would start from it. */
+ * no guest would start from it.  This is also the first read of guest data: what does not
+ * inflate here is a fault of the image. */
 static int refuse_nested(struct block *disk, struct image_ctx *ctx, struct err *err)
 {
+    struct err why = {0};
     struct matches m;
     int r;
 
     if (disk->size == 0)
         return 0;
-    r = recognise(&m, disk, err);
-    if (r < 0)
+    r = recognise(&m, disk, &why);
+    if (r == -ERR_CORRUPT)
+        return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT, "%s", why.msg);
+    if (r < 0) {
+        if (err)
+            *err = why;
         return r;
+    }
     if (m.n == 0)
         return 0;
     name_matches(ctx->info->other, sizeof ctx->info->other, &m);

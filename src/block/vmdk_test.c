@@ -189,6 +189,22 @@ static void test_bad_grains(void **state)
     }
 }
 
+/* Grain 9 has the last sector, where the look for a container in the container reads. */
+static void test_bad_last_grain(void **state)
+{
+    AUTO(block_unrefp) struct block *disk = NULL;
+    size_t n;
+    AUTO(freep) uint8_t *image = vmdk_make_stream(&n);
+    struct image_info info;
+    struct err err;
+
+    (void)state;
+    image[vmdk_make_find(image, n).grain[2] + 40] ^= 1;
+    assert_int_equal(image_testing_open(&disk, &info, image, n, &err), -ERR_CORRUPT);
+    assert_int_equal(info.fault, IMAGE_FAULT_CORRUPT);
+    assert_non_null(strstr(info.fault_detail, "do not inflate to 2048"));
+}
+
 /* An empty disk of 2 TiB: one hole, found in the directory alone. */
 static void test_large_and_empty(void **state)
 {
@@ -487,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_stream_without_markers),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_bad_grains),
+        cmocka_unit_test(test_bad_last_grain),
         cmocka_unit_test(test_large_and_empty),
         cmocka_unit_test(test_split_flat),
         cmocka_unit_test(test_split_sparse),
