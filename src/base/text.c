@@ -177,7 +177,7 @@ struct bytes text_unquote(struct bytes b)
 
 bool text_is(struct bytes b, const char *s)
 {
-    return b.n == strlen(s) && memcmp(b.p, s, b.n) == 0;
+    return b.n == strlen(s) && (b.n == 0 || memcmp(b.p, s, b.n) == 0);
 }
 
 bool text_starts(struct bytes b, const char *s)

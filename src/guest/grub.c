@@ -56,10 +56,11 @@ static const struct guest_fs *lvm(struct grub *x, const char *name)
 static const struct guest_fs *device(struct grub *x, const char *name)
 {
     static const char first[] = "hd0,";
+    struct bytes b = bytes_of(name, strlen(name));
     const char *digits;
     uint64_t n;
 
-    if (strncmp(name, "fs", 2) == 0 && text_u64(&n, bytes_of(name + 2, strlen(name + 2))))
+    if (text_starts(b, "fs") && text_u64(&n, bytes_sub(b, 2, b.n - 2)))
         return n < x->g->fs_n ? &x->g->fs[n] : NULL;
     if (strncmp(name, "lvm/", 4) == 0)
         return lvm(x, name + 4);
