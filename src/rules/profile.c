@@ -246,7 +246,7 @@ static int parse_words(const struct parser *ps, const struct key *k, void *to,
 
         if (list->n == PROFILE_LIST_MAX)
             return BAD(ps, err, "%s: more than %d words", k->name, PROFILE_LIST_MAX);
-        if (k->kind == KEY_DRIVERS && !driver_is_known(name))
+        if (k->kind == KEY_DRIVERS && !facts_know_driver(name))
             return BAD(ps, err, "%s: unknown driver \"%s\"", k->name, name);
         for (size_t i = 0; i < list->n; i++)
             if (strcmp(list->v[i], name) == 0)

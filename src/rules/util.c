@@ -136,7 +136,7 @@ static const struct {
 #undef DRIVER
 };
 
-bool driver_is_known(const char *name)
+bool facts_know_driver(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
         if (same(drivers[i].name, name))
