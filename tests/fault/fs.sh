@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fs.sh: every access to the device of a filesystem fails once.  A filesystem is a row below.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+requires mke2fs zstd python3 truncate
+
+mkdir "$work/source" "$work/source/dir" "$work/source/big"
+for i in $(seq 40); do
+    echo "file $i" >"$work/source/dir/file-$i"
+done
+for i in $(seq 300); do
+    : >"$work/source/big/a name that fills blocks of a directory $i"
+done
+head -c 700000 /dev/urandom >"$work/source/noise"
+truncate -s 900000 "$work/source/noise"
+printf end >>"$work/source/noise"
+ln -s "/$(printf 'x%.0s' $(seq 100))" "$work/source/long"
+
+# A row: sentence | command that makes the image, its last argument
+while IFS='|' read -r sentence command; do
+    rm -f "$work/image"
+    truncate -s 8M "$work/image"
+    read -ra words <<<"$command"
+    case_ "make: $sentence" "${words[@]/@/$work/source}" "$work/image"
+    case_ "$sentence" "$FAULT_FS" "$work/image"
+done <<'END'
+ext2, 1 KiB blocks | mke2fs -q -F -t ext2 -b 1024 -d @
+ext4 | mke2fs -q -F -t ext4 -b 1024 -d @
+ext4, inline_data, no journal | mke2fs -q -F -t ext4 -b 4096 -O inline_data,^has_journal -I 256 -d @
+END
+for dirty in ext3 ext4-sum1 ext4-data; do
+    zstd -qdf "$(dirname "$0")/../oracle/dirty/$dirty.img.zst" -o "$work/image"
+    case_ "$dirty with a journal to replay" "$FAULT_FS" "$work/image"
+done
+finish
