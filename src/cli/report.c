@@ -146,7 +146,20 @@ void report_print_facts(const struct term *t, const json_t *facts, const char *s
         print_error(t, problem);
 }
 
-static void print_finding(const struct term *t, const json_t *f, enum term_style style)
+/* Commands are printed whole, to be copied: no wrapping. */
+static void print_remedy(const struct term *t, const char *remedy)
+{
+    while (*remedy) {
+        size_t n = strcspn(remedy, "\n");
+
+        fputs("       ", t->out);
+        term_print(t, STYLE_INFO, "%s %.*s\n", t->utf8 ? "→" : "->", (int)n, remedy);
+        remedy += n + (remedy[n] == '\n');
+    }
+}
+
+static void print_finding(const struct term *t, const json_t *f, enum term_style style,
+                          const char *last_remedy)
 {
     const char *subject = text(f, "subject"), *remedy = text(f, "remedy");
 
@@ -158,19 +171,16 @@ static void print_finding(const struct term *t, const json_t *f, enum term_style
         term_print(t, STYLE_DIM, "  %s", text(f, "code"));
     fputc('\n', t->out);
     term_wrap(t, 7, false, STYLE_PLAIN, text(f, "detail"));
-    while (*remedy) {
-        size_t n = strcspn(remedy, "\n");
-
-        /* Commands are printed whole, to be copied: no wrapping. */
-        fputs("       ", t->out);
-        term_print(t, STYLE_INFO, "%s %.*s\n", t->utf8 ? "→" : "->", (int)n, remedy);
-        remedy += n + (remedy[n] == '\n');
-    }
+    if (*remedy && strcmp(remedy, last_remedy) == 0)
+        print_remedy(t, _("the same as above"));
+    else
+        print_remedy(t, remedy);
 }
 
 static void print_level(const struct term *t, const json_t *findings, const char *level,
                         const char *title, enum term_style style)
 {
+    const char *last_remedy = "";
     bool first = true;
     const json_t *f;
     size_t i;
@@ -184,7 +194,8 @@ static void print_level(const struct term *t, const json_t *findings, const char
             term_print(t, style, "%s\n", title);
         }
         first = false;
-        print_finding(t, f, style);
+        print_finding(t, f, style, last_remedy);
+        last_remedy = text(f, "remedy");
     }
 }
 
