@@ -25,7 +25,7 @@ static const struct command *const commands[] = {
 
 static const char *asked_language; /* --lang; set once before anything is printed */
 
-static void print_help(void)
+static void print_help(FILE *to)
 {
     fputs(_("Usage: imgport COMMAND [OPTION ...] [ARGUMENT ...]\n"
             "\n"
@@ -33,9 +33,9 @@ static void print_help(void)
             "converts it.\n"
             "\n"
             "Commands:\n"),
-          stdout);
+          to);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        printf("  %-10s %s\n", commands[i]->name, i18n_text(commands[i]->summary));
+        fprintf(to, "  %-10s %s\n", commands[i]->name, i18n_text(commands[i]->summary));
     fputs(_("\n"
             "Options:\n"
             "  --help        this text; imgport COMMAND --help tells more\n"
@@ -45,7 +45,7 @@ static void print_help(void)
             "Exit status: 0 done or accepted, 1 refused, 2 wrong usage, 3 could not look "
             "or\n"
             "could not write.\n"),
-          stdout);
+          to);
 }
 
 static int print_version(void)
@@ -191,12 +191,12 @@ static int run(int argc, char **argv)
     while (i < argc && strncmp(argv[i], "--lang", 6) == 0)
         i += strcmp(argv[i], "--lang") == 0 ? 2 : 1;
     if (i >= argc) {
-        print_help();
+        print_help(stderr); /* wrong usage, however helpful the answer */
         return EXIT_USAGE;
     }
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
         strcmp(argv[i], "help") == 0) {
-        print_help();
+        print_help(stdout);
         return EXIT_OK;
     }
     if (strcmp(argv[i], "--version") == 0)

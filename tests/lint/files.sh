@@ -3,7 +3,7 @@
 # files.sh: which files are the project's; sourced by the lints
 #
 # In a git checkout what is tracked or about to be; in an unpacked release everything
-# outside of build folders and the cache.
+# outside of build folders and the cache.  Fuzz corpora are data, and many.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
@@ -17,7 +17,7 @@ files() {
             find . -type f -not -path './build*' -not -path './cache/*' -printf '%P\n'
         fi
     } | while IFS= read -r name; do
-        [ -f "$name" ] || continue
+        [[ $name != */corpora/* && -f $name ]] || continue
         for pattern; do
             # shellcheck disable=SC2053 # the right side is a pattern
             if [[ $name == $pattern ]]; then

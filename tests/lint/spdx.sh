@@ -11,17 +11,34 @@ mapfile -t sources < <(
     } | sort -u
 )
 some ${#sources[@]} 'source files'
-bad=0
-for name in "${sources[@]}"; do
-    all=$(grep -c 'SPDX-License-[I]dentifier: ' "$name")
-    licence=$(head -n 3 "$name" |
-        sed -nE 's/.*SPDX-License-[I]dentifier: ([A-Za-z0-9.+-]+).*/\1/p')
-    if [ "$all" -ne 1 ]; then
-        echo "$name: $all SPDX lines, not one"
-        bad=1
-    elif [ "$licence" != GPL-2.0-or-later ]; then
-        echo "$name: licence '$licence' in the first three lines, not GPL-2.0-or-later"
-        bad=1
-    fi
-done
-exit $bad
+awk '
+    function tell() {
+        if (!name)
+            return
+        if (count != 1)
+            print name ": " count " SPDX lines, not one"
+        else if (licence != "GPL-2.0-or-later")
+            print name ": \047" licence "\047 in the first three lines, not GPL-2.0-or-later"
+        else
+            return
+        bad = 1
+    }
+    FNR == 1 { tell(); name = FILENAME; count = 0; licence = ""; seen[name] }
+    /SPDX-License-[I]dentifier: / {
+        count++
+        if (FNR <= 3) {
+            licence = $0
+            sub(/.*Identifier: /, "", licence)
+            sub(/[^A-Za-z0-9.+-].*/, "", licence)
+        }
+    }
+    END {
+        tell()
+        for (i = 1; i < ARGC; i++)
+            if (!(ARGV[i] in seen)) {
+                print ARGV[i] ": empty"
+                bad = 1
+            }
+        exit bad
+    }
+' "${sources[@]}"
