@@ -8,8 +8,10 @@ cd "$(dirname "$0")/.."
 while read -r language; do
     msgmerge --quiet --update --backup=none --no-fuzzy-matching --no-location --sort-by-file \
         "po/$language.po" po/imgport.pot
-    # What is gone from the sources is gone from the translation.
+    # What is gone from the sources is gone from the translation, and the time of this run
+    # would be a conflict in every merge.
     msgattrib --no-obsolete --output-file="po/$language.po" "po/$language.po"
+    sed -i '/^"POT-Creation-Date: /d' "po/$language.po"
     printf '%s: ' "$language"
     msgfmt --check --statistics --output-file=/dev/null "po/$language.po"
 done <po/LINGUAS

@@ -81,6 +81,7 @@ CHANGE(no_boot_code, f->disk.boot_code = "")
 CHANGE(odd_boot_code, f->disk.boot_code = "unknown")
 CHANGE(xfs, f->root->filesystem = "xfs")
 CHANGE(unclean, f->partitions.v[0].fs->clean = false)
+CHANGE(unmounted, f->partitions.v[0].fs->needs_recovery = true)
 CHANGE(stale, f->partitions.v[0].fs->stale_possible = true;
        f->partitions.v[0].fs->stale_reason = "log is dirty")
 CHANGE(check_by_count, f->partitions.v[0].fs->mount_count = 30;
@@ -103,6 +104,9 @@ CHANGE(blk_absent, f->kernels.v[0].drivers.virtio_blk = "absent")
 CHANGE(no_modules, f->kernels.v[0].drivers.virtio_pci = "absent";
        f->kernels.v[0].modules = f->kernels.v[0].config = "")
 CHANGE(blk_module, f->kernels.v[0].drivers.virtio_blk = "module")
+CHANGE(all_modules, f->kernels.v[0].drivers.virtio_blk = "module";
+       f->kernels.v[0].drivers.virtio_pci = "module";
+       f->kernels.v[0].drivers.virtio_net = "module")
 CHANGE(net_module, f->kernels.v[0].drivers.virtio_net = "module")
 CHANGE(no_initrd_line, f->kernels.v[0].drivers.virtio_blk = "module";
        f->kernels.v[0].initramfs = "")
@@ -185,8 +189,9 @@ static const struct {
     {odd_boot_code, D22, "P09", LEVEL_WARNING, "no loader", ""},
     {gpt_no_bios_boot, D22, "P02", LEVEL_ERROR, "MBR only", "sgdisk --gpttombr=1 "},
     {xfs, D16, "P18", LEVEL_ERROR, "xfs, and the cloud takes ext3, ext4", "ext3, ext4"},
-    {unclean, D22, "P19", LEVEL_WARNING, "not marked clean", "fsfreeze"},
-    {stale, D22, "P19", LEVEL_WARNING, "log is dirty", "Shut the machine down"},
+    {unclean, D22, "P19", LEVEL_WARNING, "not marked clean", "e2fsck -f"},
+    {stale, D22, "P19", LEVEL_WARNING, "log is dirty", "e2fsck -f"},
+    {unmounted, D22, "P19", LEVEL_WARNING, "journal", "Shut the machine down"},
     {check_by_count, D22, "P20", LEVEL_NOTE, "mounted 30 times", "e2fsck -f"},
     {check_by_time, D22, "P20", LEVEL_NOTE, "10 days ago", "e2fsck -f"},
     {little_space, D22, "P21", LEVEL_WARNING, "99 MiB are free", "apt-get clean"},
@@ -209,6 +214,8 @@ static const struct {
     {blk_module, D22, "L07", LEVEL_ERROR, "virtio_blk as a module",
      "printf '%s\\n' virtio_blk virtio_net virtio_pci >> /etc/initramfs-tools/modules\n"
      "update-initramfs -u -k 6.1.0-50-amd64"},
+    {all_modules, D22, "L07", LEVEL_ERROR,
+     "has virtio_blk, virtio_pci, virtio_net as a module", "update-initramfs"},
     {net_module, D22, "L07", LEVEL_WARNING, "virtio_net as a module", "update-initramfs"},
     {no_initrd_line, D22, "L07", LEVEL_ERROR, "without an initramfs", "update-initramfs"},
     {dm_module, D22, "L07", LEVEL_ERROR, "logical volume", "update-initramfs"},

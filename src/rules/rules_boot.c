@@ -60,10 +60,11 @@ void rule_clean(struct judge *j, const struct check *c)
                             "(%s)"),
                           detail, o.fs->stale_reason);
         finding_add(j, c, LEVEL_WARNING, o.device, detail,
-                    remedy_lines(j,
-                                 _("The disk was copied from a running machine. Shut the "
-                                   "machine down and copy it again, or at least:"),
-                                 "sync; fsfreeze -f /", NULL));
+                    o.fs->needs_recovery
+                        ? _("The disk was copied from a running machine. Shut the "
+                            "machine down and copy it again, or copy a snapshot of it.")
+                        : remedy_lines(j, _("Check it now, unmounted:"),
+                                       "e2fsck -f DEVICE", NULL));
     }
 }
 

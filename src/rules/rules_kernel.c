@@ -119,40 +119,54 @@ static void driver_unclear(struct judge *j, const struct fact_kernel *k,
                       TEXT(j, "whether %s is there was not seen", driver));
 }
 
-static void judge_group(struct judge *j, const struct check *c,
-                        const struct fact_kernel *k, const profile_names *group,
-                        bool finds_root)
+/* One finding for all virtio drivers of a kernel that are in the state of this check. */
+static void judge_virtio(struct judge *j, const struct check *c,
+                         const struct fact_kernel *k)
 {
-    enum state s = group_state(k, group);
-    const char *driver = names_joined(j, group);
+    const struct policy *p = j->policy;
+    const struct {
+        const profile_names *names;
+        bool finds_root;
+    } groups[] = {
+        {&p->disk_drivers, true},
+        {&p->bus_drivers, true},
+        {&p->network_drivers, false},
+    };
+    bool module = same(c->row.id, "L07"), fatal = false;
     enum finding_level level = k->is_default ? LEVEL_ERROR : LEVEL_NOTE;
+    const char *lacking = "", *detail;
 
-    if (s == STATE_UNKNOWN)
-        driver_unclear(j, k, driver);
-    if (!same(c->row.id, state_check(k, s)))
-        return;
-    if (s == STATE_MODULE) {
-        if (!finds_root && k->is_default)
-            level = LEVEL_WARNING;
-        finding_add(j, c, level, k->initramfs[0] ? k->initramfs : image_of(k),
-                    initramfs_evidence(j, k, driver),
-                    remedy_initramfs(j, k, wanted_drivers(j)));
-    } else if (same(c->row.id, "L05")) {
-        finding_add(j, c, level, image_of(k),
-                    TEXT(j,
-                         _("the kernel %s has no %s, neither built in nor as a module "
-                           "(looked at %s and %s)"),
-                         k->version, driver, k->config[0] ? k->config : "-",
-                         k->modules[0] ? k->modules : "-"),
-                    remedy_kernel(j));
-    } else {
-        finding_add(j, c, level, image_of(k),
-                    TEXT(j,
-                         _("the kernel %s has neither its modules in /lib/modules nor "
-                           "%s built in"),
-                         k->version, driver),
-                    remedy_kernel(j));
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        enum state s = group_state(k, groups[i].names);
+        const char *names = names_joined(j, groups[i].names);
+
+        if (s == STATE_UNKNOWN)
+            driver_unclear(j, k, names);
+        if (!same(c->row.id, state_check(k, s)))
+            continue;
+        lacking = TEXT(j, "%s%s%s", lacking, lacking[0] ? ", " : "", names);
+        fatal |= groups[i].finds_root || !module;
     }
+    if (lacking[0] == '\0')
+        return;
+    if (!fatal && level == LEVEL_ERROR)
+        level = LEVEL_WARNING;
+    if (module)
+        detail = initramfs_evidence(j, k, lacking);
+    else if (same(c->row.id, "L05"))
+        detail = TEXT(j,
+                      _("the kernel %s has no %s, neither built in nor as a module "
+                        "(looked at %s and %s)"),
+                      k->version, lacking, k->config[0] ? k->config : "-",
+                      k->modules[0] ? k->modules : "-");
+    else
+        detail = TEXT(j,
+                      _("the kernel %s has neither its modules in /lib/modules nor %s "
+                        "built in"),
+                      k->version, lacking);
+    finding_add(j, c, level, module && k->initramfs[0] ? k->initramfs : image_of(k),
+                detail,
+                module ? remedy_initramfs(j, k, wanted_drivers(j)) : remedy_kernel(j));
 }
 
 /* What the root needs beside virtio has the code of a root that is not found. */
@@ -186,9 +200,7 @@ void rule_drivers(struct judge *j, const struct check *c)
     for (size_t i = 0; i < f->kernels.n; i++) {
         const struct fact_kernel *k = &f->kernels.v[i];
 
-        judge_group(j, c, k, &j->policy->disk_drivers, true);
-        judge_group(j, c, k, &j->policy->bus_drivers, true);
-        judge_group(j, c, k, &j->policy->network_drivers, false);
+        judge_virtio(j, c, k);
         judge_root_driver(j, c, k, k->drivers.root_fs,
                           TEXT(j, _("the root's filesystem (%s)"), f->root->filesystem));
         judge_root_driver(j, c, k, k->drivers.dm, _("the root's logical volume"));
