@@ -400,6 +400,100 @@ static void test_threads(void **state)
         assert_true(readers[i].good);
 }
 
+/* The last cluster first, so that neighbours lie apart in the file. */
+static void test_backwards(void **state)
+{
+    AUTO(disk_fini) struct disk d;
+    struct err err = {0};
+
+    (void)state;
+    disk_init(&d, &(struct qcow2_make_options){3, 9, .size = 10 * 512});
+    for (uint64_t c = 10; c-- > 0;)
+        disk_put(&d, c, c % 4 == 3 ? COMPRESSED : DATA);
+    assert_int_equal(disk_open(&d, false, &err), 0);
+    compare_at(&d, "backwards", 10 * 512, 0);
+}
+
+static void test_l2_decode(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned cluster_bits;
+        uint64_t desc, host;
+        uint32_t csize;
+    } cases[] = {
+        {"one sector of 512-byte clusters", 9, UINT64_C(0x4000000000012345), 0x12345,
+         512 - 0x145},
+        {"two sectors of 512-byte clusters", 9, UINT64_C(0x6000000000012345), 0x12345,
+         1024 - 0x145},
+        {"all sectors of 64 KiB clusters", 16, UINT64_C(0x7fc0000000000200), 0x200,
+         65536 * 2},
+        {"largest offset of 2 MiB clusters", 21, UINT64_C(0x4001ffffffffffff),
+         UINT64_C(0x1ffffffffffff), 1},
+        {"bit 63 of a compressed cluster means nothing", 16, UINT64_C(0xc000000000000200),
+         0x200, 512},
+        {"bit 63 of a cluster neither", 16, UINT64_C(0x8000000000050000), 0x50000, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct qcow2_header h = {.version = 3, .cluster_bits = cases[i].cluster_bits};
+        struct qcow2_geometry geo;
+        struct qcow2_cluster c;
+        uint8_t raw[8];
+
+        qcow2_geometry_of(&geo, &h);
+        store_be64(raw, cases[i].desc);
+        if (qcow2_l2_decode(&c, raw, &geo) || c.host != cases[i].host ||
+            c.csize != cases[i].csize)
+            fail_msg("%s", cases[i].name);
+    }
+}
+
+/* Without a survey: what lies before a wrong entry can be read. */
+static void test_wrong_entry(void **state)
+{
+    AUTO(disk_fini) struct disk d;
+    struct err err = {0};
+    struct extent e;
+
+    (void)state;
+    disk_init(&d, &(struct qcow2_make_options){3, 12, .size = 4 << 12});
+    disk_put(&d, 0, DATA);
+    disk_put(&d, 1, DATA);
+    qcow2_poke(&d.make, qcow2_make_entry(&d.make, 2), 8, 2);
+    assert_int_equal(disk_open(&d, false, &err), -ERR_CORRUPT);
+    err_clear(&err);
+    compare_at(&d, "before the wrong entry", 2 << 12, 0);
+    assert_int_equal(block_extent(d.block, &e, 2 << 12, &err), -ERR_CORRUPT);
+    assert_non_null(strstr(err.msg, "guest offset 8192: reserved bits are set"));
+}
+
+/* A filesystem reads blocks of 4 KiB; a cluster must not be inflated for each. */
+static void test_inflated_once(void **state)
+{
+    AUTO(disk_fini) struct disk d;
+    AUTO(block_unrefp) struct block *file = NULL, *counted = NULL, *disk = NULL;
+    struct image_options options = {0};
+    struct image_ctx ctx = {&options, &d.info};
+    atomic_uint count = 0;
+    struct err err = {0};
+    char buf[4096];
+
+    (void)state;
+    disk_init(&d, &(struct qcow2_make_options){3, 16, .size = 1 << 16});
+    disk_put(&d, 0, COMPRESSED);
+    assert_int_equal(block_mem_open(&file, d.make.p, d.make.n, &err), 0);
+    assert_int_equal(block_fault_open(&counted, file, 0, &count, &err), 0);
+    assert_int_equal(qcow2_driver.open(&disk, counted, &ctx, &err), 0);
+    count = 0;
+    for (unsigned off = 0; off < 1 << 16; off += sizeof buf) {
+        assert_int_equal(block_read(disk, buf, sizeof buf, off, &err), 0);
+        assert_memory_equal(buf, d.want + off, sizeof buf);
+    }
+    assert_int_equal(count, 2); /* the L2 table and the cluster */
+}
+
 static void test_info(void **state)
 {
     AUTO(disk_fini) struct disk d;
@@ -413,7 +507,8 @@ static void test_info(void **state)
     /* Bits for writers, and an extension nobody knows. */
     qcow2_poke(&d.make, FIELD_COMPATIBLE, 8, UINT64_MAX);
     qcow2_poke(&d.make, FIELD_AUTOCLEAR, 8, UINT64_MAX);
-    qcow2_make_extension(&d.make, 112, 0x12345678, "hello", 5);
+    qcow2_poke(&d.make, FIELD_HEADER_LENGTH, 4, 104); /* no compression type */
+    qcow2_make_extension(&d.make, 104, 0x12345678, "hello", 5);
     at = qcow2_make_room(&d.make, 2 * 4096, 4096);
     qcow2_poke(&d.make, FIELD_NB_SNAPSHOTS, 4, 2);
     qcow2_poke(&d.make, FIELD_SNAPSHOTS_OFFSET, 8, at);
@@ -483,6 +578,10 @@ int main(void)
         cmocka_unit_test(test_zstd_streams),
         cmocka_unit_test(test_end_of_file),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_backwards),
+        cmocka_unit_test(test_l2_decode),
+        cmocka_unit_test(test_wrong_entry),
+        cmocka_unit_test(test_inflated_once),
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_damaged_stream),
     };

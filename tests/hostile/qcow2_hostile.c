@@ -58,6 +58,14 @@ static void make_plain(struct qcow2_make *m)
     memcpy(m->p + 0x400, "base.img", 8);
 }
 
+/* An L2 table right behind the data: 0x5000 data of guest cluster 0, 0x6000 L2. */
+static void make_two_tables(struct qcow2_make *m)
+{
+    qcow2_make_init(m, &(struct qcow2_make_options){3, 12, .size = 600 << 12});
+    put(m, 0, false);
+    put(m, 599, false);
+}
+
 static void make_version_2(struct qcow2_make *m)
 {
     qcow2_make_init(m, &(struct qcow2_make_options){2, 12, .size = 2 << 12});
@@ -282,6 +290,9 @@ static const struct hostile_case plain_cases[] = {
     {"cluster over L1", POKE(L2, "\x80\0\0\0\0\0\x30\0"),
      FAULT(CORRUPT,
            "qcow2 cluster of guest offset 0: at offset 12288 it overlaps the l1 table")},
+    {"last cluster over L1", POKE(L2 + 4 * 8, "\x80\0\0\0\0\0\x30\0"),
+     FAULT(CORRUPT, "qcow2 cluster of guest offset 16384: at offset 12288 it overlaps "
+                    "the l1 table")},
     {"cluster over its own L2", POKE(L2, "\x80\0\0\0\0\0\x40\0"),
      FAULT(CORRUPT, "qcow2 cluster of guest offset 0: at offset 16384 it overlaps an l2 "
                     "table or refcount block")},
@@ -309,9 +320,22 @@ static const struct hostile_case version_2_cases[] = {
     {"extension behind the header of version 2", POKE(72, "DATA\0\0\0\4away"),
      FAULT(DATA_FILE,
            "qcow2 header: the guest's data lie in the external file \"away\"")},
+    {"extension behind one that is padded",
+     POKE(72, "junk\0\0\0\5hello\0\0\0"
+              "DATA\0\0\0\4away"),
+     FAULT(DATA_FILE,
+           "qcow2 header: the guest's data lie in the external file \"away\"")},
     {"junk behind the header of version 2", POKE(72, "junk\x7f\0\0\0"),
      FAULT(CORRUPT, "qcow2 header extension 0x6a756e6b: 2130706432 bytes at offset 80, "
                     "but the header area ends at 4096")},
+};
+
+static const struct hostile_case two_tables_cases[] = {
+    {"second of two neighbours over L2", POKE(L2 + 8, "\x80\0\0\0\0\0\x60\0"),
+     FAULT(CORRUPT, "qcow2 cluster of guest offset 0: at offset 20480 it overlaps an l2 "
+                    "table or refcount block")},
+    {"L2 twice", POKE(L1, "\x80\0\0\0\0\0\x60\0"),
+     FAULT(CORRUPT, "qcow2: two l2 tables or refcount blocks at offset 24576")},
 };
 
 enum { EXTENDED_L2 = 0x10000 };
@@ -357,6 +381,12 @@ static void test_plain(void **state)
     run(make_plain, plain_cases, ARRAY_SIZE(plain_cases));
 }
 
+static void test_two_tables(void **state)
+{
+    (void)state;
+    run(make_two_tables, two_tables_cases, ARRAY_SIZE(two_tables_cases));
+}
+
 static void test_version_2(void **state)
 {
     (void)state;
@@ -378,9 +408,8 @@ static void test_zstd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_version_2),
-        cmocka_unit_test(test_extended),
+        cmocka_unit_test(test_plain),     cmocka_unit_test(test_two_tables),
+        cmocka_unit_test(test_version_2), cmocka_unit_test(test_extended),
         cmocka_unit_test(test_zstd),
     };
 
