@@ -156,11 +156,9 @@ int qcow2_map(struct qcow2_run *ret, struct qcow2 *q, uint64_t off, uint64_t wan
         struct qcow2_cluster c;
         const char *wrong = qcow2_l2_decode(&c, raw + i * geo->entry_size, geo);
 
-        if (wrong && run.length)
-            break; /* for the next read to trip on */
         if (wrong)
             return FAIL(err, ERR_CORRUPT, "qcow2 cluster of guest offset %" PRIu64 ": %s",
-                        cluster * geo->cluster_size, wrong);
+                        (cluster + i) * geo->cluster_size, wrong);
         if (!run_add(&run, &c, i ? 0 : skip, geo))
             break;
     }

@@ -414,6 +414,20 @@ static void test_backwards(void **state)
     compare_at(&d, "backwards", 10 * 512, 0);
 }
 
+/* The first table stands last in the file: behind it there is nothing more to read. */
+static void test_end_of_table(void **state)
+{
+    AUTO(disk_fini) struct disk d;
+    struct err err = {0};
+
+    (void)state;
+    disk_init(&d, &(struct qcow2_make_options){3, 9, .size = 70 * 512});
+    disk_put(&d, 64, DATA);
+    disk_put(&d, 0, ZERO);
+    assert_int_equal(disk_open(&d, false, &err), 0);
+    compare_at(&d, "end of the table", 70 * 512, 0);
+}
+
 static void test_l2_decode(void **state)
 {
     static const struct {
@@ -487,7 +501,8 @@ static void test_inflated_once(void **state)
     assert_int_equal(block_fault_open(&counted, file, 0, &count, &err), 0);
     assert_int_equal(qcow2_driver.open(&disk, counted, &ctx, &err), 0);
     count = 0;
-    for (unsigned off = 0; off < 1 << 16; off += sizeof buf) {
+    for (size_t off = 1 << 16; off > 0;) {
+        off -= sizeof buf;
         assert_int_equal(block_read(disk, buf, sizeof buf, off, &err), 0);
         assert_memory_equal(buf, d.want + off, sizeof buf);
     }
@@ -579,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_end_of_file),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_backwards),
+        cmocka_unit_test(test_end_of_table),
         cmocka_unit_test(test_l2_decode),
         cmocka_unit_test(test_wrong_entry),
         cmocka_unit_test(test_inflated_once),
