@@ -286,7 +286,7 @@ static int find_choice(struct guest *g, struct finding *ret, struct err *err)
 }
 
 /* A /boot that fstab does not name, but systemd mounts by its type or nobody mounts: the
- * loader does not need it mounted. */
+ * loader does not need it mounted.  1 when there was one. */
 static int mount_boot(struct guest *g, struct err *err)
 {
     int r = 0;
@@ -310,7 +310,7 @@ static int mount_boot(struct guest *g, struct err *err)
         }
         if (r < 0 && !guest_is_fatal(g, r))
             return guest_problem(g, "guest", "/boot", false, err);
-        return r;
+        return r < 0 ? r : 1;
     }
     return 0;
 }
@@ -328,7 +328,7 @@ int linux_boot(struct guest *g, struct err *err)
     r = find_choice(g, &f, err);
     if (r == 0 && !f.choice.found) {
         r = mount_boot(g, err);
-        if (r == 0)
+        if (r == 1)
             r = find_choice(g, &f, err);
     }
     if (r < 0)

@@ -40,6 +40,17 @@ static int step(struct grub_script *s, struct err *err)
     return 0;
 }
 
+/* A script may double a variable until the arena's budget is used up. */
+static int has_room(const struct grub_script *s, struct err *err)
+{
+    int r = arena_check(s->arena, NULL);
+
+    if (r == -ERR_LIMIT)
+        return FAIL(err, ERR_LIMIT, "grub script: its text grows over %d MiB",
+                    GRUB_ARENA_MAX >> 20);
+    return r < 0 ? arena_check(s->arena, err) : 0;
+}
+
 /* ---- words as they stand */
 
 static size_t quoted_end(struct bytes t, size_t i, uint8_t quote)
@@ -156,7 +167,7 @@ static int end_word(struct expansion *x, struct err *err)
         *p = arena_strn(x->s->arena, buf_str(&x->word), x->word.n);
     buf_clear(&x->word);
     x->any = false;
-    return arena_check(x->s->arena, err);
+    return has_room(x->s, err);
 }
 
 static const char *parameter(const struct grub_script *s, const char *name)
@@ -321,11 +332,11 @@ int grub_set(struct grub_script *s, const char *name, const char *value, struct 
                         GRUB_VARIABLES_MAX);
         v = LIST_ADD(s->arena, &s->variables);
         if (!v)
-            return arena_check(s->arena, err);
+            return has_room(s, err);
         v->name = arena_str(s->arena, name);
     }
     v->value = arena_str(s->arena, value);
-    return arena_check(s->arena, err);
+    return has_room(s, err);
 }
 
 /* "name=value"; the length of the name, 0 when it is none. */
@@ -508,7 +519,7 @@ static int define_function(struct parser *p, bool live, struct err *err)
     if (f)
         *f = (struct grub_function){
             arena_strn(p->s->arena, (const char *)name.raw.p, name.raw.n), body};
-    return arena_check(p->s->arena, err);
+    return has_room(p->s, err);
 }
 
 static int run_simple(struct parser *p, struct token tok, bool live, struct err *err)

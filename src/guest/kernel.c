@@ -210,7 +210,9 @@ static int add_default(struct kernels *ks, struct err *err)
     return r;
 }
 
-static int add_boot(struct kernels *ks, struct err *err)
+/* Every image in /boot; `unpacked`: only those called vmlinux, which often lie beside a
+ * vmlinuz for debuggers. */
+static int add_boot(struct kernels *ks, bool unpacked, struct err *err)
 {
     for (size_t i = 0; i < ks->boot.names.n; i++) {
         const char *name = ks->boot.names.v[i], *suffix = image_suffix(name), *path;
@@ -218,7 +220,7 @@ static int add_boot(struct kernels *ks, struct err *err)
         struct found *f;
         int r;
 
-        if (!suffix)
+        if (!suffix || starts(name, "vmlinux") != unpacked)
             continue;
         path = arena_printf(ks->g->arena, "/boot/%s", name);
         r = guest_lfind(ks->g, path, false, &node, err);
@@ -234,7 +236,7 @@ static int add_boot(struct kernels *ks, struct err *err)
                 f->suffix = suffix;
             if (!*f->version)
                 r = find_version(ks, f, err);
-        } else if (!(starts(name, "vmlinux") && by_version(ks, suffix))) {
+        } else if (!unpacked || !by_version(ks, suffix)) {
             r = add_image(ks, path, suffix, &node, &f, err);
         }
         if (r < 0)
@@ -459,7 +461,9 @@ static int find_all(struct kernels *ks, struct err *err)
     if (r >= 0)
         r = add_default(ks, err);
     if (r >= 0)
-        r = add_boot(ks, err);
+        r = add_boot(ks, false, err);
+    if (r >= 0)
+        r = add_boot(ks, true, err);
     return r < 0 ? r : add_modules(ks, err);
 }
 

@@ -124,7 +124,7 @@ const struct module *module_table_find(const struct module_table *t, const char 
 char kernel_option(struct bytes config, const char *name)
 {
     size_t n = strlen(name);
-    const uint8_t *p = config.p, *end = config.p + config.n;
+    const uint8_t *p = config.p, *end = config.n ? config.p + config.n : p;
 
     while (n && (size_t)(end - p) > n + 1 &&
            (p = memmem(p, (size_t)(end - p), name, n))) {
