@@ -359,6 +359,66 @@ static void test_all_rows_are_tested(void **state)
     }
 }
 
+CHANGE(fstab_nofail, struct fact_mount *m = mount(f, a, "UUID=9", "/srv", "disk");
+       m->resolves = false; m->nofail = true)
+CHANGE(fstab_nfs_nofail, mount(f, a, "srv:/x", "/srv", "network")->nofail = true)
+CHANGE(keys_made_anew, residue(a, &lin(f)->residues, "host-key", "/etc/ssh/ssh_host_x");
+       lin(f)->ssh_keys_regenerated = true)
+CHANGE(blocked_builtin, struct fact_blocked *b = LIST_ADD(a, &lin(f)->blocked);
+       *b = (struct fact_blocked){"virtio_net", "x"};
+       f->kernels.v[0].drivers.virtio_net = "builtin")
+CHANGE(blocked_other, struct fact_blocked *b = LIST_ADD(a, &lin(f)->blocked);
+       *b = (struct fact_blocked){"pcspkr", "x"})
+CHANGE(not_yet_due, f->partitions.v[0].fs->last_checked = 1000000;
+       f->partitions.v[0].fs->check_interval = 86400; q->now = 1000000 + 86400)
+CHANGE(ipv6_again, lin(f)->network.interfaces.v[0].ipv6 = true)
+CHANGE(nic_again, nic(f, a, "ens3"))
+CHANGE(ci_source, const char **s = LIST_ADD(a, &f->cloud_init->datasources);
+       *s = "ConfigDrive")
+CHANGE(config_2, f->cloud_init->config_2_reader = true; q->force = true)
+CHANGE(declared_right, q->os_type = "Debian"; q->os_version = "12"; q->arch = "x86_64")
+CHANGE(small_boot, facts_partition(f, a, 2, "ext4")->role = "boot";
+       f->partitions.v[1].fs = arena_alloc(a, sizeof(struct fact_fs));
+       f->partitions.v[1].fs->clean = true; f->partitions.v[1].fs->total_bytes = 1024;
+       f->partitions.v[1].fs->stale_reason = "")
+
+/* What looks like the cases above, and is right. */
+static void test_quiet(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*change)(struct facts *f, struct arena *a, struct rules_request *q);
+    } quiet[] = {
+        {"fstab entry with nofail", fstab_nofail},
+        {"network filesystem with nofail", fstab_nfs_nofail},
+        {"host keys that are made anew", keys_made_anew},
+        {"a built-in driver cannot be blocked", blocked_builtin},
+        {"another driver is blocked", blocked_other},
+        {"the check is due tomorrow", not_yet_due},
+        {"IPv6 where the profile does not mind", ipv6_again},
+        {"two interfaces where the profile does not mind", nic_again},
+        {"the cloud's own data source", ci_source},
+        {"a forced import of an image with cloud-init", config_2},
+        {"a right declaration", declared_right},
+        {"a filesystem smaller than what should be free", small_boot},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+        AUTO(arena_fini) struct arena a = {0};
+        struct rules_request request = request_none;
+        struct facts f;
+        struct report r;
+
+        facts_good(&f, &a);
+        quiet[i].change(&f, &a, &request);
+        r = judge_facts(&a, &f, D22, &request);
+        show(&r);
+        if (r.findings.n)
+            fail_msg("%s", quiet[i].name);
+    }
+}
+
 static void test_good_is_quiet(void **state)
 {
     static const char *const profiles[] = {D16, "tencent-2018", D22, D23, KVM};
@@ -418,6 +478,45 @@ static void test_what_no_profile_asks(void **state)
     assert_int_equal(r.findings.n, 3); /* ahci is a module, ena is absent */
     assert_string_equal(
         finding_of(&r, "L09")->code == ANSWER_VIRTIO_NOT_INSTALL ? "y" : "", "y");
+}
+
+/* The profile's levels: over the catalogue's, under a forced import. */
+static void test_levels(void **state)
+{
+    static const char text[] =
+        "[profile]\nname = x\ntitle = x\nsource = x\nformats = qcow2\n"
+        "partition-tables = mbr\nfirmware = bios\narchitectures = x86_64\n"
+        "[linux]\ncloud-init = required\n"
+        "[system Any]\ntype = linux\nids = *\n"
+        "[levels]\nL10 = error\nL21 = error\nL28 = off\n";
+    struct rules_request forced = request_none;
+    AUTO(arena_fini) struct arena a = {0};
+    const struct profile *p;
+    struct err err = {0};
+    struct facts f;
+    struct report r;
+
+    (void)state;
+    forced.force = true;
+    assert_int_equal(profile_parse(&p, &a, "x", bytes_of(text, sizeof text - 1), &err),
+                     0);
+    facts_good(&f, &a);
+    f.cloud_init->installed = false;
+    f.linux_->selinux_relabel_needed = true;
+    assert_int_equal(rules_judge(&r, &a, &f, p, &forced, &err), 0);
+    assert_int_equal(finding_of(&r, "L10")->level, LEVEL_NOTE);
+    assert_int_equal(r.verdict, VERDICT_ACCEPTED);
+    assert_null(finding_of(&r, "L28"));
+    f.boot->serial_console = false;
+    assert_int_equal(rules_judge(&r, &a, &f, p, &forced, &err), 0);
+    assert_string_equal(report_text(&a, &r), "refused"); /* L21 has no code */
+    /* "*" is of its own type only. */
+    facts_without_root(&f);
+    f.partitions.v[0].filesystem = "ufs";
+    f.partitions.v[0].fs = NULL;
+    assert_int_equal(rules_judge(&r, &a, &f, p, &forced, &err), 0);
+    assert_string_equal(report_text(&a, &r), "refused");
+    assert_non_null(finding_of(&r, "L01"));
 }
 
 static void test_request(void **state)
@@ -514,7 +613,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_each_check),
         cmocka_unit_test(test_chinese),
         cmocka_unit_test(test_all_rows_are_tested),
+        cmocka_unit_test(test_quiet),
         cmocka_unit_test(test_good_is_quiet),
+        cmocka_unit_test(test_levels),
         cmocka_unit_test(test_catalogue),
         cmocka_unit_test(test_what_no_profile_asks),
         cmocka_unit_test(test_request),

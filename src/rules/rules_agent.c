@@ -3,26 +3,17 @@
 #include "rules/judge.h"
 #include "rules/remedy.h"
 
-/* A forced import needs no cloud-init; its absence is then a note, and L14 is judged. */
-static enum finding_level agent_level(const struct judge *j)
-{
-    if (j->policy->agent == AGENT_OFF)
-        return LEVEL_OFF;
-    if (j->request->force)
-        return LEVEL_NOTE;
-    return j->policy->agent == AGENT_REQUIRED ? LEVEL_ERROR : LEVEL_WARNING;
-}
-
-/* As finding_add(), but a forced import wins over the profile's levels. */
+/* As finding_add().  A forced import needs no cloud-init, whatever the profile says: its
+ * absence is then a note, and L14 is judged. */
 static void agent_finding(struct judge *j, const struct check *c, const char *subject,
                           const char *detail, const char *remedy)
 {
-    enum finding_level level = agent_level(j);
     size_t n = j->findings.n;
 
-    if (level == LEVEL_OFF)
+    if (j->policy->agent == AGENT_OFF)
         return;
-    finding_add(j, c, level, subject, detail, remedy);
+    finding_add(j, c, j->policy->agent == AGENT_REQUIRED ? LEVEL_ERROR : LEVEL_WARNING,
+                subject, detail, remedy);
     if (j->request->force && j->findings.n > n)
         j->findings.v[n].level = LEVEL_NOTE;
 }
