@@ -72,6 +72,8 @@ CHANGE(gpt_primary, f->partition_table = "gpt"; f->disk.bios_boot = true;
        f->disk.gpt_primary_ok = false)
 CHANGE(hybrid, f->partition_table = "gpt"; f->disk.bios_boot = true;
        f->disk.hybrid = true)
+CHANGE(not_strict, f->partition_table = "gpt"; f->disk.bios_boot = true;
+       f->disk.protective_strict = false)
 CHANGE(overlap, f->disk.overlap_a = 1; f->disk.overlap_b = 3)
 CHANGE(inactive, f->partitions.v[0].active = false)
 CHANGE(gpt_no_bios_boot, f->partition_table = "gpt")
@@ -180,6 +182,7 @@ static const struct {
     {gpt_backup, KVM, "P03", LEVEL_WARNING, "backup", "sgdisk -e"},
     {gpt_primary, KVM, "P03", LEVEL_WARNING, "first copy", "sgdisk -e"},
     {hybrid, KVM, "P04", LEVEL_WARNING, "hybrid", "gdisk"},
+    {not_strict, KVM, "P04", LEVEL_WARNING, "not a plain protective one", "gdisk"},
     {overlap, D22, "P05", LEVEL_ERROR, "1 and 3", "fdisk -l"},
     {inactive, D22, "P06", LEVEL_WARNING, "active", "set 1 boot on"},
     {gpt_no_bios_boot, KVM, "P06", LEVEL_WARNING, "BIOS boot", ""},

@@ -69,6 +69,8 @@ static void test_errors(void **state)
          "x.profile:9: bad size \"50\": want a number and KiB, MiB, GiB or TiB"},
         {"decimal unit", HEAD "qcow2-size-max = 50GB\n",
          "x.profile:9: bad size \"50GB\": want a number and KiB, MiB, GiB or TiB"},
+        {"size zero", HEAD "qcow2-size-max = 0GiB\n",
+         "x.profile:9: bad size \"0GiB\": want a number and KiB, MiB, GiB or TiB"},
         {"size that does not fit", HEAD "qcow2-size-max = 99999999999TiB\n",
          "x.profile:9: bad size \"99999999999TiB\": want a number and KiB, MiB, GiB or "
          "TiB"},
@@ -101,6 +103,7 @@ static void test_limits(void **state)
     static char text[PROFILE_TEXT_MAX + 1];
     const struct profile *p = NULL;
     struct err err = {0};
+    size_t n;
 
     (void)state;
     memset(text, '\n', sizeof text);
@@ -112,6 +115,21 @@ static void test_limits(void **state)
         profile_parse(&p, &a, "x.profile", bytes_of(text, PROFILE_LINE_MAX + 1), &err),
         -ERR_ARG);
     assert_string_equal(err.msg, "x.profile:1: line longer than 4096 bytes");
+    err_clear(&err);
+    n = (size_t)snprintf(text, sizeof text, HEAD "[linux]\nfilesystems =");
+    for (unsigned i = 0; i <= PROFILE_LIST_MAX; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, " fs%u", i);
+    assert_int_equal(profile_parse(&p, &a, "x.profile", bytes_of(text, n), &err),
+                     -ERR_ARG);
+    assert_string_equal(err.msg, "x.profile:10: filesystems: more than 256 words");
+    err_clear(&err);
+    n = (size_t)snprintf(text, sizeof text, HEAD);
+    for (unsigned i = 0; i <= PROFILE_LIST_MAX; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "[system %u]\ntype = linux\nids = x\n", i);
+    assert_int_equal(profile_parse(&p, &a, "x.profile", bytes_of(text, n), &err),
+                     -ERR_ARG);
+    assert_string_equal(err.msg, "x.profile:777: more than 256 systems");
 }
 
 static void test_values(void **state)
