@@ -334,8 +334,22 @@ static void test_end_of_file(void **state)
         assert_int_equal(d.info.fault, cut ? IMAGE_FAULT_TRUNCATED : IMAGE_FAULT_NONE);
     }
     err_clear(&err);
-    for (int cut = 0; cut < 2;
-         cut++) { /* bytes behind the disk's end need not be there */
+    /* Subclusters 0, 3 ... 30 are stored, 31 is not. */
+    for (int cut = 0; cut < 2; cut++) {
+        AUTO(disk_fini) struct disk d;
+
+        disk_init(&d,
+                  &(struct qcow2_make_options){3, 14, .extended = true, .size = 1 << 14});
+        disk_put(&d, 0, SOME_SUBCLUSTERS);
+        d.make.n -= (size_t)(512 + cut);
+        assert_int_equal(disk_open(&d, false, &err), cut ? -ERR_CORRUPT : 0);
+        assert_int_equal(d.info.fault, cut ? IMAGE_FAULT_TRUNCATED : IMAGE_FAULT_NONE);
+        if (!cut)
+            compare_at(&d, "end of the subclusters", 1 << 14, 0);
+    }
+    err_clear(&err);
+    /* Bytes behind the disk's end need not be there. */
+    for (int cut = 0; cut < 2; cut++) {
         AUTO(disk_fini) struct disk d;
 
         disk_init(&d, &(struct qcow2_make_options){3, 12, .size = 1 << 10});
