@@ -275,6 +275,9 @@ int rules_judge(struct report *ret, struct arena *a, const struct facts *facts,
             checks[i].rule(&j, &checks[i]);
     if (!facts->partition_table[0] && !container_is_refused(facts) && !j.installer)
         judge_unclear(&j, "volume", "io", "", "the partition table was not looked at");
+    if (facts->root && !(facts->os && j.type == SYSTEM_LINUX))
+        judge_unclear(&j, "guest", "unsupported", facts->root->device,
+                      "the system on the root is of a kind that is not judged");
     r = arena_check(a, err);
     if (r < 0)
         return r;

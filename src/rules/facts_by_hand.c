@@ -131,6 +131,7 @@ static void good_linux(struct facts *f, struct arena *a)
         .root_last = true,
         .sshd = true,
         .sshd_enabled = true,
+        .ssh_keys_regenerated = true,
         .firewall = "",
         .selinux = "",
         .rtc = "utc",

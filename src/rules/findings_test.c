@@ -76,7 +76,7 @@ CHANGE(not_strict, f->partition_table = "gpt"; f->disk.bios_boot = true;
        f->disk.protective_strict = false)
 CHANGE(overlap, f->disk.overlap_a = 1; f->disk.overlap_b = 3)
 CHANGE(inactive, f->partitions.v[0].active = false)
-CHANGE(gpt_no_bios_boot, f->partition_table = "gpt")
+CHANGE(gpt_no_bios_boot, f->partition_table = "gpt"; f->partitions.v[0].active = false)
 CHANGE(esp_empty, f->disk.esp = f->disk.esp_looked = true)
 CHANGE(uefi_only, f->firmware.v[0] = "uefi")
 CHANGE(no_boot_code, f->disk.boot_code = "")
@@ -151,6 +151,7 @@ CHANGE(rhel, f->os->id = "rhel"; f->os->version = "7.9"; f->os->name = "RHEL 7.9
 CHANGE(rhel_declared, f->os->id = "rhel"; q->license = "TencentCloud")
 CHANGE(no_sshd, lin(f)->sshd = false)
 CHANGE(sshd_off, lin(f)->sshd_enabled = false)
+CHANGE(no_host_keys, lin(f)->ssh_keys_regenerated = false)
 CHANGE(firewall, lin(f)->firewall = "nftables: policy drop")
 CHANGE(selinux, lin(f)->selinux = "enforcing"; lin(f)->selinux_relabel_needed = true)
 CHANGE(local_time, lin(f)->rtc = "local")
@@ -161,8 +162,9 @@ CHANGE(empty_password, lin(f)->root_password = "empty")
 CHANGE(immutable, lin(f)->resolv_conf_immutable = true)
 CHANGE(resolv_own, lin(f)->resolv_conf_own = true)
 CHANGE(machine_id, residue(a, &lin(f)->residues, "machine-id", "/etc/machine-id"))
-CHANGE(many_keys, for (int i = 0; i < 6; i++) residue(a, &lin(f)->residues, "host-key",
-                                                      "/etc/ssh/ssh_host_x_key"))
+CHANGE(many_keys, lin(f)->ssh_keys_regenerated = false; lin(f)->ssh_host_keys = 6;
+       for (int i = 0; i < 6; i++)
+           residue(a, &lin(f)->residues, "host-key", "/etc/ssh/ssh_host_x_key"))
 CHANGE(secrets, residue(a, &lin(f)->residues, "credentials", "/root/.aws/credentials"))
 
 #define D22 "tencent-2022"
@@ -262,6 +264,7 @@ static const struct {
     {rhel_declared, D16, "L25", LEVEL_ERROR, "BYOL", "--license BYOL"},
     {no_sshd, D22, "L26", LEVEL_WARNING, "no SSH server", "openssh-server"},
     {sshd_off, D22, "L26", LEVEL_WARNING, "by itself", "systemctl enable ssh"},
+    {no_host_keys, D22, "L26", LEVEL_WARNING, "no SSH host keys", "ssh-keygen -A"},
     {firewall, D22, "L27", LEVEL_WARNING, "policy drop", "22"},
     {selinux, D22, "L28", LEVEL_WARNING, "enforcing", "autorelabel"},
     {local_time, D22, "L29", LEVEL_NOTE, "local time", "--utc"},

@@ -122,6 +122,9 @@ void rule_bios_start(struct judge *j, const struct check *c)
 
     if (!has_table(j) || has_firmware(f, "uefi"))
         return;
+    for (size_t i = 0; i < f->partitions.n; i++)
+        if (f->partitions.v[i].active)
+            return; /* on a GPT, the legacy boot attribute */
     if (is_gpt(j)) {
         if (!f->disk.bios_boot)
             finding_add(j, c, LEVEL_WARNING, "partition_table",
@@ -130,9 +133,6 @@ void rule_bios_start(struct judge *j, const struct check *c)
                         "");
         return;
     }
-    for (size_t i = 0; i < f->partitions.n; i++)
-        if (f->partitions.v[i].active)
-            return;
     finding_add(j, c, LEVEL_WARNING, "partition_table",
                 _("no partition is marked active: some BIOS then starts nothing"),
                 remedy_lines(j, "parted /dev/vda set 1 boot on", NULL));

@@ -69,6 +69,16 @@ static enum state group_state(const struct fact_kernel *k, const profile_names *
     return group->n ? best : STATE_BUILTIN;
 }
 
+/* "virtio_blk/virtio_scsi": one is enough. */
+static const char *group_text(struct judge *j, const profile_names *group)
+{
+    const char *all = "";
+
+    for (size_t i = 0; i < group->n; i++)
+        all = TEXT(j, "%s%s%s", all, i ? "/" : "", group->v[i]);
+    return all;
+}
+
 /* "virtio_blk virtio_net virtio_pci": what an initramfs of this profile should hold. */
 static const char *wanted_drivers(struct judge *j)
 {
@@ -138,7 +148,7 @@ static void judge_virtio(struct judge *j, const struct check *c,
 
     for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
         enum state s = group_state(k, groups[i].names);
-        const char *names = names_joined(j, groups[i].names);
+        const char *names = group_text(j, groups[i].names);
 
         if (s == STATE_UNKNOWN)
             driver_unclear(j, k, names);

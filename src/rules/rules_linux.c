@@ -136,6 +136,20 @@ void rule_license(struct judge *j, const struct check *c)
 
 /* ---- L15 to L18: disks */
 
+static const char *growpart_package(const struct judge *j)
+{
+    switch (family_of(j->facts->os)) {
+    case FAMILY_DEBIAN:
+    case FAMILY_ARCH:
+        return "cloud-guest-utils";
+    case FAMILY_SUSE:
+    case FAMILY_SUSE11:
+        return "growpart";
+    default:
+        return "cloud-utils-growpart";
+    }
+}
+
 void rule_growpart(struct judge *j, const struct check *c)
 {
     const struct fact_linux *l = j->facts->linux_;
@@ -146,11 +160,7 @@ void rule_growpart(struct judge *j, const struct check *c)
         finding_add(j, c, LEVEL_WARNING, "",
                     _("growpart is not installed: the root keeps its size on a larger "
                       "disk"),
-                    remedy_package(j, family_of(j->facts->os) == FAMILY_DEBIAN
-                                          ? "cloud-guest-utils"
-                                      : family_of(j->facts->os) == FAMILY_SUSE
-                                          ? "growpart"
-                                          : "cloud-utils-growpart"));
+                    remedy_package(j, growpart_package(j)));
     if (!l->root_last)
         finding_add(j, c, LEVEL_WARNING, device_text(j, j->facts->root->device),
                     _("the root is not the last partition: it cannot grow with the "

@@ -114,6 +114,11 @@ void rule_sshd(struct judge *j, const struct check *c)
         finding_add(
             j, c, LEVEL_WARNING, "", _("the SSH server does not start by itself"),
             remedy_service(j, family_of(j->facts->os) == FAMILY_DEBIAN ? "ssh" : "sshd"));
+    if (l->sshd && l->ssh_host_keys == 0 && !l->ssh_keys_regenerated)
+        finding_add(j, c, LEVEL_WARNING, "/etc/ssh",
+                    _("there are no SSH host keys, and nothing makes them at the first "
+                      "start: the SSH server will not start"),
+                    remedy_lines(j, "ssh-keygen -A", NULL));
 }
 
 void rule_firewall(struct judge *j, const struct check *c)

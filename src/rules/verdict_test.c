@@ -351,6 +351,13 @@ static void freebsd(struct facts *f, struct arena *a)
     f->partitions.v[0].fs = NULL;
 }
 
+static void hurd(struct facts *f, struct arena *a)
+{
+    (void)a;
+    f->os->type = "other";
+    f->os->id = "hurd";
+}
+
 static void windows_unread(struct facts *f, struct arena *a)
 {
     struct fact_candidate *c = LIST_ADD(a, &f->candidates);
@@ -565,6 +572,7 @@ static const struct {
     {"a system nobody lists by name", nobody_lists, false, {NO, NO, NO, NO, OK, OK}},
     {"Red Hat", red_hat, false, {OK, OK, NO, NO, OK, OK}},
     {"FreeBSD is recognised, not read", freebsd, false, {NO, NO, NO, NO, MAYBE, MAYBE}},
+    {"a system that is read and not judged", hurd, false, {NO, NO, NO, NO, NO, MAYBE}},
     {"Windows that cannot be read", windows_unread, false, {MAYBE}},
     {"no root, but a filesystem nobody read", unread_filesystem, false, {MAYBE}},
     {"no root, and a damaged filesystem", damaged_filesystem, false, {MAYBE}},
