@@ -193,6 +193,15 @@ static void test_refusals(void **state)
     assert_int_equal(open_bytes(&info, buf, sizeof buf, IMAGE_RAW, &err), -ERR_CORRUPT);
     assert_int_equal(info.fault, IMAGE_FAULT_POLYGLOT);
     assert_string_equal(info.other, "VDI and gzip");
+
+    memcpy(buf, "KDMV", 4);
+    memcpy(buf + 257, "ustar", 6);
+    memcpy(buf + sizeof buf - 512, "conectix", 8);
+    assert_int_equal(open_bytes(&info, buf, sizeof buf, IMAGE_VMDK, &err), -ERR_CORRUPT);
+    assert_int_equal(info.fault, IMAGE_FAULT_POLYGLOT);
+    assert_string_equal(info.other, "vhd and vmdk and VDI and tar");
+    assert_string_equal(err.msg, "the file is vhd and vmdk and VDI and tar at once, so "
+                                 "nobody can say what is in it");
 }
 
 static void test_io_is_no_fault(void **state)

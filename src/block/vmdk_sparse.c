@@ -15,6 +15,7 @@ enum {
     INFLATED_LINES_MAX = 16,
     /* Grain tables that one call of extent() looks at; 512 MiB of disk. */
     EXTENT_TABLES = 16,
+    READ_GRAINS = 32,
     MARKER_FOOTER = 3,
 };
 
@@ -302,6 +303,33 @@ static enum extent_kind kind_of(const struct vmdk_sparse *s, uint32_t sector)
     return EXTENT_DATA;
 }
 
+/* How many grains from gte[0] on one step can do: zeros, or neighbours in the file. */
+static uint32_t step_of(const struct vmdk_sparse *s, const uint32_t *gte, uint32_t n)
+{
+    enum extent_kind kind = kind_of(s, gte[0]);
+    uint32_t i = 1;
+
+    if (kind == EXTENT_DATA && s->packed)
+        return 1;
+    while (i < n && kind_of(s, gte[i]) == kind &&
+           (kind != EXTENT_DATA || gte[i] == gte[i - 1] + s->header.grain_size))
+        i++;
+    return i;
+}
+
+static int read_step(struct vmdk_sparse *s, uint64_t grain, uint32_t sector, void *buf,
+                     size_t n, uint64_t at, struct err *err)
+{
+    if (kind_of(s, sector) != EXTENT_DATA) {
+        memset(buf, 0, n);
+        return 0;
+    }
+    if (s->packed)
+        return read_packed(s, grain, sector, buf, n, (size_t)at, err);
+    return block_read(s->file, buf, n, (uint64_t)sector * VMDK_SECTOR + at, err);
+}
+
+/* Up to READ_GRAINS entries of one grain table at a time. */
 static int sparse_read(struct block *b, void *buf, size_t n, uint64_t off,
                        struct err *err)
 {
@@ -310,24 +338,25 @@ static int sparse_read(struct block *b, void *buf, size_t n, uint64_t off,
 
     while (n) {
         uint64_t grain = off / s->grain_bytes, at = off % s->grain_bytes;
-        size_t take = (size_t)min_u64(n, s->grain_bytes - at);
-        uint32_t sector;
-        int r = vmdk_sparse_table(s, (uint32_t)(grain / s->header.gtes),
-                                  (uint32_t)(grain % s->header.gtes), 1, &sector, err);
+        uint32_t first = (uint32_t)(grain % s->header.gtes), gte[READ_GRAINS], step;
+        uint32_t count = (uint32_t)min_u64(min_u64(READ_GRAINS, s->header.gtes - first),
+                                           div_up(at + n, s->grain_bytes));
+        int r = vmdk_sparse_table(s, (uint32_t)(grain / s->header.gtes), first, count,
+                                  gte, err);
 
+        for (uint32_t i = 0; r == 0 && i < count; i += step) {
+            size_t take;
+
+            step = step_of(s, gte + i, count - i);
+            take = (size_t)min_u64(n, step * s->grain_bytes - at);
+            r = read_step(s, grain + i, gte[i], p, take, at, err);
+            p += take;
+            off += take;
+            n -= take;
+            at = 0;
+        }
         if (r < 0)
             return r;
-        if (kind_of(s, sector) != EXTENT_DATA)
-            memset(p, 0, take);
-        else if (s->packed)
-            r = read_packed(s, grain, sector, p, take, (size_t)at, err);
-        else
-            r = block_read(s->file, p, take, (uint64_t)sector * VMDK_SECTOR + at, err);
-        if (r < 0)
-            return r;
-        p += take;
-        off += take;
-        n -= take;
     }
     return 0;
 }

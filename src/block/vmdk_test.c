@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -203,6 +205,57 @@ static void test_bad_last_grain(void **state)
     assert_int_equal(image_testing_open(&disk, &info, image, n, &err), -ERR_CORRUPT);
     assert_int_equal(info.fault, IMAGE_FAULT_CORRUPT);
     assert_non_null(strstr(info.fault_detail, "do not inflate to 2048"));
+}
+
+struct reader {
+    struct block *disk;
+    const uint8_t *want;
+    unsigned seed;
+    bool good;
+};
+
+static void *read_here_and_there(void *arg)
+{
+    struct reader *r = arg;
+    uint8_t got[3 * MAKE_GRAIN];
+
+    r->good = true;
+    for (unsigned i = 0; i < 2000 && r->good; i++) {
+        size_t off = (size_t)rand_r(&r->seed) % MAKE_DISK;
+        size_t n = (size_t)rand_r(&r->seed) % sizeof got;
+        struct err err = {0};
+
+        n = n < MAKE_DISK - off ? n : MAKE_DISK - off;
+        r->good = block_read(r->disk, got, n, off, &err) == 0 &&
+                  memcmp(got, r->want + off, n) == 0;
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    enum { THREADS = 4 };
+    AUTO(block_unrefp) struct block *disk = NULL;
+    size_t n;
+    AUTO(freep) uint8_t *image = vmdk_make_stream(&n);
+    uint8_t want[MAKE_DISK];
+    struct reader readers[THREADS];
+    pthread_t threads[THREADS];
+    struct image_info info;
+    struct err err;
+
+    (void)state;
+    vmdk_make_want(want);
+    assert_int_equal(image_testing_open(&disk, &info, image, n, &err), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){disk, want, i + 1, false};
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, read_here_and_there, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_true(readers[i].good);
 }
 
 /* An empty disk of 2 TiB: one hole, found in the directory alone. */
@@ -504,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_bad_grains),
         cmocka_unit_test(test_bad_last_grain),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_large_and_empty),
         cmocka_unit_test(test_split_flat),
         cmocka_unit_test(test_split_sparse),
