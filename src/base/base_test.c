@@ -178,6 +178,35 @@ static void test_sums(void **state)
     assert_string_equal(text, "28732ac1-1ff8-d211-ba4b-00a0c93ec93b");
 }
 
+static void test_utf16(void **state)
+{
+    static const struct {
+        const char *raw;
+        size_t n;
+        const char *text;
+    } cases[] = {
+        {"a\0b\0", 4, "ab"},
+        {"a\0\0\0b\0", 6, "a"},
+        {"a\0b", 3, "a"},
+        {"\xe9\0", 2, "\xc3\xa9"},
+        {"\xfb\x7c\xdf\x7e", 4, "\xe7\xb3\xbb\xe7\xbb\x9f"},
+        {"\x3d\xd8\x27\xdc", 4, "\xf0\x9f\x90\xa7"},
+        {"\x3d\xd8x\0", 4, "\xef\xbf\xbdx"}, /* half a pair */
+        {"\x27\xdc", 2, "\xef\xbf\xbd"},
+    };
+    char out[16];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        size_t n = text_utf16le(out, sizeof out, bytes_of(cases[i].raw, cases[i].n));
+
+        assert_string_equal(out, cases[i].text);
+        assert_int_equal(n, strlen(out));
+    }
+    assert_int_equal(text_utf16le(out, 3, bytes_of("a\0\xe9\0", 4)), 1);
+    assert_string_equal(out, "a");
+}
+
 static void test_log(void **state)
 {
     (void)state;
@@ -195,7 +224,7 @@ int main(void)
         cmocka_unit_test(test_err),        cmocka_unit_test(test_buf),
         cmocka_unit_test(test_text_clean), cmocka_unit_test(test_text_lines),
         cmocka_unit_test(test_arena),      cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_log),        cmocka_unit_test(test_utf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

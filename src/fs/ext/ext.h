@@ -34,6 +34,9 @@ enum {
     EXT_DESCS_MAX = 32 << 20, /* bytes of group descriptors: 64 TiB of a usual one */
     EXT_RUN_MAX = 1024,       /* blocks mapped at a time */
     EXT_INLINE_MAX = 64 * 1024,
+    /* Blocks the library may ask for in one call: it follows index blocks that all name
+     * the same leaf for as long as they tell it to. */
+    EXT_READS_MAX = 1 << 22,
 };
 
 /* The fields of the superblock that are looked at before the library is. */
@@ -60,7 +63,9 @@ struct ext {
     struct journal *journal; /* NULL: nothing to take from it */
     uint8_t *journal_buf;    /* one block, with it */
     ext2_filsys lib;
-    struct err io; /* what failed below the library in this call */
+    struct err io;  /* what failed below the library in this call */
+    unsigned reads; /* of the library in this call */
+    unsigned depth; /* of calls, by callbacks */
     struct ext_super super;
     struct fs_info info;
     struct ext_file file;

@@ -159,6 +159,8 @@ static void ext_closep(struct ext **e)
 void ext_enter(struct ext *e)
 {
     pthread_mutex_lock(&e->lock);
+    if (e->depth++ == 0)
+        e->reads = 0;
 }
 
 int ext_leave(struct ext *e, int r, struct err *err)
@@ -166,6 +168,7 @@ int ext_leave(struct ext *e, int r, struct err *err)
     if (r >= 0 && e->io.code)
         r = ext_fail(e, err, 0, "read");
     err_clear(&e->io);
+    e->depth--;
     pthread_mutex_unlock(&e->lock);
     return r;
 }
