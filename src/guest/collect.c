@@ -37,6 +37,46 @@ int guest_problem(struct guest *g, const char *layer, const char *subject, bool 
     return 0;
 }
 
+/* ---- which problems matter */
+
+static bool matters(struct guest *g, const struct guest_fs *gf)
+{
+    static const char *const needed[] = {"/",     "/boot", "/usr", "/bin",
+                                         "/sbin", "/lib",  "/etc"};
+    const struct fact_linux *l = g->facts->linux_;
+    const struct fact_boot *boot = g->facts->boot;
+    bool by_id;
+
+    if (gf == g->root)
+        return true;
+    if (boot && *boot->root &&
+        guest_resolve(g, bytes_of(boot->root, strlen(boot->root)), &by_id) == gf)
+        return true;
+    for (size_t i = 0; l && i < l->fstab.n; i++) {
+        const struct fact_mount *m = &l->fstab.v[i];
+
+        if (guest_resolve(g, bytes_of(m->spec, strlen(m->spec)), &by_id) != gf)
+            continue;
+        for (size_t j = 0; j < ARRAY_SIZE(needed); j++)
+            if (strcmp(m->target, needed[j]) == 0)
+                return true;
+    }
+    return false;
+}
+
+void guest_weigh_problems(struct guest *g)
+{
+    for (size_t i = 0; i < g->facts->problems.n; i++) {
+        struct fact_problem *p = &g->facts->problems.v[i];
+
+        for (unsigned j = 0; j < g->fs_n; j++)
+            if (strcmp(p->subject, g->fs[j].device) == 0 && !matters(g, &g->fs[j]))
+                p->minor = true;
+    }
+}
+
+/* ---- files */
+
 bool guest_is_fatal(const struct guest *g, int r)
 {
     return r == -ERR_NOMEM || (r == -ERR_LIMIT && (g->tree.lookups >= TREE_LOOKUPS_MAX ||

@@ -40,6 +40,10 @@ int guest_names(struct guest *g, const char *path, bool minor, struct tree_names
 int guest_readlink(struct guest *g, const char *path, bool minor, const char **ret,
                    struct err *err);
 
+/* Once fstab and the boot loader are known: a problem with a whole filesystem that the
+ * system does not start from keeps only advice from being given, so it becomes minor. */
+void guest_weigh_problems(struct guest *g);
+
 /* facts->linux_, made when it is not there yet; NULL when the arena has failed. */
 struct fact_linux *guest_linux(struct guest *g);
 

@@ -307,44 +307,6 @@ static int open_all(struct guest *g, const struct volume_table *t, struct err *e
 
 /* ---- the system on the root */
 
-/* A problem with a filesystem that the system does not start from keeps only advice
- * about that filesystem from being given. */
-static bool matters(struct guest *g, const struct guest_fs *gf)
-{
-    static const char *const needed[] = {"/",     "/boot", "/usr", "/bin",
-                                         "/sbin", "/lib",  "/etc"};
-    const struct fact_linux *l = g->facts->linux_;
-    const struct fact_boot *boot = g->facts->boot;
-    bool by_id;
-
-    if (gf == g->root)
-        return true;
-    if (boot && *boot->root &&
-        guest_resolve(g, bytes_of(boot->root, strlen(boot->root)), &by_id) == gf)
-        return true;
-    for (size_t i = 0; l && i < l->fstab.n; i++) {
-        const struct fact_mount *m = &l->fstab.v[i];
-
-        if (guest_resolve(g, bytes_of(m->spec, strlen(m->spec)), &by_id) != gf)
-            continue;
-        for (size_t j = 0; j < ARRAY_SIZE(needed); j++)
-            if (strcmp(m->target, needed[j]) == 0)
-                return true;
-    }
-    return false;
-}
-
-static void weigh_problems(struct guest *g)
-{
-    for (size_t i = 0; i < g->facts->problems.n; i++) {
-        struct fact_problem *p = &g->facts->problems.v[i];
-
-        for (unsigned j = 0; j < g->fs_n; j++)
-            if (strcmp(p->subject, g->fs[j].device) == 0 && !matters(g, &g->fs[j]))
-                p->minor = true;
-    }
-}
-
 static int look_at_linux(struct guest *g, struct err *err)
 {
     /* In this order: fstab mounts what later ones read, boot finds the command line that
@@ -400,7 +362,7 @@ static int look_at_disk(struct guest *g, struct volume_table *t, struct err *err
     if (r < 0 || !g->root)
         return r;
     r = look_at_linux(g, err);
-    weigh_problems(g);
+    guest_weigh_problems(g);
     return r;
 }
 
