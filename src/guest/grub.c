@@ -299,6 +299,7 @@ static const char *join(struct grub *x, const struct grub_words *w, size_t from)
 
     for (size_t i = from; i < w->w.n && r == 0; i++)
         r = buf_printf(&b, NULL, "%s%s", i > from ? " " : "", w->w.v[i]);
+    x->arena.failed |= r == -ERR_NOMEM;
     return arena_strn(&x->arena, buf_str(&b), b.n);
 }
 
