@@ -208,26 +208,25 @@ static void partition_facts(struct guest *g, const struct volume_table *t)
 
 /* ---- filesystems */
 
-/* Kinds that could hold a system and have no driver yet.  Swap, FAT and the like hold
- * none; what is encrypted is a fact, not something we failed to read. */
-static bool could_hold_root(enum fs_type type)
+/* Kinds that could hold a system and have no driver yet, by the name of the layer that
+ * will read them; NULL for all others.  Swap, FAT and the like hold none; what is
+ * encrypted is a fact, not something we failed to read. */
+static const char *unread_layer(enum fs_type type)
 {
-    switch (type) {
-    case FS_XFS:
-    case FS_BTRFS:
-    case FS_NTFS:
-    case FS_LVM2:
-    case FS_MDRAID:
-    case FS_F2FS:
-    case FS_REISERFS:
-    case FS_JFS:
-    case FS_ZFS:
-    case FS_UFS:
-    case FS_REFS:
-        return true;
-    default:
-        return false;
-    }
+    static const struct {
+        enum fs_type type;
+        const char *layer;
+    } rows[] = {
+        {FS_XFS, "xfs"},           {FS_BTRFS, "btrfs"},   {FS_NTFS, "ntfs"},
+        {FS_LVM2, "lvm2"},         {FS_MDRAID, "mdraid"}, {FS_F2FS, "f2fs"},
+        {FS_REISERFS, "reiserfs"}, {FS_JFS, "jfs"},       {FS_ZFS, "zfs"},
+        {FS_UFS, "ufs"},           {FS_REFS, "refs"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].type == type)
+            return rows[i].layer;
+    return NULL;
 }
 
 static void fs_facts(struct guest *g, struct guest_fs *gf)
@@ -257,7 +256,7 @@ static void fs_facts(struct guest *g, struct guest_fs *gf)
 static int open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
 {
     struct fact_partition *p = gf->partition;
-    const char *name;
+    const char *name, *layer;
     int r = fs_identify(&gf->ident, gf->block, err);
 
     if (r < 0)
@@ -268,9 +267,10 @@ static int open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
     p->label = text(g->arena, gf->ident.label);
     if (gf->ident.type == FS_SWAP)
         p->role = "swap";
-    if (could_hold_root(gf->ident.type)) {
-        FAIL(err, ERR_UNSUPPORTED, "%s is not read yet", name);
-        return guest_problem(g, name, gf->device, false, err);
+    layer = unread_layer(gf->ident.type);
+    if (layer) {
+        FAIL(err, ERR_UNSUPPORTED, "%s is not read yet", layer);
+        return guest_problem(g, layer, gf->device, false, err);
     }
     if (gf->ident.type != FS_EXT2 && gf->ident.type != FS_EXT3 &&
         gf->ident.type != FS_EXT4)

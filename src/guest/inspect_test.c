@@ -50,6 +50,15 @@ static void xfs_partition(void)
     xfs_at(START);
 }
 
+static void lvm_partition(void)
+{
+    mbr(0, 0x8e, 2048);
+    memcpy(disk + START + 512, "LABELONE", 8);
+    store_le64(disk + START + 512 + 8, 1); /* its own sector */
+    store_le32(disk + START + 512 + 20, 32);
+    memcpy(disk + START + 512 + 24, "LVM2 001", 8);
+}
+
 static void luks_partition(void)
 {
     mbr(0, 0x83, 2048);
@@ -128,6 +137,8 @@ static const struct {
      NULL},
     {"xfs could hold a root", xfs_partition, "none", "mbr", "", "", false, "xfs", "",
      "xfs is not read yet"},
+    {"LVM could hold a root", lvm_partition, "none", "mbr", "", "", false, "LVM2_member",
+     "", "lvm2 is not read yet"},
     {"encrypted is a fact", luks_partition, "none", "mbr", "", "", false, "crypto_LUKS",
      "", NULL},
     {"swap holds no root", swap_partition, "none", "mbr", "", "", false, "swap", "swap",
