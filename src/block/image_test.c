@@ -117,6 +117,31 @@ static void test_recognise(void **state)
     }
 }
 
+static void test_alien_sentences(void **state)
+{
+    static const struct {
+        const char *bytes, *message;
+    } cases[] = {
+        {"<html>", "the file is text (HTML) and no image"},
+        {"\x1f\x8b\x08", "the file is packed with gzip"},
+        {"070701", "the file is an archive (cpio)"},
+        {"vhdxfile", "the file is VHDX, which is not taken"},
+        {"LUKS\xba\xbe\0\2", "the file is LUKS, which is not taken"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct image_info info;
+        struct err err;
+
+        assert_int_equal(open_bytes(&info, cases[i].bytes,
+                                    i == 4 ? 8 : strlen(cases[i].bytes), IMAGE_UNKNOWN,
+                                    &err),
+                         -ERR_UNSUPPORTED);
+        assert_string_equal(err.msg, cases[i].message);
+    }
+}
+
 static void test_old_tar(void **state)
 {
     uint8_t buf[FILE_SIZE] = "machine.ovf";
@@ -309,10 +334,15 @@ static void test_qcow2_bound(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_recognise),
-        cmocka_unit_test(test_old_tar),     cmocka_unit_test(test_text),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_io_is_no_fault),
-        cmocka_unit_test(test_raw_tail),    cmocka_unit_test(test_qcow2_size),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_recognise),
+        cmocka_unit_test(test_alien_sentences),
+        cmocka_unit_test(test_old_tar),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_io_is_no_fault),
+        cmocka_unit_test(test_raw_tail),
+        cmocka_unit_test(test_qcow2_size),
         cmocka_unit_test(test_qcow2_bound),
     };
 

@@ -65,11 +65,21 @@ static void name_matches(char *to, size_t cap, const struct matches *m)
 
 static int refuse_alien(struct image_ctx *ctx, const struct match *m, struct err *err)
 {
-    const char *why = image_fault_sentence(m->fault);
-
     snprintf(ctx->info->other, sizeof ctx->info->other, "%s", m->name);
-    return image_fault_set(ctx, m->fault, err, ERR_UNSUPPORTED, __FILE__, __LINE__,
-                           "this is %s, not an image that is taken: %s", m->name, why);
+    switch (m->fault) {
+    case IMAGE_FAULT_TEXT:
+        return IMAGE_FAULT(ctx, err, TEXT, ERR_UNSUPPORTED,
+                           "the file is text (%s) and no image", m->name);
+    case IMAGE_FAULT_COMPRESSED_FILE:
+        return IMAGE_FAULT(ctx, err, COMPRESSED_FILE, ERR_UNSUPPORTED,
+                           "the file is packed with %s", m->name);
+    case IMAGE_FAULT_ARCHIVE:
+        return IMAGE_FAULT(ctx, err, ARCHIVE, ERR_UNSUPPORTED,
+                           "the file is an archive (%s)", m->name);
+    default:
+        return image_fault_set(ctx, m->fault, err, ERR_UNSUPPORTED, __FILE__, __LINE__,
+                               "the file is %s, which is not taken", m->name);
+    }
 }
 
 /* The driver for the file, or its fault. */
