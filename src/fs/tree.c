@@ -8,19 +8,16 @@
 #include "base/checked.h"
 #include "base/text.h"
 
-enum {
-    COMPONENTS_MAX = 256,            /* directories between the root and where we are */
-    PENDING_MAX = 4 * TREE_PATH_MAX, /* what is still to be walked, links expanded */
-};
+enum { PENDING_MAX = 4 * TREE_PATH_MAX }; /* what is still to be walked, links expanded */
 
 /* Where a walk stands.  The directories above are kept, so ".." needs no entry on disk
  * and leads from a mounted filesystem to the one below it. */
 struct walk {
     struct tree *tree;
-    struct tree_node at[COMPONENTS_MAX];
+    struct tree_node at[TREE_DEPTH_MAX];
     unsigned depth; /* index of the current one; 0 is the root */
     unsigned links;
-    struct buf pending; /* reversed use: `next` is the first byte not yet walked */
+    struct buf pending; /* from `next` on not yet walked */
     size_t next;
 };
 
@@ -147,8 +144,8 @@ static int step(struct walk *w, const char *name, size_t n, bool follow, struct 
         return expand_link(w, &node, err);
     if (node.st.type == FS_DIR && cross_mounts(t, &node, err) < 0)
         return -(int)err->code;
-    if (w->depth + 1 == COMPONENTS_MAX)
-        return FAIL(err, ERR_LIMIT, "more than %d directories deep", COMPONENTS_MAX);
+    if (w->depth + 1 == TREE_DEPTH_MAX)
+        return FAIL(err, ERR_LIMIT, "more than %d directories deep", TREE_DEPTH_MAX);
     w->at[++w->depth] = node;
     return 1;
 }

@@ -13,7 +13,7 @@ enum {
     TREE_LINKS_MAX = 40,
     TREE_MOUNTS_MAX = 16,
     TREE_PATH_MAX = 4096,
-    TREE_DEPTH_MAX = 64,        /* of tree_walk() */
+    TREE_DEPTH_MAX = 256,       /* directories a path may lie deep */
     TREE_LOOKUPS_MAX = 2000000, /* names looked up in the life of a tree */
     TREE_ENTRIES_MAX = 4000000, /* directory entries seen in the life of a tree */
 };
