@@ -131,6 +131,15 @@ static const struct test_file removed[] = {
     {0},
 };
 
+/* The package was removed, and pip brought another one. */
+static const struct test_file by_pip[] = {
+    {"/usr/local/bin/cloud-init", "x"},
+    {"/etc/cloud/cloud.cfg", "users:\n"},
+    {"/usr/local/lib/python3.11/dist-packages/cloud_init-23.1.dist-info/METADATA", "x"},
+    {"/var/lib/dpkg/status", DPKG("deinstall ok config-files")},
+    {0},
+};
+
 static const struct test_file no_config[] = {
     {"/usr/bin/cloud-init", "x"},
     {0},
@@ -234,6 +243,8 @@ static void test_guests(void **state)
          "dpkg: cloud-init 22.4.2-1+deb12u1", "", "22.4.2", "NoCloud None"},
         {"removed, not purged", removed, "systemd", "", false, false,
          "dpkg: cloud-init 22.4.2-1+deb12u1: deinstall ok config-files", "", "", ""},
+        {"removed, and brought back by pip", by_pip, "systemd", "", true, false,
+         "/usr/local/bin/cloud-init", "no unit is enabled", "23.1", ""},
         {"a program without its configuration", no_config, "systemd", "", false, false,
          "", "", "", ""},
         {"disabled by a file", file_disabled, "systemd", "", true, false,
