@@ -132,6 +132,9 @@ case_ 'make: ext4 for pokes' make_ext -t ext4 -b 1024
 inode_table=$(dumpe2fs "$image" 2>/dev/null | sed -n 's/.*Inode table at \([0-9]*\)-.*/\1/p' | head -1)
 case_ 'poke: the root inode' poke $((inode_table * 1024 + 256 + 4)) 'X'
 case_ 'the checksum of an inode is looked at' fails tree / 'corrupt: .*inode 2: .*checksum'
+case_ 'make: ext4 without checksums' make_ext -t ext4 -b 1024 -O ^metadata_csum
+case_ 'a directory without end: make' python3 "$(dirname "$0")/ext_endless.py" "$image"
+case_ 'a directory without end ends' fails tree /none 'limit: .*more than [0-9]* blocks'
 case_ 'make: ext4 for a cut' make_ext -t ext4 -b 1024
 truncate -s 63M "$image"
 case_ 'a filesystem larger than its device is corrupt' fails info / 'corrupt: .*but the device has'

@@ -37,6 +37,7 @@ enum {
     /* Blocks the library may ask for in one call: it follows index blocks that all name
      * the same leaf for as long as they tell it to. */
     EXT_READS_MAX = 1 << 22,
+    EXT_READS_TOTAL_MAX = 1 << 24, /* ... and in the life of a filesystem */
 };
 
 /* The fields of the superblock that are looked at before the library is. */
@@ -63,9 +64,9 @@ struct ext {
     struct journal *journal; /* NULL: nothing to take from it */
     uint8_t *journal_buf;    /* one block, with it */
     ext2_filsys lib;
-    struct err io;  /* what failed below the library in this call */
-    unsigned reads; /* of the library in this call */
-    unsigned depth; /* of calls, by callbacks */
+    struct err io;               /* what failed below the library in this call */
+    unsigned reads, reads_total; /* of the library in this call, and in all */
+    unsigned depth;              /* of calls, by callbacks */
     struct ext_super super;
     struct fs_info info;
     struct ext_file file;

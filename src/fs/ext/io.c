@@ -62,8 +62,9 @@ static errcode_t io_read_blk64(io_channel channel, unsigned long long block, int
     if (!checked_mul(&off, block, (uint64_t)channel->block_size) ||
         !range_within(off, n, e->cache->size))
         return EXT2_ET_SHORT_READ;
-    if (++e->reads > EXT_READS_MAX) {
-        FAIL(&e->io, ERR_LIMIT, "more than %d blocks for one answer", EXT_READS_MAX);
+    if (++e->reads > EXT_READS_MAX || ++e->reads_total > EXT_READS_TOTAL_MAX) {
+        FAIL(&e->io, ERR_LIMIT, "more than %d blocks for one answer, or %d in all",
+             EXT_READS_MAX, EXT_READS_TOTAL_MAX);
         return EXT2_ET_SHORT_READ;
     }
     if (ext_io_read(e, data, n, off, &e->io) < 0)
