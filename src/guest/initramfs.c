@@ -49,15 +49,16 @@ static int find_end(struct block *file, uint64_t *ret, struct err *err)
 struct reading {
     struct feed feed;
     struct cpio *cpio; /* owned */
+    uint64_t unpacked_max;
     struct initramfs_info *info;
 };
 
-static int count_unpacked(struct initramfs_info *info, uint64_t n, struct err *err)
+static int count_unpacked(struct reading *rd, uint64_t n, struct err *err)
 {
-    if (n > INITRAMFS_UNPACKED_MAX - info->unpacked)
-        return FAIL(err, ERR_LIMIT, "more than %d MiB unpacked",
-                    INITRAMFS_UNPACKED_MAX >> 20);
-    info->unpacked += n;
+    if (n > rd->unpacked_max - rd->info->unpacked)
+        return FAIL(err, ERR_LIMIT, "more than %" PRIu64 " MiB unpacked",
+                    rd->unpacked_max >> 20);
+    rd->info->unpacked += n;
     return 0;
 }
 
@@ -91,12 +92,12 @@ static int read_plain(struct reading *rd, struct err *err)
         if (held.n == 0) {
             if (!cpio_is_whole(c))
                 return FAIL(err, ERR_CORRUPT, "cpio: the archive is cut off");
-            return count_unpacked(rd->info, jump, err);
+            return count_unpacked(rd, jump, err);
         }
         r = cpio_push(c, &in, err);
         feed_eat(f, held.n - in.n);
         if (r == 0)
-            r = count_unpacked(rd->info, jump + held.n - in.n, err);
+            r = count_unpacked(rd, jump + held.n - in.n, err);
         if (r != 0 || in.n > 0)
             return r;
     }
@@ -116,7 +117,7 @@ static int read_packed(struct reading *rd, const struct unpack_kind *kind,
     if (r < 0)
         return r;
     while ((r = unpack_next(u, &chunk, err)) > 0) {
-        r = count_unpacked(rd->info, chunk.n, err);
+        r = count_unpacked(rd, chunk.n, err);
         if (r == 0)
             r = cpio_push(rd->cpio, &chunk, err);
         if (r != 0)
@@ -190,6 +191,7 @@ int initramfs_read(struct block *file, const struct initramfs_reader *reader,
 {
     AUTO(freep) struct cpio *cpio = malloc(sizeof *cpio);
     struct reading rd = {.cpio = cpio, .info = info};
+    uint64_t most = INITRAMFS_UNPACKED_MAX;
     uint64_t end;
     int r;
 
@@ -202,6 +204,7 @@ int initramfs_read(struct block *file, const struct initramfs_reader *reader,
     r = find_end(file, &end, err);
     if (r < 0)
         return r;
+    rd.unpacked_max = reader->unpacked_max ? min_u64(reader->unpacked_max, most) : most;
     feed_init(&rd.feed, file, end, FEED_WINDOW);
     r = read_segments(&rd, reader, err);
     feed_fini(&rd.feed);

@@ -32,6 +32,7 @@ struct initramfs_reader {
     /* [opt] Should `content` be filled for this name? */
     bool (*want)(void *arg, const char *name, uint64_t size);
     void *arg;
+    uint64_t unpacked_max; /* 0: INITRAMFS_UNPACKED_MAX; never more than that */
 };
 
 struct initramfs_info {
