@@ -53,7 +53,8 @@ enum imgport_verdict {
 
 struct imgport_check_options {
     struct imgport_source source;
-    const char *profile; /* a name, or a path (has a slash); NULL: the default */
+    const char *profile; /* a name, or a path (has a slash); several with commas between;
+                            NULL: the default */
     bool force;          /* forced import: cloud-init is not asked for */
     const char *os_type; /* what the request declares; NULL nothing */
     const char *os_version;

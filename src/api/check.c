@@ -6,21 +6,30 @@
 #include "api/place.h"
 #include "api/report.h"
 #include "api/session.h"
+#include "base/checked.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "block/image.h"
 #include "guest/facts_json.h"
 
-static int make_request(json_t **ret, const char *format, uint64_t size_limit,
-                        struct err *err)
+struct look {
+    const struct imgport_source *source;
+    uint64_t size_limit, size_stop; /* as inspect_options */
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+static int make_request(json_t **ret, const struct look *l, struct err *err)
 {
+    const char *format = l->source->format;
+
     if (format && image_format_from_name(format) == IMAGE_FORMAT_MAX)
         return FAIL(err, ERR_ARG,
                     "unknown format \"%s\"; known are raw, qcow2, vhd (vpc), vmdk",
                     format);
-    *ret = json_pack("{s:s, s:s, s:b, s:I}", "job", "inspect", "format",
+    *ret = json_pack("{s:s, s:s, s:b, s:I, s:I}", "job", "inspect", "format",
                      format ? format : "", "siblings", 1, "size_limit",
-                     (json_int_t)size_limit);
+                     (json_int_t)l->size_limit, "size_stop", (json_int_t)l->size_stop);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
 }
 
@@ -41,13 +50,6 @@ static int add_problem(struct facts *f, struct arena *a, const char *layer,
     return 0;
 }
 
-struct look {
-    const struct imgport_source *source;
-    uint64_t size_limit;
-    imgport_progress_fn *progress;
-    void *progress_arg;
-};
-
 /* Facts of the source, whatever happened: what could not be done is one of their
  * problems. Negative only for usage, cancellation and memory. */
 static int look(struct facts *ret, struct arena *a, const struct look *l, struct err *err)
@@ -66,7 +68,7 @@ static int look(struct facts *ret, struct arena *a, const struct look *l, struct
     int r;
 
     facts_init(ret);
-    r = make_request(&request, l->source->format, l->size_limit, err);
+    r = make_request(&request, l, err);
     if (r < 0)
         return r;
     if (session_source_open(&source, l->source, &why) < 0)
@@ -92,8 +94,55 @@ static const char *or_empty(const char *s)
     return s ? s : "";
 }
 
+enum { PROFILES_MAX = 16 };
+
+/* The profiles of "a,b,c", or the default. */
+static int load_profiles(struct judgement *ret, size_t *n, struct arena *a,
+                         const char *names, struct err *err)
+{
+    *n = 0;
+    do {
+        size_t len = names ? strcspn(names, ",") : 0;
+        AUTO(freep) char *name = names ? strndup(names, len) : NULL;
+        int r;
+
+        if (names && !name)
+            return FAIL(err, ERR_NOMEM, "profiles");
+        if (names && len == 0)
+            return FAIL(err, ERR_ARG, "profile: a name is empty");
+        if (*n == PROFILES_MAX)
+            return FAIL(err, ERR_ARG, "profile: more than %d of them", PROFILES_MAX);
+        r = session_profile(&ret[*n].profile, a, name, err);
+        if (r < 0)
+            return r;
+        ++*n;
+        names = names && names[len] ? names + len + 1 : NULL;
+    } while (names);
+    return 0;
+}
+
+/* What is enough to tell every profile's limit from the size. */
+static void size_limits(struct look *l, const struct judgement *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t limit = profile_qcow2_size_max(v[i].profile);
+
+        if (limit && (!l->size_limit || limit < l->size_limit))
+            l->size_limit = limit;
+        l->size_stop = max_u64(l->size_stop, limit);
+    }
+}
+
+/* Refused by one is refused; else undecided by one is undecided. */
+static enum verdict worse(enum verdict a, enum verdict b)
+{
+    if (a == VERDICT_REFUSED || b == VERDICT_REFUSED)
+        return VERDICT_REFUSED;
+    return a == VERDICT_ACCEPTED ? b : a;
+}
+
 static int judge(json_t **ret, enum verdict *verdict, struct arena *a,
-                 const struct facts *facts, const struct profile *profile,
+                 const struct facts *facts, struct judgement *v, size_t n,
                  const struct imgport_check_options *options, struct err *err)
 {
     struct rules_request request = {
@@ -104,21 +153,25 @@ static int judge(json_t **ret, enum verdict *verdict, struct arena *a,
         .license = or_empty(options->license),
         .now = (uint64_t)time(NULL),
     };
-    struct report report;
-    int r = rules_judge(&report, a, facts, profile, &request, err);
 
-    if (r < 0)
-        return r;
-    *ret = report_to_json(&report, facts, profile, options->source.path);
-    if (!*ret)
-        return FAIL(err, ERR_NOMEM, "report");
-    *verdict = report.verdict;
-    return 0;
+    *verdict = VERDICT_ACCEPTED;
+    for (size_t i = 0; i < n; i++) {
+        int r = rules_judge(&v[i].report, a, facts, v[i].profile, &request, err);
+
+        if (r < 0)
+            return r;
+        *verdict = worse(*verdict, v[i].report.verdict);
+    }
+    if (n == 1)
+        *ret = report_to_json(&v->report, facts, v->profile, options->source.path);
+    else
+        *ret = judgements_to_json(v, n, *verdict, facts, options->source.path);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
 /* The same with the thread speaking the report's language. */
 static int judge_in_language(json_t **ret, enum verdict *verdict, struct arena *a,
-                             const struct facts *facts, const struct profile *profile,
+                             const struct facts *facts, struct judgement *v, size_t n,
                              const struct imgport_check_options *options, struct err *err)
 {
     const char *language = i18n_language(options->language ? options->language : "en");
@@ -131,7 +184,7 @@ static int judge_in_language(json_t **ret, enum verdict *verdict, struct arena *
         return r;
     catalog = strcmp(language, "en") == 0 ? NULL : i18n_load(dir, language);
     before = i18n_use(catalog);
-    r = judge(ret, verdict, a, facts, profile, options, err);
+    r = judge(ret, verdict, a, facts, v, n, options, err);
     i18n_use(before);
     i18n_free(catalog);
     return r;
@@ -148,7 +201,7 @@ int imgport_check(char **ret, enum imgport_verdict *verdict,
     };
     AUTO(arena_fini) struct arena a = {.max = FACTS_ARENA_MAX};
     AUTO(json_unrefp) json_t *report = NULL;
-    const struct profile *profile = NULL;
+    struct judgement judgements[PROFILES_MAX];
     enum verdict v = VERDICT_UNDECIDED;
     struct err err = {0};
     struct facts facts;
@@ -157,14 +210,15 @@ int imgport_check(char **ret, enum imgport_verdict *verdict,
         .progress = options->progress,
         .progress_arg = options->progress_arg,
     };
-    int r = session_profile(&profile, &a, options->profile, &err);
+    size_t n;
+    int r = load_profiles(judgements, &n, &a, options->profile, &err);
 
     if (r == 0) {
-        l.size_limit = profile_qcow2_size_max(profile);
+        size_limits(&l, judgements, n);
         r = look(&facts, &a, &l, &err);
     }
     if (r == 0)
-        r = judge_in_language(&report, &v, &a, &facts, profile, options, &err);
+        r = judge_in_language(&report, &v, &a, &facts, judgements, n, options, &err);
     if (r == 0)
         r = session_dump(ret, report, &err);
     if (r < 0)

@@ -48,3 +48,28 @@ json_t *report_to_json(const struct report *report, const struct facts *facts,
                      error_to_json(report->error), "findings",
                      findings_to_json(&report->findings), "facts", facts_to_json(facts));
 }
+
+static json_t *judgement_to_json(const struct judgement *j)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "profile", profile_name(j->profile),
+                     "verdict", verdict_name(j->report.verdict), "code",
+                     json_or_null(answer_code_name(j->report.code)), "error",
+                     error_to_json(j->report.error), "findings",
+                     findings_to_json(&j->report.findings));
+}
+
+json_t *judgements_to_json(const struct judgement *v, size_t n, enum verdict verdict,
+                           const struct facts *facts, const char *source)
+{
+    json_t *reports = json_array();
+
+    for (size_t i = 0; reports && i < n; i++) {
+        if (json_array_append_new(reports, judgement_to_json(&v[i])) < 0) {
+            json_decref(reports);
+            return NULL;
+        }
+    }
+    return json_pack("{s:s, s:o, s:s, s:o, s:o}", "imgport", imgport_version(), "source",
+                     session_text(source), "verdict", verdict_name(verdict), "reports",
+                     reports, "facts", facts_to_json(facts));
+}

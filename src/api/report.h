@@ -9,3 +9,13 @@
 /* A new reference; NULL when out of memory.  `source` is cleaned for printing. */
 json_t *report_to_json(const struct report *report, const struct facts *facts,
                        const struct profile *profile, const char *source);
+
+/* One image judged by several profiles: {"imgport", "source", "verdict", "reports": [{
+ * "profile", "verdict", "code", "error", "findings"}, ...], "facts"}. */
+struct judgement {
+    const struct profile *profile;
+    struct report report;
+};
+
+json_t *judgements_to_json(const struct judgement *v, size_t n, enum verdict verdict,
+                           const struct facts *facts, const char *source);

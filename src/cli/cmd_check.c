@@ -4,6 +4,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "cli/cmd.h"
+#include "cli/compare.h"
 #include "cli/progress.h"
 #include "cli/release.h"
 #include "cli/report.h"
@@ -56,7 +57,10 @@ static int run(const struct command *self, int argc, char **argv)
     if (report_is_only_error(json_object_get(report, "facts"), options.source.path))
         return EXIT_TROUBLE;
     term_init(&term, stdout);
-    report_print(&term, report);
+    if (json_object_get(report, "reports"))
+        compare_print(&term, report);
+    else
+        report_print(&term, report);
     return statuses[verdict];
 }
 
@@ -70,7 +74,9 @@ const struct command cmd_check = {
            "uploading it, and says what to change.\n"
            "\n"
            "Options:\n"
-           "  --profile NAME     the rules: a name (imgport profile list) or a file\n"
+           "  --profile NAME     the rules: a name (imgport profile list) or a file; "
+           "several\n"
+           "                     with commas between make a table\n"
            "  --force            as a forced import: cloud-init is not asked for\n"
            "  --os-type T        the system the import request will declare\n"
            "  --os-version V     its version\n"

@@ -199,14 +199,17 @@ static void print_level(const struct term *t, const json_t *findings, const char
     }
 }
 
-void report_print(const struct term *t, const json_t *report)
+void report_print_findings(const struct term *t, const json_t *findings)
 {
-    const json_t *findings = json_object_get(report, "findings");
-
-    print_verdict(t, report);
-    fputc('\n', t->out);
-    report_print_facts(t, json_object_get(report, "facts"), text(report, "source"));
     print_level(t, findings, "error", _("Errors"), STYLE_BAD);
     print_level(t, findings, "warning", _("Warnings"), STYLE_WARNING);
     print_level(t, findings, "note", _("Notes"), STYLE_INFO);
+}
+
+void report_print(const struct term *t, const json_t *report)
+{
+    print_verdict(t, report);
+    fputc('\n', t->out);
+    report_print_facts(t, json_object_get(report, "facts"), text(report, "source"));
+    report_print_findings(t, json_object_get(report, "findings"));
 }

@@ -9,6 +9,9 @@
 /* Verdict first, then the disk, the system, and the findings by level. */
 void report_print(const struct term *t, const json_t *report);
 
+/* A list of findings, grouped by level. */
+void report_print_findings(const struct term *t, const json_t *findings);
+
 /* Nothing was seen at all (no such file, a folder, a URL): one sentence on stderr instead
  * of a report of nothing.  False, and nothing printed, when there is something to report.
  */

@@ -46,7 +46,7 @@ static void image_facts(struct fact_image *ret, struct arena *a,
 }
 
 /* From extents alone, unless the limit makes it worth reading. */
-static int image_sizes(struct guest *g, uint64_t limit, struct err *err)
+static int image_sizes(struct guest *g, uint64_t limit, uint64_t stop, struct err *err)
 {
     struct fact_image *image = &g->facts->image;
     uint64_t bound, data;
@@ -61,7 +61,7 @@ static int image_sizes(struct guest *g, uint64_t limit, struct err *err)
     if (limit == 0 || bound <= limit)
         return 0;
     step(g, "size");
-    r = image_qcow2_scan(g->disk, limit, &bound, err);
+    r = image_qcow2_scan(g->disk, max_u64(limit, stop), &bound, err);
     if (r < 0)
         return guest_problem(g, image->format, "size", false, err);
     image->qcow2_size = bound;
@@ -418,6 +418,7 @@ int inspect_file(struct facts *ret, struct arena *a, struct block *file,
         return guest_problem(&g, ret->image.format, "container", false, err);
     guest_init(&g, ret, a, disk, options);
     step(&g, "extents");
-    r = image_sizes(&g, options ? options->size_limit : 0, err);
+    r = image_sizes(&g, options ? options->size_limit : 0,
+                    options ? options->size_stop : 0, err);
     return r < 0 ? r : look(&g, err);
 }

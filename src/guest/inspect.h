@@ -53,6 +53,8 @@ struct inspect_options {
      * read to find zeros, so that qcow2_size becomes exact (or exact enough: counting
      * stops once it is over the limit for certain).  0: never. */
     uint64_t size_limit;
+    uint64_t size_stop; /* that other limit where counting stops, when profiles differ in
+                           theirs; 0: the same */
     void (*step)(void *arg, const char *name);
     void *step_arg;
 };

@@ -107,8 +107,8 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 struct job {
     const char *name; /* "inspect" or "convert" */
     enum convert_compression compression;
-    uint64_t size_limit; /* of an inspection */
-    unsigned threads;    /* of a conversion */
+    uint64_t size_limit, size_stop; /* of an inspection */
+    unsigned threads;               /* of a conversion */
     struct image_options image;
 };
 
@@ -134,17 +134,19 @@ static int parse_compression(enum convert_compression *ret, const char *name,
 static int parse_job(struct job *ret, json_t *j, struct err *err)
 {
     const char *name, *format, *output = "qcow2", *compression = "none";
-    json_int_t size_limit = 0;
+    json_int_t size_limit = 0, size_stop = 0;
     int siblings, threads = 0;
     struct job job = {0};
 
-    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?s, s?s, s?i}", "job", &name, "format",
-                    &format, "siblings", &siblings, "size_limit", &size_limit, "output",
-                    &output, "compression", &compression, "threads", &threads) < 0 ||
-        size_limit < 0 || threads < 0)
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?s, s?s, s?i}", "job", &name, "format",
+                    &format, "siblings", &siblings, "size_limit", &size_limit,
+                    "size_stop", &size_stop, "output", &output, "compression",
+                    &compression, "threads", &threads) < 0 ||
+        size_limit < 0 || size_stop < 0 || threads < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     job.name = name;
     job.size_limit = (uint64_t)size_limit;
+    job.size_stop = (uint64_t)size_stop;
     job.threads = (unsigned)threads;
     if (*format)
         job.image.declared = image_format_from_name(format);
@@ -210,6 +212,7 @@ static int inspect(const struct job *job, struct block *source, struct err *err)
     struct inspect_options options = {
         .image = &job->image,
         .size_limit = job->size_limit,
+        .size_stop = job->size_stop,
         .step = say_step,
     };
     struct facts facts;

@@ -11,10 +11,11 @@
  * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
  * has a limit, JSON is decoded strictly, a name is one plain component.
  *
- * REQUEST  {"job": "inspect", "format": "vhd", "siblings": true, "size_limit": N}
+ * REQUEST  {"job": "inspect", "format": "vhd", "siblings": true, "size_limit": N,
+ *           "size_stop": N}
  *          {"job": "convert", "format": "vhd", "siblings": true, "output": "qcow2",
  *           "compression": "none", "threads": 2}
- *          format "" is not declared; size_limit as in inspect_options
+ *          format "" is not declared; the sizes as in inspect_options
  * RESULT   {"source_format", "virtual_size", "data_bytes", "file_size"}
  * error    {"code": "corrupt", "sys": 0, "message": "..."} */
 #pragma once
