@@ -103,6 +103,13 @@ matches() {
 # guest NAME: the file of a test guest, built if need be.
 guest() { "$tests/guests/build.sh" --file "$1"; }
 
+# same_disk A-FORMAT A B-FORMAT B: qemu-img reads the same bytes and the same size in both.
+same_disk() {
+    qemu-img compare -f "$1" -F "$3" "$2" "$4" &&
+        same size "$(qemu-img info -f "$1" --output=json "$2" | jq '."virtual-size"')" \
+            "$(qemu-img info -f "$3" --output=json "$4" | jq '."virtual-size"')"
+}
+
 # copy_program DIR: the program with all that lies beside it, for tests that need it where
 # others can run it, or a name of its own.
 copy_program() {

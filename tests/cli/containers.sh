@@ -25,8 +25,7 @@ convert_from() {
     expect 0 imgport convert "$2" "$out" || return
     same 'temporary files left' '' "$(find "$work" -name '.*qcow2*')" || return
     qemu-img check -f qcow2 "$out" || return
-    # -s: the sizes must agree as well.
-    qemu-img compare -s -f qcow2 -F raw "$out" "$good"
+    same_disk qcow2 "$out" raw "$good"
 }
 
 case_ 'raw converts to the same disk' convert_from raw "$good"
@@ -62,7 +61,7 @@ done
 convert_json() {
     expect 0 imgport convert --json "$(guest zeros)" "$work/zeros.qcow2" &&
         jq -e '.source != "" and .dest != ""' "$work/out" >/dev/null &&
-        qemu-img compare -s -f qcow2 -F raw "$work/zeros.qcow2" "$(guest zeros)" &&
+        same_disk qcow2 "$work/zeros.qcow2" raw "$(guest zeros)" &&
         [ "$(stat -c %s "$work/zeros.qcow2")" -le $((1 << 20)) ]
 }
 case_ 'a disk of zeros becomes less than a MiB, and --json tells' convert_json

@@ -62,8 +62,8 @@ case_ 'its version, as dpkg has it' bash -c '[ -n "$1" ] && case $2 in "$1"*) ;;
 # What is in the journal only counts; nothing else of the two guests differs.
 dirty_facts() {
     expect 0 imgport info --json "$(guest dirty)" || return
-    jq -S 'del(.. | .fs?, .clean?, .free_bytes?)' "$work/facts" >"$work/want"
-    jq -S 'del(.. | .fs?, .clean?, .free_bytes?)' "$work/out" >"$work/got"
+    jq -S 'del(.image, .partitions[].fs)' "$work/facts" >"$work/want"
+    jq -S 'del(.image, .partitions[].fs)' "$work/out" >"$work/got"
     diff "$work/want" "$work/got"
 }
 case_ 'the dirty guest is the good one' dirty_facts

@@ -10,7 +10,7 @@ requires qemu-img setsid
 # Slow to read: compressed grains.
 file=$(guest container-vmdk-stream)
 out=$work/new
-mkdir "$out"
+pid=
 # A copy of its own, so that the processes of this test can be told from others.
 copy_program "$work/bin"
 
@@ -18,10 +18,10 @@ copy_program "$work/bin"
 alive() {
     local exe
     for exe in /proc/[0-9]*/exe; do
-        case $(readlink "$exe" 2>/dev/null) in
+        case $(readlink "$exe") in
         "$work"/bin/*) echo "$exe" ;;
         esac
-    done
+    done 2>/dev/null
 }
 
 all_gone() {
@@ -35,12 +35,21 @@ all_gone() {
     return 1
 }
 
+# Starts a conversion into an empty folder, in the background: $pid.  A shell starts what
+# runs there with SIGINT ignored, which is not what is to be tested.
+start() {
+    rm -rf "$out"
+    mkdir "$out"
+    env --default-signal setsid "$work/bin/imgport" convert -j 1 "$file" "$out/x.qcow2" \
+        >"$work/out" 2>"$work/err" &
+    pid=$!
+}
+
 # stop SIGNAL DELAY [group]: starts a conversion, sends it after DELAY seconds, or to the
 # whole group as a terminal does.
 stop() {
-    local pid target status=0
-    setsid "$work/bin/imgport" convert -j 1 "$file" "$out/x.qcow2" >"$work/out" 2>"$work/err" &
-    pid=$!
+    local target status=0
+    start
     sleep "$2"
     target=$pid
     [ "${3-}" != group ] || target=-$pid
@@ -61,9 +70,7 @@ leaves_nothing() {
 }
 
 leaves_no_destination() {
-    stop "$@" && same 'left behind' '' "$(find "$out" -mindepth 1 ! -name '.*')" || return
-    rm -rf "$out"
-    mkdir "$out"
+    stop "$@" && same 'left behind' '' "$(find "$out" -mindepth 1 ! -name '.*')"
 }
 
 for delay in 0.05 0.3 1; do
@@ -75,9 +82,8 @@ done
 case_ 'SIGHUP, when the terminal goes away' leaves_nothing HUP 0.5 group
 
 worker_dies() {
-    local pid worker status=0
-    setsid "$work/bin/imgport" convert -j 1 "$file" "$out/x.qcow2" >"$work/out" 2>"$work/err" &
-    pid=$!
+    local worker status=0
+    start
     for _ in $(seq 100); do
         worker=$(pgrep -P "$pid") && break
         sleep 0.05
@@ -91,6 +97,8 @@ worker_dies() {
 case_ 'a worker that dies is an error and leaves nothing' worker_dies
 
 goes_on() {
+    rm -rf "$out"
+    mkdir "$out"
     expect 0 "$work/bin/imgport" convert "$file" "$out/x.qcow2" &&
         same 'the folder' x.qcow2 "$(ls -A "$out")" &&
         qemu-img compare -f qcow2 -F raw "$out/x.qcow2" "$(guest good)"
