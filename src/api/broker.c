@@ -127,12 +127,16 @@ static int open_sibling(int folder, struct bytes name, struct err *err)
     memcpy(path, name.p, name.n);
     path[name.n] = '\0';
     fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    /* Whatever is there instead of a plain file is not the extent: an answer about the
+     * image, not a failure to look. */
     if (fd < 0 && errno == ENOENT)
         return FAIL(err, ERR_NOTFOUND, "no such file beside the source");
+    if (fd < 0 && errno == ELOOP)
+        return FAIL(err, ERR_NOTFOUND, "it is a link, and none is followed");
     if (fd < 0)
         return FAIL_SYS(err, errno, "open beside the source");
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return FAIL(err, ERR_ARG, "not a regular file");
+        return FAIL(err, ERR_NOTFOUND, "not a regular file");
     found = fd;
     fd = -1;
     return found;

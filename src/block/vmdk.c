@@ -185,7 +185,7 @@ static int sibling(struct block **ret, struct bytes name, struct image_ctx *ctx,
     r = o->sibling(ret, o->sibling_arg, text, &e);
     if (r == -ERR_NOTFOUND)
         return IMAGE_FAULT(ctx, err, MISSING_EXTENT, ERR_NOTFOUND,
-                           "vmdk: extent \"%s\" is not there", shown);
+                           "vmdk: extent \"%s\" is not there: %s", shown, e.msg);
     if (r < 0) {
         if (err)
             *err = e;
