@@ -408,7 +408,7 @@ static const struct {
      IMAGE_FAULT_FOREIGN_EXTENT,
      "vmdk: extent \"a\\x09b\" is no plain name of a file beside the descriptor"},
     {"an extent that is not there", HEAD "\"monolithicFlat\"\nRW 1 FLAT \"gone\" 0\n",
-     IMAGE_FAULT_MISSING_EXTENT, "vmdk: extent \"gone\" is not there"},
+     IMAGE_FAULT_MISSING_EXTENT, "vmdk: extent \"gone\" is not there: gone"},
     {"a flat extent past its file", HEAD "\"monolithicFlat\"\nRW 2 FLAT \"file\" 0\n",
      IMAGE_FAULT_TRUNCATED,
      "vmdk: a flat extent of 1024 bytes at offset 0, but its file ends at 512"},
