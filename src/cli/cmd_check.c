@@ -76,7 +76,7 @@ const struct command cmd_check = {
            "Options:\n"
            "  --profile NAME     the rules: a name (imgport profile list) or a file; "
            "several\n"
-           "                     with commas between make a table\n"
+           "                     several, with commas between, make a table\n"
            "  --force            as a forced import: cloud-init is not asked for\n"
            "  --os-type T        the system the import request will declare\n"
            "  --os-version V     its version\n"
