@@ -33,15 +33,15 @@ cat "$work/b.newc" "$out/initramfs/zstd" >"$out/initramfs/early"
 cat "$out/initramfs/gzip" "$out/initramfs/xz" "$out/initramfs/lzo" >"$out/initramfs/row"
 { cat "$out/initramfs/lz4"; head -c 8 /dev/zero; cat "$out/initramfs/bzip2"; } \
     >"$out/initramfs/padded"
-{ cat "$work/b.newc"; printf 'a = 1\n\0\0\06\0\0\0sum!#BOOTCONFIG\n'; } >"$out/initramfs/bootconfig"
+{ cat "$work/b.newc"; printf 'a = 1\n\0\0\010\0\0\0sum!#BOOTCONFIG\n'; } >"$out/initramfs/bootconfig"
 
 for n in 1 2 110; do
-    { printf "\\x$(printf %02x "$n")"; cat "$work/a.newc"; } >"$out/cpio/newc-$n"
+    { printf %b "\\x$(printf %02x "$n")"; cat "$work/a.newc"; } >"$out/cpio/newc-$n"
 done
 { printf '\0'; cat "$work/b.newc" "$work/b.newc"; } >"$out/cpio/two"
 
 # seed NAME BYTE: standard input behind the byte that chooses the loader
-seed() { { printf "\\x$2"; cat; } >"$out/grubcfg/$1"; }
+seed() { { printf %b "\\x$2"; cat; } >"$out/grubcfg/$1"; }
 seed grub 00 <<'END'
 if [ -s $prefix/grubenv ]; then load_env; fi
 if [ "${next_entry}" ] ; then set default="${next_entry}"; else set default="1>d"; fi
