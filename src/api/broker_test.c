@@ -70,13 +70,16 @@ static int act_as_worker(void)
     AUTO(buf_fini) struct buf b = {.max = WIRE_REQUEST_MAX};
     struct err err = {0};
     uint8_t type = 0;
-    const char *job = "";
+    const char *name = "";
+    char job[64];
     json_t *request;
 
     if (frame_recv(WIRE_SOCKET, &type, &b, NULL, &err) != 1)
         return 9;
     request = json_loadb(buf_str(&b), b.n, 0, NULL);
-    json_unpack(request, "{s:s}", "job", &job);
+    json_unpack(request, "{s:s}", "job", &name);
+    snprintf(job, sizeof job, "%s", name);
+    json_decref(request);
     say(WIRE_STEP, "step \033[31mred");
     if (strcmp(job, "good") == 0)
         say(WIRE_FACTS, "{\"fine\": true}");

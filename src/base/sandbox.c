@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -119,6 +120,10 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
     AUTO(release_filter) scmp_filter_ctx c = NULL;
     int r;
 
+    /* One heap for all threads.  glibc would give each its own, reserve 64 MiB of address
+     * space for it, and read /proc/sys/vm/overcommit_memory before it first shrinks one:
+     * a forbidden call. */
+    mallopt(M_ARENA_MAX, 1);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return FAIL_SYS(err, errno, "sandbox: no new privileges");
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -151,6 +151,34 @@ static void use_threads(void)
         _exit(1);
 }
 
+/* Enough small blocks that giving them back lets the heap of a thread shrink. */
+static void *fill_and_empty(void *arg)
+{
+    enum { BLOCKS = 64, BLOCK = 64 << 10 };
+    char *blocks[BLOCKS];
+
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(BLOCK);
+        if (!blocks[i])
+            _exit(1);
+        memset(blocks[i], 1, BLOCK);
+    }
+    for (int i = BLOCKS; i-- > 0;)
+        free(blocks[i]);
+    *(int *)arg = 1;
+    return NULL;
+}
+
+static void use_memory_in_thread(void)
+{
+    pthread_t t;
+    int ran = 0;
+
+    if (pthread_create(&t, NULL, fill_and_empty, &ran) != 0 ||
+        pthread_join(t, NULL) != 0 || !ran)
+        _exit(1);
+}
+
 static int compare(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
@@ -267,6 +295,7 @@ static void test_allowed(void **state)
     } cases[] = {
         {"threads", use_threads},
         {"memory", use_memory},
+        {"memory in a thread", use_memory_in_thread},
         {"sorting", use_qsort},
         {"messages", use_frames},
         {"memory over the limit is refused, not fatal", hit_memory_limit},
