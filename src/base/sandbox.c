@@ -21,12 +21,20 @@ static void release_filter(scmp_filter_ctx *c)
         seccomp_release(*c);
 }
 
-static int limit(int which, uint64_t value, struct err *err)
+/* A lower limit that we came with (ulimit) stands: nobody may raise it without privilege.
+ */
+static int limit(int which, const char *name, uint64_t value, struct err *err)
 {
-    struct rlimit l = {value, value};
+    struct rlimit l;
 
+    if (getrlimit((__rlimit_resource_t)which, &l) < 0)
+        return FAIL_SYS(err, errno, "sandbox: limit of %s", name);
+    if (l.rlim_max > value)
+        l.rlim_max = value;
+    if (l.rlim_cur > l.rlim_max)
+        l.rlim_cur = l.rlim_max;
     if (setrlimit((__rlimit_resource_t)which, &l) < 0)
-        return FAIL_SYS(err, errno, "sandbox: limit %d", which);
+        return FAIL_SYS(err, errno, "sandbox: limit of %s", name);
     return 0;
 }
 
@@ -129,13 +137,13 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     r = deny_files(err);
     if (r == 0)
-        r = limit(RLIMIT_CORE, 0, err);
+        r = limit(RLIMIT_CORE, "core dumps", 0, err);
     if (r == 0)
-        r = limit(RLIMIT_NOFILE, limits->files, err);
+        r = limit(RLIMIT_NOFILE, "descriptors", limits->files, err);
     if (r == 0 && limits->memory)
-        r = limit(RLIMIT_AS, limits->memory, err);
+        r = limit(RLIMIT_AS, "memory", limits->memory, err);
     if (r == 0 && limits->cpu_seconds)
-        r = limit(RLIMIT_CPU, limits->cpu_seconds, err);
+        r = limit(RLIMIT_CPU, "CPU seconds", limits->cpu_seconds, err);
     if (r < 0)
         return r;
     c = seccomp_init(SCMP_ACT_KILL_PROCESS);

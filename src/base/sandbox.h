@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 
+/* Where the process came with a lower limit (ulimit), that one holds. */
 struct sandbox_limits {
     uint64_t memory;      /* bytes of address space; 0: not limited */
     uint64_t cpu_seconds; /* 0: not limited */

@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -335,6 +337,44 @@ static void test_cpu_limit(void **state)
     assert_true(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU);
 }
 
+/* ulimit -v, -n and -t of the shell that started us. */
+static void test_lower_limits_stand(void **state)
+{
+    static const struct {
+        int which;
+        rlim_t value;
+    } lower[] = {{RLIMIT_AS, 300u << 20}, {RLIMIT_NOFILE, 32}, {RLIMIT_CPU, 10}};
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct sandbox_limits limits = {512u << 20, 20, 64, false};
+        struct rlimit l;
+        struct err err = {0};
+
+        for (size_t i = 0; i < ARRAY_SIZE(lower); i++) {
+            l = (struct rlimit){lower[i].value, lower[i].value};
+            if (setrlimit((__rlimit_resource_t)lower[i].which, &l) < 0)
+                _exit(3);
+        }
+        /* Without the privilege to raise them, also where the tests run as root. */
+        if (prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) == 0 &&
+            setresuid(65534, 65534, 65534) < 0)
+            _exit(3);
+        if (sandbox_enter(&limits, &err) < 0) {
+            fprintf(stderr, "%s\n", err.msg);
+            _exit(2);
+        }
+        hit_memory_limit();
+        _exit(DONE);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), DONE);
+}
+
 static void test_frames(void **state)
 {
     AUTO(buf_fini) struct buf b = {.max = 100};
@@ -379,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_forbidden),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_cpu_limit),
+        cmocka_unit_test(test_lower_limits_stand),
     };
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
