@@ -25,6 +25,11 @@ enum {
     /* A worker that says nothing and ends nothing: blocked, since CPU has its own limit.
      */
     SILENCE_S = 900,
+#ifdef IMGPORT_SANITIZED
+    GRACE_MS = 60000,
+#else
+    GRACE_MS = 1000,
+#endif
 };
 
 static void actions_fini(posix_spawn_file_actions_t *a)
@@ -142,28 +147,31 @@ static int open_sibling(int folder, struct bytes name, struct err *err)
     return found;
 }
 
-static int answer_sibling(int sock, int folder, struct bytes name, struct err *err)
-{
-    struct err why = {0};
-    AUTO(closep) int fd = open_sibling(folder, name, &why);
-    char text[WIRE_ERROR_MAX];
-    int n;
-
-    if (fd >= 0)
-        return frame_send(sock, WIRE_FILE, NULL, 0, fd, err);
-    fd = -1;
-    /* Our own words: nothing in them needs escaping. */
-    n = snprintf(text, sizeof text, "{\"code\": \"%s\", \"message\": \"%s\"}",
-                 err_code_name(why.code), why.msg);
-    return frame_send(sock, WIRE_NO_FILE, text, (size_t)n, -1, err);
-}
-
 struct talk {
     const struct broker_job *job;
     struct broker_result *result;
     struct broker_progress progress;
-    bool ended; /* the last frame came */
+    struct frame_patience patience;
+    int64_t heard, told; /* ms: when the worker spoke, when we told the progress */
+    bool ended;          /* the last frame came */
 };
+
+static int answer_sibling(const struct talk *t, int sock, struct bytes name,
+                          struct err *err)
+{
+    struct err why = {0};
+    AUTO(closep) int fd = open_sibling(t->job->folder, name, &why);
+    char text[WIRE_ERROR_MAX];
+    int n;
+
+    if (fd >= 0)
+        return frame_send_patient(sock, WIRE_FILE, NULL, 0, fd, &t->patience, err);
+    fd = -1;
+    /* Our own words: nothing in them needs escaping. */
+    n = snprintf(text, sizeof text, "{\"code\": \"%s\", \"message\": \"%s\"}",
+                 err_code_name(why.code), why.msg);
+    return frame_send_patient(sock, WIRE_NO_FILE, text, (size_t)n, -1, &t->patience, err);
+}
 
 static int take_error(const json_t *j, struct err *err)
 {
@@ -200,7 +208,7 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
         t->progress.written = load_le64((const uint8_t *)b->p + 16);
         return 0;
     case WIRE_SIBLING:
-        return answer_sibling(sock, t->job->folder, buf_bytes(b), err);
+        return answer_sibling(t, sock, buf_bytes(b), err);
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:
@@ -222,36 +230,37 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Told by the frame layer several times a second, also in the middle of a message: a
+ * worker that was taken over may send half of one and wait. */
+static int still_wanted(void *arg, struct err *err)
+{
+    struct talk *t = arg;
+    int64_t now = now_ms();
+
+    if (t->job->progress && now - t->told >= TICK_MS) {
+        t->told = now;
+        t->progress.step = t->result->step;
+        if (t->job->progress(t->job->progress_arg, &t->progress) != 0)
+            return FAIL(err, ERR_CANCELED, "canceled");
+    }
+    if (now - t->heard > SILENCE_S * 1000)
+        return FAIL(err, ERR_LIMIT, "the worker said nothing for %d seconds in step %s",
+                    SILENCE_S, t->result->step);
+    return 0;
+}
+
 /* Until the last frame or the end of the socket. */
 static int talk_to(struct talk *t, int sock, struct err *err)
 {
     AUTO(buf_fini) struct buf b = {.max = WIRE_REPORT_MAX};
-    int64_t heard = now_ms(), told = 0;
 
     while (!t->ended) {
-        struct pollfd p = {.fd = sock, .events = POLLIN};
-        int ready = poll(&p, 1, TICK_MS);
         uint8_t type = 0;
-        int r;
+        int r = frame_recv_patient(sock, &type, &b, NULL, &t->patience, err);
 
-        if (ready < 0 && errno != EINTR)
-            return FAIL_SYS(err, errno, "wait for the worker");
-        if (t->job->progress && now_ms() - told >= TICK_MS) {
-            told = now_ms();
-            t->progress.step = t->result->step;
-            if (t->job->progress(t->job->progress_arg, &t->progress) != 0)
-                return FAIL(err, ERR_CANCELED, "canceled");
-        }
-        if (ready <= 0 && now_ms() - heard > SILENCE_S * 1000)
-            return FAIL(err, ERR_LIMIT,
-                        "the worker said nothing for %d seconds in step %s", SILENCE_S,
-                        t->result->step);
-        if (ready <= 0)
-            continue;
-        heard = now_ms();
-        r = frame_recv(sock, &type, &b, NULL, err);
         if (r == 0)
             return 0;
+        t->heard = now_ms();
         if (r > 0)
             r = take_frame(t, sock, type, &b, err);
         if (r < 0)
@@ -287,17 +296,28 @@ static int say_how_it_died(struct broker_result *ret, int status, struct err *er
     return FAIL(err, ERR_LIMIT, "the worker went away in step: %s", step);
 }
 
-static int end_worker(pid_t pid, bool kill_it)
+/* A worker that said its last word has nothing left to do but to exit: it may take its
+ * time (sanitizers look for leaks), not ours. */
+static int end_worker(pid_t pid, int sock, bool kill_it)
 {
+    static const struct timespec nap = {.tv_nsec = 1000000};
+    struct pollfd gone = {.fd = sock, .events = POLLRDHUP};
+    int64_t until = now_ms() + GRACE_MS;
     int status;
     pid_t got;
 
-    if (kill_it)
-        kill(pid, SIGKILL);
+    if (!kill_it) {
+        poll(&gone, 1, GRACE_MS);
+        while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now_ms() < until)
+            nanosleep(&nap, NULL);
+        if (got != 0) /* < 0: the host ignores SIGCHLD, or reaped it itself */
+            return got == pid ? status : -1;
+    }
+    kill(pid, SIGKILL);
     do
         got = waitpid(pid, &status, 0);
     while (got < 0 && errno == EINTR);
-    return got == pid ? status : -1; /* the host ignores SIGCHLD, or reaped it itself */
+    return got == pid ? status : -1;
 }
 
 int broker_run(struct broker_result *ret, const struct broker_job *job, struct err *err)
@@ -305,7 +325,7 @@ int broker_run(struct broker_result *ret, const struct broker_job *job, struct e
     AUTO(freep)
     char *request = json_dumps((const json_t *)job->request, JSON_COMPACT);
     AUTO(closep) int mine = -1, theirs = -1;
-    struct talk t = {.job = job, .result = ret};
+    struct talk t = {.job = job, .result = ret, .heard = now_ms()};
     int pair[2], r, status;
     pid_t pid;
 
@@ -320,10 +340,11 @@ int broker_run(struct broker_result *ret, const struct broker_job *job, struct e
     if (r < 0)
         return r;
     closep(&theirs);
+    t.patience = (struct frame_patience){still_wanted, &t};
     /* A worker that cannot even start closes its end: its exit status tells more. */
     frame_send(mine, WIRE_REQUEST, request, strlen(request), -1, NULL);
     r = talk_to(&t, mine, err);
-    status = end_worker(pid, r < 0 && !t.ended);
+    status = end_worker(pid, mine, r < 0 && !t.ended);
     if (r == 0 && t.ended) {
         ret->end = BROKER_REPORT;
         return 0;

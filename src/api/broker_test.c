@@ -115,6 +115,21 @@ static int act_as_worker(void)
             count_descriptors() == 5 ? "{\"few\": true}" : "{\"few\": false}");
     if (strcmp(job, "hang") == 0)
         pause();
+    if (strcmp(job, "hang in a message") == 0) {
+        say_raw("\x08\x00", 2);
+        pause();
+    }
+    if (strcmp(job, "hang with deaf ears") == 0)
+        for (;;)
+            say(WIRE_SIBLING, "absent");
+    if (strcmp(job, "linger") == 0) {
+        say(WIRE_FACTS, "{\"fine\": true}");
+        pause();
+    }
+    if (strcmp(job, "linger without a socket") == 0) {
+        close(WIRE_SOCKET);
+        pause();
+    }
     return 0;
 }
 
@@ -141,7 +156,7 @@ static int run(struct broker_result *ret, const char *job, struct err *err)
                        .source = source,
                        .folder = folder,
                        .output = -1,
-                       .progress = strcmp(job, "hang") == 0 ? cancel_later : NULL,
+                       .progress = strncmp(job, "hang", 4) == 0 ? cancel_later : NULL,
                        .progress_arg = &calls,
                    },
                    err);
@@ -174,6 +189,12 @@ static void test_misbehaviour(void **state)
         {"error", "bad\\x1b[m", ERR_CORRUPT, BROKER_ERROR},
         {"odd error", "", ERR_IO, BROKER_ERROR},
         {"hang", "canceled", ERR_CANCELED, BROKER_ERROR},
+        {"hang in a message", "canceled", ERR_CANCELED, BROKER_ERROR},
+        {"hang with deaf ears", "canceled", ERR_CANCELED, BROKER_ERROR},
+        {"linger without a socket",
+         "the worker was stopped at its limit of CPU seconds, or killed, in step: "
+         "step \\x1b[31mred",
+         ERR_LIMIT, BROKER_DEAD},
     };
 
     (void)state;
@@ -230,6 +251,7 @@ static void test_good(void **state)
 {
     (void)state;
     assert_true(answer("good", "fine"));
+    assert_true(answer("linger", "fine"));
     assert_true(answer("descriptors", "few")); /* 0, 1, 2, socket, source: nothing else */
 }
 

@@ -2,21 +2,36 @@
 #include "base/frame.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "base/bytes.h"
 #include "base/scoped.h"
 
-enum { FRAME_HEADER = 5 };
+enum { FRAME_HEADER = 5, TICK_MS = 150 };
 
 union fd_space {
     struct cmsghdr align;
     char space[CMSG_SPACE(sizeof(int))];
 };
 
-int frame_send(int sock, uint8_t type, const void *payload, size_t n, int fd,
-               struct err *err)
+/* Until the socket is ready or a tick is over; without patience the calls themselves
+ * block. */
+static int wait_for(int sock, short events, const struct frame_patience *patience,
+                    struct err *err)
+{
+    struct pollfd p = {.fd = sock, .events = events};
+
+    if (!patience)
+        return 0;
+    if (poll(&p, 1, TICK_MS) < 0 && errno != EINTR)
+        return FAIL_SYS(err, errno, "wait for the other side");
+    return patience->still_wanted(patience->arg, err);
+}
+
+int frame_send_patient(int sock, uint8_t type, const void *payload, size_t n, int fd,
+                       const struct frame_patience *patience, struct err *err)
 {
     uint8_t head[FRAME_HEADER] = {[4] = type};
     struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)payload, n}};
@@ -39,11 +54,16 @@ int frame_send(int sock, uint8_t type, const void *payload, size_t n, int fd,
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
     while (left) {
-        ssize_t sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+        ssize_t sent = sendmsg(sock, &msg, MSG_NOSIGNAL | (patience ? MSG_DONTWAIT : 0));
         size_t done;
 
-        if (sent < 0 && errno == EINTR)
+        if (sent < 0 && (errno == EINTR || (patience && errno == EAGAIN))) {
+            int r = wait_for(sock, POLLOUT, patience, err);
+
+            if (r < 0)
+                return r;
             continue;
+        }
         if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
             return FAIL(err, ERR_IO, "the other side is gone");
         if (sent < 0)
@@ -85,7 +105,8 @@ static void take_fds(struct msghdr *msg, int *fd)
 }
 
 /* n bytes: 1, 0 when the socket was closed before the first, or negative. */
-static int recv_all(int sock, void *to, size_t n, int *fd, struct err *err)
+static int recv_all(int sock, void *to, size_t n, int *fd,
+                    const struct frame_patience *patience, struct err *err)
 {
     size_t got = 0;
 
@@ -98,9 +119,13 @@ static int recv_all(int sock, void *to, size_t n, int *fd, struct err *err)
             .msg_control = control.space,
             .msg_controllen = sizeof control.space,
         };
-        ssize_t r = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+        int waited = wait_for(sock, POLLIN, patience, err);
+        ssize_t r;
 
-        if (r < 0 && errno == EINTR)
+        if (waited < 0)
+            return waited;
+        r = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | (patience ? MSG_DONTWAIT : 0));
+        if (r < 0 && (errno == EINTR || (patience && errno == EAGAIN)))
             continue;
         if (r < 0 && errno == ECONNRESET)
             r = 0;
@@ -116,7 +141,8 @@ static int recv_all(int sock, void *to, size_t n, int *fd, struct err *err)
     return 1;
 }
 
-int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err *err)
+int frame_recv_patient(int sock, uint8_t *type, struct buf *payload, int *fd,
+                       const struct frame_patience *patience, struct err *err)
 {
     uint8_t head[FRAME_HEADER];
     AUTO(closep) int got = -1;
@@ -124,7 +150,7 @@ int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err
     int r;
 
     buf_clear(payload);
-    r = recv_all(sock, head, sizeof head, &got, err);
+    r = recv_all(sock, head, sizeof head, &got, patience, err);
     if (r <= 0)
         return r;
     n = load_le32(head);
@@ -132,7 +158,7 @@ int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err
     if (r < 0)
         return r;
     if (n) {
-        r = recv_all(sock, payload->p, n, &got, err);
+        r = recv_all(sock, payload->p, n, &got, patience, err);
         if (r == 0)
             return FAIL(err, ERR_SHORT, "the other side went away in a message");
         if (r < 0)
@@ -146,4 +172,15 @@ int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err
         got = -1;
     }
     return 1;
+}
+
+int frame_send(int sock, uint8_t type, const void *payload, size_t n, int fd,
+               struct err *err)
+{
+    return frame_send_patient(sock, type, payload, n, fd, NULL, err);
+}
+
+int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err *err)
+{
+    return frame_recv_patient(sock, type, payload, fd, NULL, err);
 }

@@ -13,13 +13,28 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* What a side that must not be kept waiting does meanwhile.  still_wanted() is called
+ * several times a second while a message is under way and whenever a part of it came;
+ * negative, with *err set, ends the exchange. */
+struct frame_patience {
+    int (*still_wanted)(void *arg, struct err *err);
+    void *arg;
+};
+
 /* Sends the frame whole.  `fd` is passed along unless negative.  ERR_IO "the other side
- * is gone" when the socket is closed (no SIGPIPE). */
-int frame_send(int sock, uint8_t type, const void *payload, size_t n, int fd,
-               struct err *err);
+ * is gone" when the socket is closed (no SIGPIPE).  `patience` [opt]: without it the call
+ * blocks as long as the other side likes. */
+int frame_send_patient(int sock, uint8_t type, const void *payload, size_t n, int fd,
+                       const struct frame_patience *patience, struct err *err);
 
 /* Receives one frame: 1 and *type, *payload (cleared first; payload->max is the limit)
  * and *fd (-1 when none came along; else the caller's to close).  0: the other side
- * closed the socket between two frames.  Negative: cut in the middle, too long, or an I/O
- * error. */
+ * closed the socket between two frames.  Negative: cut in the middle, too long, an I/O
+ * error, or patience ended. */
+int frame_recv_patient(int sock, uint8_t *type, struct buf *payload, int *fd,
+                       const struct frame_patience *patience, struct err *err);
+
+/* The same without patience: they block. */
+int frame_send(int sock, uint8_t type, const void *payload, size_t n, int fd,
+               struct err *err);
 int frame_recv(int sock, uint8_t *type, struct buf *payload, int *fd, struct err *err);
