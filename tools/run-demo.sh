@@ -41,6 +41,7 @@ tests/guests/build.sh "${wanted[@]}"
 declare -A file
 for name in "${wanted[@]}"; do
     file[$name]=$(tests/guests/build.sh --file "$name")
+    file[$name]=${file[$name]#"$PWD/"}
 done
 echo "They are in $(dirname "${file[good]}")"
 
@@ -52,17 +53,17 @@ shown imgport check "${file[no-virtio]}"
 
 title 'All of them, by all profiles'
 profiles=$(imgport profile list | awk '{ print $1 }')
-printf '%-16s' ''
-# shellcheck disable=SC2086 # a list of words
-printf ' %-22s' $profiles
-echo
 for name in "${wanted[@]}"; do
-    printf '%-16s' "${name#container-}"
     for profile in $profiles; do
-        printf ' %-22s' "$(imgport check --json --profile "$profile" "${file[$name]}" |
-            jq -r '.code // .verdict')"
-    done
-    echo
+        printf '%s %s\n' "$profile" "$(imgport check --json --profile "$profile" \
+            "${file[$name]}" | jq -r '.code // .verdict')"
+    done | awk -v name="${name#container-}" '
+        { if (!($2 in by)) order[++n] = $2; by[$2] = by[$2] " " $1; count[$2]++; all++ }
+        END {
+            for (i = 1; i <= n; i++)
+                printf "%-14s %-22s by%s\n", i == 1 ? name : "", order[i],
+                    count[order[i]] == all ? " all" : by[order[i]]
+        }'
 done
 
 title 'A streamOptimized VMDK becomes a qcow2'
