@@ -15,25 +15,37 @@ static const struct {
     {FS_EXT2, &ext_driver},
     {FS_EXT3, &ext_driver},
     {FS_EXT4, &ext_driver},
+    {FS_BTRFS, &btrfs_driver},
 };
+
+static const struct fs_driver *driver_of(enum fs_type type)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        if (drivers[i].type == type)
+            return drivers[i].driver;
+    return NULL;
+}
+
+bool fs_is_read(enum fs_type type)
+{
+    return driver_of(type) != NULL;
+}
 
 int fs_open(struct fs **ret, const struct fs_ident *ident, struct block *dev,
             struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-        int r;
+    const struct fs_driver *driver = driver_of(ident->type);
+    int r;
 
-        if (drivers[i].type != ident->type)
-            continue;
-        r = drivers[i].driver->open(ret, dev, err);
-        if (r < 0)
-            err_prefix(err, "%s", fs_type_name(ident->type));
-        else
-            log_debug(LOG_FS, "%s opened", fs_type_name(ident->type));
-        return r;
-    }
-    return FAIL(err, ERR_UNSUPPORTED, "%s: there is no reader for it",
-                fs_type_name(ident->type));
+    if (!driver)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: there is no reader for it",
+                    fs_type_name(ident->type));
+    r = driver->open(ret, dev, err);
+    if (r < 0)
+        err_prefix(err, "%s", fs_type_name(ident->type));
+    else
+        log_debug(LOG_FS, "%s opened", fs_type_name(ident->type));
+    return r;
 }
 
 void fs_close(struct fs *fs)
@@ -97,4 +109,18 @@ int fs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
         return FAIL(err, ERR_UNSUPPORTED, "%s: extended attributes are not read",
                     fs->driver->name);
     return fs->driver->has_xattr(fs, node, name, err);
+}
+
+int fs_subvolumes(struct fs *fs,
+                  int (*fn)(void *arg, const struct fs_subvolume *s, struct err *err),
+                  void *arg, struct err *err)
+{
+    return fs->driver->subvolumes ? fs->driver->subvolumes(fs, fn, arg, err) : 0;
+}
+
+int fs_subvolume_open(struct fs **ret, struct fs *fs, uint64_t id, struct err *err)
+{
+    if (!fs->driver->subvolume_open)
+        return FAIL(err, ERR_NOTFOUND, "%s: there are no subvolumes", fs->driver->name);
+    return fs->driver->subvolume_open(ret, fs, id, err);
 }

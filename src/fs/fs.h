@@ -111,6 +111,18 @@ struct fs_info {
                          */
 };
 
+/* A tree of a filesystem that can be mounted by itself.  Inode numbers are the same
+ * through each of them. */
+enum { FS_SUBVOLUME_PATH_MAX = 1024 };
+
+struct fs_subvolume {
+    uint64_t id;
+    bool is_default; /* it is what fs_open() gave */
+    /* From the top level, without a slash in front, bytes as stored; "" for the top level
+     * itself, and for what has no place in it. */
+    char path[FS_SUBVOLUME_PATH_MAX];
+};
+
 /* A read-only filesystem.  Members marked [opt] may be NULL.  Immutable after open() as
  * seen from outside; drivers lock internally where a library needs it. */
 struct fs_driver {
@@ -148,6 +160,16 @@ struct fs_driver {
     int (*has_xattr)(struct fs *fs, const struct fs_stat *node, const char *name,
                      struct err *err);
 
+    /* [opt] Calls fn for every subvolume, by id, until it returns non-zero, which is then
+     * returned.  Default: there are none. */
+    int (*subvolumes)(struct fs *fs,
+                      int (*fn)(void *arg, const struct fs_subvolume *s, struct err *err),
+                      void *arg, struct err *err);
+
+    /* With subvolumes().  ERR_NOTFOUND: there is none with this id.  The new one lives
+     * on without the old. */
+    int (*subvolume_open)(struct fs **ret, struct fs *fs, uint64_t id, struct err *err);
+
     void (*close)(struct fs *fs);
 };
 
@@ -159,6 +181,9 @@ struct fs {
     struct block *dev; /* own reference, dropped by the driver's close() */
     uint64_t root;     /* inode of the root directory */
 };
+
+/* Is there a driver for this kind? */
+bool fs_is_read(enum fs_type type);
 
 /* Opens by identity.  ERR_UNSUPPORTED, with the name, for a kind without a driver. */
 int fs_open(struct fs **ret, const struct fs_ident *ident, struct block *dev,
@@ -185,6 +210,10 @@ int fs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
                 struct err *err);
 int fs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
                  struct err *err);
+int fs_subvolumes(struct fs *fs,
+                  int (*fn)(void *arg, const struct fs_subvolume *s, struct err *err),
+                  void *arg, struct err *err);
+int fs_subvolume_open(struct fs **ret, struct fs *fs, uint64_t id, struct err *err);
 
-/* Kinds with a driver; NULL-terminated. */
-extern const struct fs_driver ext_driver;
+/* Kinds with a driver. */
+extern const struct fs_driver btrfs_driver, ext_driver;

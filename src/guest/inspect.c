@@ -217,10 +217,10 @@ static const char *unread_layer(enum fs_type type)
         enum fs_type type;
         const char *layer;
     } rows[] = {
-        {FS_XFS, "xfs"},           {FS_BTRFS, "btrfs"},   {FS_NTFS, "ntfs"},
-        {FS_LVM2, "lvm2"},         {FS_MDRAID, "mdraid"}, {FS_F2FS, "f2fs"},
-        {FS_REISERFS, "reiserfs"}, {FS_JFS, "jfs"},       {FS_ZFS, "zfs"},
-        {FS_UFS, "ufs"},           {FS_REFS, "refs"},
+        {FS_XFS, "xfs"},       {FS_NTFS, "ntfs"}, {FS_LVM2, "lvm2"},
+        {FS_MDRAID, "mdraid"}, {FS_F2FS, "f2fs"}, {FS_REISERFS, "reiserfs"},
+        {FS_JFS, "jfs"},       {FS_ZFS, "zfs"},   {FS_UFS, "ufs"},
+        {FS_REFS, "refs"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -272,8 +272,7 @@ static int open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
         FAIL(err, ERR_UNSUPPORTED, "%s is not read yet", layer);
         return guest_problem(g, layer, gf->device, false, err);
     }
-    if (gf->ident.type != FS_EXT2 && gf->ident.type != FS_EXT3 &&
-        gf->ident.type != FS_EXT4)
+    if (!fs_is_read(gf->ident.type))
         return 0;
     r = fs_open(&gf->fs, &gf->ident, gf->block, err);
     if (r < 0)
