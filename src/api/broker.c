@@ -117,12 +117,13 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
     return 0;
 }
 
-/* One plain file beneath the source's folder; no link is followed, no device opened. */
+/* One plain file beneath the source's folder; no link is followed, and no device opened,
+ * not even for a look: opening a watchdog starts it, opening a tape rewinds it. */
 static int open_sibling(int folder, struct bytes name, struct err *err)
 {
     char path[WIRE_NAME_MAX + 1];
     AUTO(closep) int fd = -1;
-    struct stat st;
+    struct stat seen, st;
     int found;
 
     if (folder < 0 || name.n == 0 || name.n > WIRE_NAME_MAX ||
@@ -131,16 +132,19 @@ static int open_sibling(int folder, struct bytes name, struct err *err)
         return FAIL(err, ERR_ARG, "not the name of a file beside the source");
     memcpy(path, name.p, name.n);
     path[name.n] = '\0';
-    fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     /* Whatever is there instead of a plain file is not the extent: an answer about the
      * image, not a failure to look. */
-    if (fd < 0 && errno == ENOENT)
-        return FAIL(err, ERR_NOTFOUND, "no such file beside the source");
-    if (fd < 0 && errno == ELOOP)
+    if (fstatat(folder, path, &seen, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? FAIL(err, ERR_NOTFOUND, "no such file beside the source")
+                               : FAIL_SYS(err, errno, "look beside the source");
+    if (S_ISLNK(seen.st_mode))
         return FAIL(err, ERR_NOTFOUND, "it is a link, and none is followed");
+    if (!S_ISREG(seen.st_mode))
+        return FAIL(err, ERR_NOTFOUND, "not a regular file");
+    fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return FAIL_SYS(err, errno, "open beside the source");
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) /* exchanged meanwhile */
         return FAIL(err, ERR_NOTFOUND, "not a regular file");
     found = fd;
     fd = -1;
@@ -191,6 +195,27 @@ static int take_error(const json_t *j, struct err *err)
     return -(int)c;
 }
 
+/* "[[],[],..." takes the parser fifty times its length: values are counted before it sees
+ * them.  A comma or an opening bracket outside of strings stands before each but the
+ * first. */
+static bool has_too_many_values(struct bytes json)
+{
+    bool in_string = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < json.n; i++) {
+        uint8_t c = json.p[i];
+
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (!in_string)
+            n += c == ',' || c == '[' || c == '{';
+    }
+    return n > WIRE_VALUES_MAX;
+}
+
 /* 0: go on (or ended); negative: the worker speaks nonsense, or said its error. */
 static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *b,
                       struct err *err)
@@ -212,6 +237,9 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:
+        if (has_too_many_values(buf_bytes(b)))
+            return FAIL(err, ERR_LIMIT, "a report of more than %d values",
+                        WIRE_VALUES_MAX);
         t->result->json = json_loadb(buf_str(b), b->n, 0, NULL);
         if (!t->result->json)
             break;
@@ -368,23 +396,40 @@ static int open_folder(const char *path, struct err *err)
     return fd < 0 ? FAIL_SYS(err, errno, "open folder %s", dir) : fd;
 }
 
+static int is_source(const struct stat *st, struct err *err)
+{
+    if (S_ISDIR(st->st_mode))
+        return FAIL(err, ERR_IO, "is a folder, not an image");
+    if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+        return FAIL(err, ERR_IO, "neither a regular file nor a block device");
+    return 0;
+}
+
 int broker_open_source(int *ret_fd, int *ret_folder, const char *path, struct err *err)
 {
-    /* O_NONBLOCK: a FIFO must not keep us waiting for a writer before it is refused. */
-    AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO(closep) int fd = -1;
     struct stat st;
-    int folder;
+    int r, folder = -1;
 
+    /* Before it is opened: opening some devices does something. */
+    if (stat(path, &st) < 0)
+        return FAIL_SYS(err, errno, "open");
+    r = is_source(&st, err);
+    if (r < 0)
+        return r;
+    /* O_NONBLOCK: a FIFO that was put there meanwhile must not keep us waiting. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return FAIL_SYS(err, errno, "open");
     if (fstat(fd, &st) < 0)
         return FAIL_SYS(err, errno, "stat");
-    if (S_ISDIR(st.st_mode))
-        return FAIL(err, ERR_IO, "is a folder, not an image");
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-        return FAIL(err, ERR_IO, "neither a regular file nor a block device");
-    folder = open_folder(path, err);
-    if (folder < 0)
+    r = is_source(&st, err);
+    if (r < 0)
+        return r;
+    /* What lies beside a device are devices. */
+    if (S_ISREG(st.st_mode))
+        folder = open_folder(path, err);
+    if (S_ISREG(st.st_mode) && folder < 0)
         return folder;
     *ret_fd = fd;
     *ret_folder = folder;

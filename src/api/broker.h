@@ -42,6 +42,7 @@ struct broker_result {
  * job could not even be started or was canceled, ret->end is BROKER_ERROR. */
 int broker_run(struct broker_result *ret, const struct broker_job *job, struct err *err);
 
-/* Opens a source by path and the folder it lies in.  Descriptors are the caller's.
- * Refuses what is neither a regular file nor a block device. */
+/* Opens a source by path and the folder it lies in (-1 for a block device: nothing beside
+ * it is an extent).  Descriptors are the caller's.  Refuses what is neither a regular
+ * file nor a block device, without opening it. */
 int broker_open_source(int *ret_fd, int *ret_folder, const char *path, struct err *err);

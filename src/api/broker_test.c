@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +66,27 @@ static int count_descriptors(void)
     return n;
 }
 
+/* A list of n empty lists, after a string that holds what looks like a million. */
+static void say_lists(size_t n)
+{
+    static const char begin[] = "{\"fine\": true, \"x\\\"\": \"",
+                      middle[] = "\", \"y\": [0";
+    enum { COMMAS = 1000000 };
+    size_t size = sizeof begin + COMMAS + sizeof middle + n * 3 + 3;
+    char *text = malloc(size), *p = text;
+
+    if (!text)
+        _exit(9);
+    p = stpcpy(p, begin);
+    memset(p, ',', COMMAS);
+    p = stpcpy(p + COMMAS, middle);
+    for (size_t i = 0; i < n; i++)
+        p = stpcpy(p, ",[]");
+    strcpy(p, "]}");
+    say(WIRE_FACTS, text);
+    free(text);
+}
+
 static int act_as_worker(void)
 {
     AUTO(buf_fini) struct buf b = {.max = WIRE_REQUEST_MAX};
@@ -113,6 +135,10 @@ static int act_as_worker(void)
     if (strcmp(job, "descriptors") == 0)
         say(WIRE_FACTS,
             count_descriptors() == 5 ? "{\"few\": true}" : "{\"few\": false}");
+    if (strcmp(job, "many values") == 0)
+        say_lists(200000);
+    if (strcmp(job, "too many values") == 0)
+        say_lists(300000);
     if (strcmp(job, "hang") == 0)
         pause();
     if (strcmp(job, "hang in a message") == 0) {
@@ -188,6 +214,8 @@ static void test_misbehaviour(void **state)
          BROKER_ERROR},
         {"error", "bad\\x1b[m", ERR_CORRUPT, BROKER_ERROR},
         {"odd error", "", ERR_IO, BROKER_ERROR},
+        {"too many values", "a report of more than 524288 values", ERR_LIMIT,
+         BROKER_ERROR},
         {"hang", "canceled", ERR_CANCELED, BROKER_ERROR},
         {"hang in a message", "canceled", ERR_CANCELED, BROKER_ERROR},
         {"hang with deaf ears", "canceled", ERR_CANCELED, BROKER_ERROR},
@@ -247,10 +275,27 @@ static void test_siblings(void **state)
             fail_msg("%s: %s", cases[i].job, cases[i].want ? "refused" : "handed out");
 }
 
+/* Opening some devices does something: a watchdog starts, a tape rewinds.  A FIFO stands
+ * for them here. */
+static void test_refused_without_opening(void **state)
+{
+    AUTO(closep) int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int fd, folder;
+    struct err err = {0};
+    char event[1024];
+
+    (void)state;
+    assert_true(inotify_add_watch(watch, "fifo", IN_OPEN) >= 0);
+    assert_false(answer("ask fifo", "got"));
+    assert_int_equal(broker_open_source(&fd, &folder, "fifo", &err), -ERR_IO);
+    assert_int_equal(read(watch, event, sizeof event), -1);
+}
+
 static void test_good(void **state)
 {
     (void)state;
     assert_true(answer("good", "fine"));
+    assert_true(answer("many values", "fine"));
     assert_true(answer("linger", "fine"));
     assert_true(answer("descriptors", "few")); /* 0, 1, 2, socket, source: nothing else */
 }
@@ -288,6 +333,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_misbehaviour),
         cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_refused_without_opening),
     };
 
     (void)argc;

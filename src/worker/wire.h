@@ -44,8 +44,9 @@ enum {
     WIRE_NAME_MAX = 255,
     WIRE_PROGRESS_SIZE = 24,
     WIRE_REPORT_MAX = 32 << 20, /* any frame from the worker */
-    WIRE_ERROR_MAX = 8192,      /* any frame to it */
-    WIRE_FILES_MAX = 300,       /* extents of one VMDK, and our own descriptors */
+    WIRE_VALUES_MAX = 1 << 19, /* JSON values in a report: each takes the broker memory */
+    WIRE_ERROR_MAX = 8192,     /* any frame to it */
+    WIRE_FILES_MAX = 300,      /* extents of one VMDK, and our own descriptors */
 };
 
 /* What a worker may use.  Address space counts thread stacks and libraries too. */
