@@ -64,7 +64,8 @@ const char *arena_strn(struct arena *a, const char *s, size_t n)
 
     if (!p)
         return "";
-    memcpy(p, s, n);
+    if (n) /* an empty window may point nowhere */
+        memcpy(p, s, n);
     return p;
 }
 

@@ -156,6 +156,7 @@ static void test_arena(void **state)
     for (int i = 0; i < 100; i++)
         assert_int_equal(list.v[i], i);
     assert_string_equal(arena_printf(&a, "%s-%d", "x", 3), "x-3");
+    assert_string_equal(arena_strn(&a, NULL, 0), "");
     assert_int_equal(arena_check(&a, &err), 0);
     assert_null(arena_alloc(&a, 4096));
     assert_string_equal(arena_strn(&a, "abc", 2), "ab"); /* small ones still fit */
