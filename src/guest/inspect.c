@@ -250,25 +250,44 @@ static void fs_facts(struct guest *g, struct guest_fs *gf)
     ret->max_mount_count = info.max_mount_count;
     ret->check_interval = info.check_interval;
     ret->features = text(g->arena, info.features);
-    gf->partition->fs = ret;
+    if (gf->partition)
+        gf->partition->fs = ret;
+    else
+        gf->volume->fs = ret;
 }
 
-static int open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
+static void ident_facts(struct guest *g, struct guest_fs *gf)
 {
+    const char *name = fs_type_name(gf->ident.type);
+    const char *uuid = text(g->arena, gf->ident.uuid);
+    const char *label = text(g->arena, gf->ident.label);
+    const char *role = gf->ident.type == FS_SWAP ? "swap" : "";
     struct fact_partition *p = gf->partition;
-    const char *name, *layer;
+    struct fact_volume *v = gf->volume;
+
+    if (p) {
+        p->filesystem = name;
+        p->uuid = uuid;
+        p->label = label;
+        p->role = *role ? role : p->role;
+    } else {
+        v->filesystem = name;
+        v->uuid = uuid;
+        v->label = label;
+        v->role = role;
+    }
+}
+
+int guest_open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
+{
+    const char *layer;
     int r = fs_identify(&gf->ident, gf->block, err);
 
     if (r < 0)
         return guest_problem(g, "fs", gf->device, false, err);
-    name = fs_type_name(gf->ident.type);
-    p->filesystem = name;
-    p->uuid = text(g->arena, gf->ident.uuid);
-    p->label = text(g->arena, gf->ident.label);
-    if (gf->ident.type == FS_SWAP)
-        p->role = "swap";
+    ident_facts(g, gf);
     layer = unread_layer(gf->ident.type);
-    if (layer) {
+    if (layer && !(gf->ident.type == FS_LVM2 && gf->partition)) {
         FAIL(err, ERR_UNSUPPORTED, "%s is not read yet", layer);
         return guest_problem(g, layer, gf->device, false, err);
     }
@@ -276,7 +295,7 @@ static int open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
         return 0;
     r = fs_open(&gf->fs, &gf->ident, gf->block, err);
     if (r < 0)
-        return guest_problem(g, name, gf->device, false, err);
+        return guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
     fs_facts(g, gf);
     return 0;
 }
@@ -297,7 +316,7 @@ static int open_all(struct guest *g, const struct volume_table *t, struct err *e
         gf->block = p->block;
         gf->partition = &g->facts->partitions.v[i];
         g->fs_n++;
-        r = open_fs(g, gf, err);
+        r = guest_open_fs(g, gf, err);
         if (r < 0)
             return r;
     }
@@ -335,7 +354,8 @@ static int look_at_linux(struct guest *g, struct err *err)
     return 0;
 }
 
-static int look_at_disk(struct guest *g, struct volume_table *t, struct err *err)
+static int look_at_disk(struct guest *g, struct volume_table *t,
+                        struct lvm2_groups *groups, struct err *err)
 {
     int r;
 
@@ -354,6 +374,8 @@ static int look_at_disk(struct guest *g, struct volume_table *t, struct err *err
         return r;
     step(g, "filesystems");
     r = open_all(g, t, err);
+    if (r == 0)
+        r = guest_volumes(g, groups, err);
     if (r < 0)
         return r;
     step(g, "root");
@@ -368,7 +390,8 @@ static int look_at_disk(struct guest *g, struct volume_table *t, struct err *err
 static int look(struct guest *g, struct err *err)
 {
     AUTO(volume_table_fini) struct volume_table t = {0};
-    int r = look_at_disk(g, &t, err);
+    AUTO(lvm2_groups_fini) struct lvm2_groups groups = {0};
+    int r = look_at_disk(g, &t, &groups, err);
 
     for (unsigned i = 0; i < g->fs_n; i++)
         fs_close(g->fs[i].fs);

@@ -16,18 +16,19 @@
 #include "block/image.h"
 #include "fs/tree.h"
 #include "guest/facts.h"
+#include "volume/lvm2.h"
 #include "volume/volume.h"
 
 enum { GUEST_FS_MAX = PARTITIONS_MAX + 64 };
 
 /* A filesystem of the disk, opened where we can. */
 struct guest_fs {
-    const char *device; /* "partition 1"; in the arena */
+    const char *device; /* "partition 1", "vg/root"; in the arena */
     struct fs_ident ident;
-    struct block *block;              /* borrowed from the table; NULL: none */
-    struct fs *fs;                    /* owned by the guest; NULL: not opened */
+    struct block *block; /* borrowed from the table or the group; NULL: none */
+    struct fs *fs;       /* owned by the guest; NULL: not opened */
     struct fact_partition *partition; /* or NULL; valid once all partitions are listed */
-    struct fact_volume *volume;       /* or NULL */
+    struct fact_volume *volume;       /* or NULL; the same */
 };
 
 struct guest {
@@ -70,6 +71,13 @@ int inspect_disk(struct facts *ret, struct arena *a, struct block *disk,
  * not recorded but returned, everything else gives 0.  `minor`: only advice is lost. */
 int guest_problem(struct guest *g, const char *layer, const char *subject, bool minor,
                   struct err *err);
+
+/* Fills in gf->ident and, where we have a driver, gf->fs, and the facts of its partition
+ * or volume. */
+int guest_open_fs(struct guest *g, struct guest_fs *gf, struct err *err);
+
+/* The logical volumes of the disk, after its partitions; the blocks stay in *groups. */
+int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err);
 
 /* ---- the collectors; each reads g->tree and fills its part of g->facts */
 

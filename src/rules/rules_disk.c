@@ -255,12 +255,6 @@ static bool rootless(const struct judge *j)
     return has_table(j) && !j->facts->root && !j->blind;
 }
 
-static bool lvm_unread(const struct judge *j)
-{
-    return has_lvm(j->facts) && j->facts->logical_volumes.n == 0 &&
-           j->facts->volume_problems.n == 0;
-}
-
 static const struct fact_candidate *candidate(const struct facts *f, const char *what)
 {
     for (size_t i = 0; i < f->candidates.n; i++)
@@ -319,11 +313,6 @@ void rule_volumes_complete(struct judge *j, const struct check *c)
 
     if (!rootless(j) || !has_lvm(f) || encrypted_device(j))
         return;
-    if (lvm_unread(j)) {
-        judge_unclear(j, "lvm2", "unsupported", "",
-                      "the disk has LVM, which is not read, and no other root");
-        return;
-    }
     finding_add(j, c, LEVEL_ERROR, "",
                 f->volume_problems.n
                     ? TEXT(j, _("the root lies on LVM volumes that are not complete: %s"),

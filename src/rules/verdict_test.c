@@ -235,7 +235,7 @@ static void lvm_incomplete(struct facts *f, struct arena *a)
     *problem = "vg: physical volume 2 of 2 is not on this disk";
 }
 
-static void lvm_not_read(struct facts *f, struct arena *a)
+static void lvm_empty(struct facts *f, struct arena *a)
 {
     boot_only(f, a);
     facts_partition(f, a, 2, "LVM2_member");
@@ -561,7 +561,7 @@ static const struct {
     {"ISO that block refuses by name", iso_refused_by_block, false, {ROOT}},
     {"encrypted root", luks_root, false, {ROOT}},
     {"LVM of which a physical volume is elsewhere", lvm_incomplete, false, {ROOT}},
-    {"LVM that is not read", lvm_not_read, false, {MAYBE}},
+    {"LVM without a volume", lvm_empty, false, {ROOT}},
     {"two systems", two_roots, false, {ROOT}},
     {"XFS root", xfs_root, false, {ROOT, ROOT, OK, OK, OK, OK}},
     {"root on LVM", lvm_root, false, {OK}},

@@ -9,6 +9,8 @@
  *     fscat [-p N] [-1] find IMAGE          paths from standard input: "1 path", "0 path"
  *     fscat [-p N] [-1] xattr IMAGE PATH NAME     is there such an attribute: 1, 0
  *     fscat [-1] parts IMAGE                the partition table
+ *     fscat [-1] volumes IMAGE...           logical volumes on partitions or whole images
+ *     fscat [-1] volume IMAGE... NAME       the bytes of one, to standard output
  *
  * -p N takes partition N of a raw image, -1 reads byte by byte.  Test-only. */
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include "base/crc.h"
 #include "base/text.h"
 #include "fs/tree.h"
+#include "volume/lvm2.h"
 #include "volume/volume.h"
 
 enum { CHUNK = 1 << 20, DEPTH_MAX = 64 };
@@ -137,6 +140,118 @@ static int take_partition(struct block **dev, unsigned index, struct err *err)
     return FAIL(err, ERR_NOTFOUND, "partition %u", index);
 }
 
+/* ---- logical volumes */
+
+enum { IMAGES_MAX = 8 };
+
+struct disks {
+    struct arena arena;
+    struct volume_table tables[IMAGES_MAX];
+    struct block *blocks[IMAGES_MAX];
+    struct lvm2_groups groups;
+    struct lvm2_member members[IMAGES_MAX * PARTITIONS_MAX];
+    size_t n, members_n;
+};
+
+static void disks_fini(struct disks *d)
+{
+    lvm2_groups_fini(&d->groups);
+    for (size_t i = 0; i < d->n; i++) {
+        volume_table_fini(&d->tables[i]);
+        block_unref(d->blocks[i]);
+    }
+    arena_fini(&d->arena);
+}
+
+static int add_member(struct disks *d, struct block *b, const char *device,
+                      struct err *err)
+{
+    struct fs_ident id;
+    int r = fs_identify(&id, b, err);
+
+    if (r == 0 && id.type == FS_LVM2)
+        d->members[d->members_n++] = (struct lvm2_member){.block = b, .device = device};
+    return r;
+}
+
+static int open_image(struct block **ret, const char *path, bool bytewise,
+                      struct err *err)
+{
+    AUTO(block_unrefp) struct block *file = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r =
+        fd < 0 ? FAIL(err, ERR_NOTFOUND, "%s", path) : block_file_open(&file, fd, err);
+
+    if (r == 0 && bytewise)
+        return block_bytewise_open(ret, file, err);
+    if (r == 0)
+        *ret = TAKE(file);
+    return r;
+}
+
+static int add_image(struct disks *d, const char *path, bool bytewise, struct err *err)
+{
+    struct volume_table *t = &d->tables[d->n];
+    int r = open_image(&d->blocks[d->n], path, bytewise, err);
+
+    if (r < 0)
+        return r;
+    d->n++;
+    r = volume_scan(t, d->blocks[d->n - 1], &d->arena, err);
+    if (r == 0)
+        r = add_member(d, d->blocks[d->n - 1], path, err);
+    for (size_t i = 0; i < t->partitions.n && r == 0; i++)
+        if (t->partitions.v[i].block)
+            r = add_member(d, t->partitions.v[i].block, path, err);
+    return r;
+}
+
+static int put_block(struct block *b, struct err *err)
+{
+    static uint8_t chunk[CHUNK];
+
+    for (uint64_t off = 0; off < b->size;) {
+        size_t n = b->size - off < CHUNK ? (size_t)(b->size - off) : CHUNK;
+        int r = block_read(b, chunk, n, off, err);
+
+        if (r < 0)
+            return r;
+        fwrite(chunk, 1, n, stdout);
+        off += n;
+    }
+    return 0;
+}
+
+/* `name` NULL: list. */
+static int do_volumes(char **images, size_t n, const char *name, bool bytewise,
+                      struct err *err)
+{
+    static struct disks d;
+    int r = n > IMAGES_MAX ? FAIL(err, ERR_LIMIT, "images") : 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = add_image(&d, images[i], bytewise, err);
+    if (r == 0)
+        r = lvm2_scan(&d.groups, d.members, d.members_n, &d.arena, err);
+    for (size_t i = 0; i < d.members_n && r == 0 && !name; i++)
+        if (d.members[i].code != ERR_NONE)
+            printf("member %s %s\n", err_code_name(d.members[i].code),
+                   d.members[i].problem);
+    for (size_t i = 0; i < d.groups.problems.n && r == 0 && !name; i++)
+        printf("problem %s\n", d.groups.problems.v[i]);
+    for (size_t i = 0; i < d.groups.volumes.n && r == 0; i++) {
+        const struct lvm2_volume *v = &d.groups.volumes.v[i];
+
+        if (!name)
+            printf("%s %" PRIu64 " %s %s\n", v->name, v->size,
+                   v->block ? "ok" : err_code_name(v->code), v->problem);
+        else if (strcmp(v->name, name) == 0 && v->block)
+            r = put_block(v->block, err);
+    }
+    disks_fini(&d);
+    return r;
+}
+
 static int do_info(struct fs *fs)
 {
     struct fs_info i;
@@ -252,6 +367,16 @@ int main(int argc, char **argv)
             return 2;
     if (argc - optind < 2)
         return 2;
+    if (strncmp(argv[optind], "volume", 6) == 0) {
+        bool one = argv[optind][6] == '\0';
+        size_t n = (size_t)(argc - optind - 1 - one);
+
+        if (do_volumes(argv + optind + 1, n, one ? argv[argc - 1] : NULL, bytewise,
+                       &err) == 0)
+            return 0;
+        fprintf(stderr, "fscat: %s: %s\n", err_code_name(err.code), err.msg);
+        return 3;
+    }
     fd = open(argv[optind + 1], O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         perror(argv[optind + 1]);
