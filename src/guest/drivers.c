@@ -39,6 +39,10 @@ static const struct driver drivers[] = {
     DRIVER(hv_netvsc, "HYPERV_NET", false),
     DRIVER(ena, "ENA_ETHERNET", false),
     DRIVER(xen_blkfront, "XEN_BLKDEV_FRONTEND", false),
+    DRIVER(hv_vmbus, "HYPERV", false),
+    DRIVER(gve, "GVE", false),
+    DRIVER(udf, "UDF_FS", false),
+    DRIVER(vfat, "VFAT_FS", false),
 };
 
 static const struct driver sd_mod = {"sd_mod", "CONFIG_BLK_DEV_SD", 0, false};
@@ -65,8 +69,8 @@ static const struct {
 
 bool driver_is_known(const char *name)
 {
-    static const char *const more[] = {"virtio", "virtio_ring", "sd_mod", "scsi_mod",
-                                       "dm_mod", "hv_vmbus",    "libata"};
+    static const char *const more[] = {"virtio",   "virtio_ring", "sd_mod",
+                                       "scsi_mod", "dm_mod",      "libata"};
 
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
         if (strcmp(drivers[i].name, name) == 0)

@@ -143,6 +143,8 @@ struct fact_drivers {
     const char *root_fs; /* driver of the root's filesystem; "builtin" ... as above */
     const char *dm;      /* dm-mod; "" where root needs none */
     const char *nvme, *ahci, *ata_piix, *hv_storvsc, *hv_netvsc, *ena, *xen_blkfront;
+    const char *hv_vmbus, *gve;
+    const char *udf, *vfat; /* of settings that come on a medium */
 };
 
 struct fact_kernel {

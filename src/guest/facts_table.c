@@ -150,9 +150,9 @@ TABLE(fact_os);
 
 #define F(m) FIELD(fact_drivers, m)
 static const struct fact_field fact_drivers_fields[] = {
-    F(virtio_blk), F(virtio_net), F(virtio_pci),   F(virtio_scsi), F(root_fs),
-    F(dm),         F(nvme),       F(ahci),         F(ata_piix),    F(hv_storvsc),
-    F(hv_netvsc),  F(ena),        F(xen_blkfront),
+    F(virtio_blk),   F(virtio_net), F(virtio_pci), F(virtio_scsi), F(root_fs),   F(dm),
+    F(nvme),         F(ahci),       F(ata_piix),   F(hv_storvsc),  F(hv_netvsc), F(ena),
+    F(xen_blkfront), F(hv_vmbus),   F(gve),        F(udf),         F(vfat),
 };
 #undef F
 TABLE_AS(fact_drivers, static);

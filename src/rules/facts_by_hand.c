@@ -90,6 +90,10 @@ static void good_kernel(struct facts *f, struct arena *a)
                 .hv_netvsc = "module",
                 .ena = "absent",
                 .xen_blkfront = "module",
+                .hv_vmbus = "module",
+                .gve = "module",
+                .udf = "module",
+                .vfat = "module",
             },
     };
 }

@@ -30,8 +30,10 @@ struct policy {
     profile_names datasources; /* one of these has to be allowed; empty: not judged */
     /* Drivers: of each group one has to be there; empty: not judged. */
     profile_names disk_drivers, network_drivers, bus_drivers;
-    profile_names more_drivers; /* all of these (L09) */
-    const char *nic;            /* the only network interface there may be; "" any */
+    profile_names more_drivers;   /* all of these (L09) */
+    profile_names module_drivers; /* these too, and on the root is enough (L09) */
+    profile_names boot_loaders;   /* fact_boot.loader (L20); empty: every one */
+    const char *nic;              /* the only network interface there may be; "" any */
     bool ipv6_refused;
 };
 
@@ -46,6 +48,9 @@ struct profile {
     bool gpt_needs_esp;
     uint32_t sections_seen;                    /* the parser's */
     uint64_t virtual_size_max, qcow2_size_max; /* bytes, inclusive; 0: no limit */
+    uint64_t file_size_max;                    /* the same, of the file as it is */
+    uint64_t raw_multiple, vhd_multiple; /* the disk's size is a multiple (C21); 0: any */
+    profile_names vhd_kinds, vmdk_kinds; /* fact_image.kind; empty: every one */
     struct policy policy[SYSTEM_TYPE_MAX];
     struct profile_service service;
     LIST(struct profile_system) systems;

@@ -102,6 +102,11 @@ static const struct key profile_keys[] = {
     {"architectures", KEY_BITS, AT(profile, archs), arch_words, true},
     {"virtual-size-max", KEY_SIZE, AT(profile, virtual_size_max)},
     {"qcow2-size-max", KEY_SIZE, AT(profile, qcow2_size_max)},
+    {"file-size-max", KEY_SIZE, AT(profile, file_size_max)},
+    {"raw-size-multiple", KEY_SIZE, AT(profile, raw_multiple)},
+    {"vhd-size-multiple", KEY_SIZE, AT(profile, vhd_multiple)},
+    {"vhd-kinds", KEY_WORDS, AT(profile, vhd_kinds)},
+    {"vmdk-kinds", KEY_WORDS, AT(profile, vmdk_kinds)},
     {NULL},
 };
 
@@ -117,6 +122,8 @@ static const struct key policy_keys[] = {
     {"network-drivers", KEY_DRIVERS, AT(policy, network_drivers)},
     {"bus-drivers", KEY_DRIVERS, AT(policy, bus_drivers)},
     {"more-drivers", KEY_DRIVERS, AT(policy, more_drivers)},
+    {"module-drivers", KEY_DRIVERS, AT(policy, module_drivers)},
+    {"boot-loaders", KEY_WORDS, AT(policy, boot_loaders)},
     {"only-nic", KEY_TEXT, AT(policy, nic)},
     {"ipv6-refused", KEY_BOOL, AT(policy, ipv6_refused)},
     {NULL},

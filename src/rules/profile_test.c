@@ -139,8 +139,11 @@ static void test_values(void **state)
     const struct profile *p =
         parse(&a,
               "# comment\r\n" HEAD "  gpt-needs-esp=yes\r\nqcow2-size-max = 50 GiB\n"
-              "virtual-size-max = 1TiB\n"
+              "virtual-size-max = 1TiB\nfile-size-max = 128GiB\n"
+              "raw-size-multiple = 1GiB\nvhd-size-multiple = 1MiB\n"
+              "vhd-kinds = fixed\nvmdk-kinds = streamOptimized\n"
               "[linux]\nfilesystems =  ext3\text4 \ncloud-init = required\n"
+              "module-drivers = udf vfat\nboot-loaders = grub2\n"
               "[system Windows Server 2008 R2]\ntype = windows\nids = windows\n"
               "versions = 2008-R2\neditions = Standard Datacenter\n"
               "architectures = x86_64\n"
@@ -157,7 +160,13 @@ static void test_values(void **state)
     assert_true(p->gpt_needs_esp);
     assert_true(profile_qcow2_size_max(p) == (uint64_t)50 << 30);
     assert_true(p->virtual_size_max == (uint64_t)1 << 40);
+    assert_true(p->file_size_max == (uint64_t)128 << 30);
+    assert_true(p->raw_multiple == 1 << 30 && p->vhd_multiple == 1 << 20);
+    assert_string_equal(p->vhd_kinds.v[0], "fixed");
+    assert_string_equal(p->vmdk_kinds.v[0], "streamOptimized");
     assert_int_equal(p->policy[SYSTEM_LINUX].filesystems.n, 2);
+    assert_string_equal(p->policy[SYSTEM_LINUX].module_drivers.v[1], "vfat");
+    assert_string_equal(p->policy[SYSTEM_LINUX].boot_loaders.v[0], "grub2");
     assert_string_equal(p->policy[SYSTEM_LINUX].filesystems.v[1], "ext4");
     assert_int_equal(p->policy[SYSTEM_LINUX].agent, AGENT_REQUIRED);
     assert_string_equal(profile_system_at(p, 0)->name, "Windows Server 2008 R2");
@@ -186,6 +195,13 @@ static void test_shipped(void **state)
         {"tencent-2022", 10, 50, false, "own-region", 11},
         {"tencent-2023", 500, 500, false, "own-region-overseas", 22},
         {"generic-kvm", 0, 0, false, "any", 0},
+        {"openstack", 0, 0, false, "any", 0},
+        {"kubevirt", 0, 0, false, "any", 0},
+        {"aliyun", 0, 0, false, "any", 0},
+        {"aws", 0, 0, false, "any", 9},
+        {"azure", 0, 0, false, "any", 0},
+        {"gcp", 0, 0, false, "any", 0},
+        {"huawei", 50, 128, false, "any", 0},
     };
 
     (void)state;
@@ -203,6 +219,36 @@ static void test_shipped(void **state)
             s->import_permission != cases[i].permission ||
             strcmp(s->cos_links, cases[i].cos) != 0 || n != cases[i].systems)
             fail_msg("%s: %zu systems", cases[i].name, n);
+    }
+}
+
+/* No rule without a source: a comment stands above each key of another cloud's profile,
+ * or above the keys that share it. */
+static void test_sources(void **state)
+{
+    static const char *const names[] = {"openstack", "kubevirt", "aliyun", "aws",
+                                        "azure",     "gcp",      "huawei"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char path[512], line[PROFILE_LINE_MAX];
+        AUTO(fclosep) FILE *file = NULL;
+        bool told = false;
+
+        snprintf(path, sizeof path, "%s/%s.profile", PROFILES_DIR, names[i]);
+        file = fopen(path, "r");
+        assert_non_null(file);
+        while (fgets(line, sizeof line, file)) {
+            if (line[0] == '#')
+                told = true;
+            else if (line[0] == '\n')
+                told = false;
+            else if (line[0] == '[') /* [profile]'s name and title, a system's entry */
+                told |= strncmp(line, "[profile]", 9) == 0 ||
+                        strncmp(line, "[system ", 8) == 0;
+            else if (!told)
+                fail_msg("%s: no source for %s", path, line);
+        }
     }
 }
 
@@ -230,9 +276,9 @@ static void test_budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_values), cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_errors),  cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_sources), cmocka_unit_test(test_budget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,13 @@ static bool is_wanted(const struct judge *j, const char *module)
            names_have(&p->network_drivers, module);
 }
 
+/* Its lack is worth a warning (L09), so is its being blocked. */
+static bool is_welcome(const struct judge *j, const char *module)
+{
+    return names_have(&j->policy->more_drivers, module) ||
+           names_have(&j->policy->module_drivers, module);
+}
+
 void rule_drivers_blocked(struct judge *j, const struct check *c)
 {
     const struct fact_kernel *k = kernel_default(j->facts);
@@ -233,11 +240,11 @@ void rule_drivers_blocked(struct judge *j, const struct check *c)
     for (size_t i = 0; l && i < l->blocked.n; i++) {
         const struct fact_blocked *b = &l->blocked.v[i];
 
-        if (!is_wanted(j, b->module))
+        if (!is_wanted(j, b->module) && !is_welcome(j, b->module))
             continue;
         if (k && same(driver_state(&k->drivers, b->module), "builtin"))
             continue; /* what is built in cannot be kept from loading */
-        finding_add(j, c, LEVEL_ERROR, b->where,
+        finding_add(j, c, is_wanted(j, b->module) ? LEVEL_ERROR : LEVEL_WARNING, b->where,
                     TEXT(j, _("the driver %s is kept from being loaded"), b->module),
                     remedy_lines(j, _("Remove the line or word that names it, then:"),
                                  k ? remedy_initramfs(j, k, wanted_drivers(j)) : "",
@@ -245,21 +252,27 @@ void rule_drivers_blocked(struct judge *j, const struct check *c)
     }
 }
 
+static void judge_more(struct judge *j, const struct check *c,
+                       const struct fact_kernel *k, const char *driver, bool in_initramfs)
+{
+    enum state s = state_of(driver_state(&k->drivers, driver));
+
+    if (s == STATE_MODULE && in_initramfs)
+        finding_add(j, c, LEVEL_WARNING, image_of(k), initramfs_evidence(j, k, driver),
+                    remedy_initramfs(j, k, driver));
+    else if (s == STATE_ABSENT)
+        finding_add(j, c, LEVEL_WARNING, image_of(k),
+                    TEXT(j, _("the kernel %s has no %s"), k->version, driver),
+                    remedy_kernel(j));
+}
+
 void rule_drivers_more(struct judge *j, const struct check *c)
 {
     const struct fact_kernel *k = kernel_default(j->facts);
-    const profile_names *wanted = &j->policy->more_drivers;
+    const struct policy *p = j->policy;
 
-    for (size_t i = 0; k && i < wanted->n; i++) {
-        enum state s = state_of(driver_state(&k->drivers, wanted->v[i]));
-
-        if (s == STATE_MODULE)
-            finding_add(j, c, LEVEL_WARNING, image_of(k),
-                        initramfs_evidence(j, k, wanted->v[i]),
-                        remedy_initramfs(j, k, wanted->v[i]));
-        else if (s == STATE_ABSENT)
-            finding_add(j, c, LEVEL_WARNING, image_of(k),
-                        TEXT(j, _("the kernel %s has no %s"), k->version, wanted->v[i]),
-                        remedy_kernel(j));
-    }
+    for (size_t i = 0; k && i < p->more_drivers.n; i++)
+        judge_more(j, c, k, p->more_drivers.v[i], true);
+    for (size_t i = 0; k && i < p->module_drivers.n; i++)
+        judge_more(j, c, k, p->module_drivers.v[i], false);
 }

@@ -266,6 +266,12 @@ void rule_loader_version(struct judge *j, const struct check *c)
 
     if (!b)
         return;
+    if (b->loader[0] && j->policy->boot_loaders.n &&
+        !names_have(&j->policy->boot_loaders, b->loader))
+        finding_add(j, c, LEVEL_ERROR, b->config,
+                    TEXT(j, _("the boot loader is %s; the cloud takes %s"), b->loader,
+                         names_joined(j, &j->policy->boot_loaders)),
+                    _("Install GRUB in its place."));
     if (same(b->loader, "grub-legacy") ||
         (same(b->loader, "grub2") && b->loader_version[0] &&
          version_less(b->loader_version, "1.99")))

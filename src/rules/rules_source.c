@@ -64,6 +64,31 @@ static const struct {
      N_("Merge the VHD into its parent, then take the parent.")},
 };
 
+/* Makes an image of a format and kind that the cloud takes, of any that QEMU reads. */
+static const char *make_command(const struct judge *j)
+{
+    const struct profile *p = j->profile;
+
+    if (p->formats & FORMAT_QCOW2)
+        return "qemu-img convert -O qcow2 IMAGE NEW.qcow2";
+    if (p->formats & FORMAT_VMDK)
+        return "qemu-img convert -O vmdk -o subformat=streamOptimized IMAGE NEW.vmdk";
+    if (p->formats & FORMAT_VHD)
+        return "qemu-img convert -O vpc -o subformat=fixed,force_size IMAGE NEW.vhd";
+    return "qemu-img convert -O raw IMAGE NEW.raw";
+}
+
+static bool kind_is_taken(const struct judge *j)
+{
+    const struct fact_image *image = &j->facts->image;
+    const profile_names *kinds = same(image->format, "vhd")    ? &j->profile->vhd_kinds
+                                 : same(image->format, "vmdk") ? &j->profile->vmdk_kinds
+                                                               : NULL;
+
+    return !kinds || kinds->n == 0 || image->kind[0] == '\0' ||
+           names_have(kinds, image->kind);
+}
+
 /* The command that makes a whole image of what needs others, or is of another kind. */
 static const char *fault_commands(const struct judge *j, const char *fault)
 {
@@ -73,7 +98,7 @@ static const char *fault_commands(const struct judge *j, const char *fault)
         same(fault, "not-taken") || same(fault, "version") ||
         same(fault, "unknown-feature") || same(fault, "create-type") ||
         same(fault, "differencing") || same(fault, "too-large"))
-        return "qemu-img convert -O qcow2 IMAGE NEW.qcow2";
+        return make_command(j);
     if (same(fault, "compressed-file"))
         return same(j->facts->image.other, "gzip")    ? "gunzip IMAGE.gz"
                : same(j->facts->image.other, "xz")    ? "unxz IMAGE.xz"
@@ -145,7 +170,47 @@ void rule_format(struct judge *j, const struct check *c)
         finding_add(
             j, c, LEVEL_ERROR, "",
             TEXT(j, _("the format %s is not one that the cloud takes"), image->format),
-            remedy_lines(j, "imgport convert -O qcow2 IMAGE NEW.qcow2", NULL));
+            remedy_lines(j,
+                         j->profile->formats & FORMAT_QCOW2
+                             ? "imgport convert -O qcow2 IMAGE NEW.qcow2"
+                             : make_command(j),
+                         NULL));
+    else if (!kind_is_taken(j))
+        finding_add(
+            j, c, LEVEL_ERROR, "",
+            TEXT(j, _("the %s is of the kind %s; the cloud takes %s"), image->format,
+                 image->kind,
+                 names_joined(j, same(image->format, "vhd") ? &j->profile->vhd_kinds
+                                                            : &j->profile->vmdk_kinds)),
+            remedy_lines(j, make_command(j), NULL));
+}
+
+/* C21: a cloud that maps the file as it is has a unit for its size. */
+void rule_alignment(struct judge *j, const struct check *c)
+{
+    const struct fact_image *image = &j->facts->image;
+    uint64_t unit = same(image->format, "raw")   ? j->profile->raw_multiple
+                    : same(image->format, "vhd") ? j->profile->vhd_multiple
+                                                 : 0;
+    uint64_t size = image->virtual_size;
+
+    if (unit == 0 || size % unit == 0 || !same(image->fault, "none"))
+        return;
+    /* No disk is within a unit of the largest number; if it says so, no advice. */
+    finding_add(j, c, LEVEL_ERROR, "virtual_size",
+                TEXT(j,
+                     _("the guest sees a disk of %s bytes, which is no multiple of %s"),
+                     number_text(j, size), size_text(j, unit)),
+                size > UINT64_MAX - unit
+                    ? ""
+                    : remedy_lines(j, "qemu-img convert -O raw IMAGE DISK.raw",
+                                   TEXT(j, "qemu-img resize -f raw DISK.raw %s",
+                                        number_text(j, size - size % unit + unit)),
+                                   same(image->format, "vhd")
+                                       ? "qemu-img convert -f raw -O vpc -o "
+                                         "subformat=fixed,force_size DISK.raw NEW.vhd"
+                                       : "",
+                                   NULL));
 }
 
 void rule_container_dirty(struct judge *j, const struct check *c)
@@ -163,7 +228,7 @@ void rule_container_dirty(struct judge *j, const struct check *c)
                     remedy_lines(j, _("Shut the machine down, then:"),
                                  same(image->format, "qcow2")
                                      ? "qemu-img check -r all IMAGE"
-                                     : "qemu-img convert -O qcow2 IMAGE NEW.qcow2",
+                                     : make_command(j),
                                  NULL));
 }
 
@@ -188,6 +253,13 @@ void rule_size(struct judge *j, const struct check *c)
                     TEXT(j, _("the guest sees a disk of %s (%s bytes); %s are allowed"),
                          size_text(j, image->virtual_size),
                          number_text(j, image->virtual_size), size_text(j, max)),
+                    shrink_remedy(j));
+    max = j->profile->file_size_max;
+    if (max && image->file_size > max)
+        finding_add(j, c, LEVEL_ERROR, "file_size",
+                    TEXT(j, _("the file takes %s (%s bytes); %s are allowed"),
+                         size_text(j, image->file_size), number_text(j, image->file_size),
+                         size_text(j, max)),
                     shrink_remedy(j));
     max = j->profile->qcow2_size_max;
     if (!max || image->qcow2_size <= max)

@@ -132,7 +132,8 @@ static const struct {
     }
     DRIVER(virtio_blk), DRIVER(virtio_net), DRIVER(virtio_pci),   DRIVER(virtio_scsi),
     DRIVER(nvme),       DRIVER(ahci),       DRIVER(ata_piix),     DRIVER(hv_storvsc),
-    DRIVER(hv_netvsc),  DRIVER(ena),        DRIVER(xen_blkfront),
+    DRIVER(hv_netvsc),  DRIVER(ena),        DRIVER(xen_blkfront), DRIVER(hv_vmbus),
+    DRIVER(gve),        DRIVER(udf),        DRIVER(vfat),
 #undef DRIVER
 };
 
