@@ -6,24 +6,25 @@
 . "$(dirname "$0")/../lib.sh"
 requires jq
 
-profiles='tencent-2016 tencent-2016-intl tencent-2018 tencent-2022 tencent-2023 generic-kvm'
+profiles='tencent-2016 tencent-2016-intl tencent-2018 tencent-2022 tencent-2023 generic-kvm
+    openstack kubevirt aliyun aws azure gcp huawei'
 
 # A column a profile, in the order above.
 #   ok accepted; Part PartitionNotPresent; Root RootPartitionNotFound;
-#   Virt VirtioNotInstall; CI CloudInitNotInstalled
+#   Virt VirtioNotInstall; CI CloudInitNotInstalled; Fmt InvalidFormatSize
 table='
-good             ok    ok    ok    ok    ok    ok
-dirty            ok    ok    ok    ok    ok    ok
-no-cloud-init    ok    ok    CI    CI    CI    ok
-no-virtio        Virt  Virt  Virt  Virt  Virt  Virt
-gpt              Part  Part  ok    Part  Part  ok
-gpt-esp          Part  Part  Part  Part  ok    ok
-no-table         Part  Part  Part  Part  Part  Part
-zeros            Part  Part  Part  Part  Part  Part
-boot-only        Root  Root  Root  Root  Root  Root
-data-only        Root  Root  Root  Root  Root  Root
-iso              Root  Root  Root  Root  Root  Root
-iso-hybrid       Root  Root  Root  Root  Root  Root
+good          ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+dirty         ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+no-cloud-init ok   ok   CI   CI   CI   ok   ok   ok   ok   ok   Fmt  ok   ok
+no-virtio     Virt Virt Virt Virt Virt Virt Virt Virt Virt ok   Fmt  Virt Virt
+gpt           Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
+gpt-esp       Part Part Part Part ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+no-table      Part Part Part Part Part Part Part Part Part Part Fmt  Part Part
+zeros         Part Part Part Part Part Part Part Part Part Part Fmt  Part Part
+boot-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
+data-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
+iso           Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
+iso-hybrid    Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 '
 
 # verdict WANT PROFILE FILE [OPTION...]
@@ -44,6 +45,7 @@ verdict() {
     Root) code=RootPartitionNotFound ;;
     Virt) code=VirtioNotInstall ;;
     CI) code=CloudInitNotInstalled ;;
+    Fmt) code=InvalidFormatSize ;;
     esac
     expect 1 imgport check --json --profile "$profile" "$@" "$file" || return
     same verdict "refused $code" "$(jq -r '"\(.verdict) \(.code)"' "$work/out")" || {
@@ -86,6 +88,14 @@ done <<<"$table"
 file=$(guest no-cloud-init)
 for profile in tencent-2018 tencent-2022 tencent-2023; do
     case_ "no-cloud-init by $profile, forced: ok" verdict ok "$profile" "$file" --force
+done
+
+# A cloud that takes few formats, of one kind each.
+for row in 'ok aws vhd-fixed' 'ok aws vhd-dynamic' 'ok aws vmdk-stream' 'Fmt aws vmdk-sparse' \
+    'Fmt aws qcow2-v3' 'Fmt azure vhd-dynamic' 'ok azure vhd-fixed'; do
+    # shellcheck disable=SC2086 # a list of words
+    set -- $row
+    case_ "$3 by $2: $1" verdict "$1" "$2" "$(guest "container-$3")"
 done
 
 default_profile() {

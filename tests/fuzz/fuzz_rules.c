@@ -17,7 +17,11 @@ enum { INPUT_MAX = 64 * 1024, LIST_MAX = 64, ARENA_MAX = 64 << 20 };
 
 static const char *const profiles[] = {"tencent-2016", "tencent-2016-intl",
                                        "tencent-2018", "tencent-2022",
-                                       "tencent-2023", "generic-kvm"};
+                                       "tencent-2023", "generic-kvm",
+                                       "openstack",    "kubevirt",
+                                       "aliyun",       "aws",
+                                       "azure",        "gcp",
+                                       "huawei"};
 
 struct template
 {
