@@ -22,14 +22,14 @@ build='
 # uidmap: the guests can be built without root.
 run='
     mmdebstrap apt ca-certificates debian-archive-keyring uidmap
-    qemu-utils e2fsprogs fdisk xorriso jq python3-minimal util-linux
+    qemu-utils e2fsprogs btrfs-progs fdisk xorriso jq python3-minimal util-linux
     cpio kmod zstd xz-utils
 '
 check='
     clang libclang-rt-14-dev clang-format llvm-14
     git shellcheck mandoc man-db
     lz4 lzop bzip2 gzip python3 python3-vmdkstream
-    gdisk dosfstools mtools xfsprogs btrfs-progs ntfs-3g lvm2
+    gdisk dosfstools mtools xfsprogs ntfs-3g lvm2
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
     grub-pc-bin syslinux-common
     strace procps

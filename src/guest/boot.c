@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "guest/boot.h"
+#include "guest/subvolume.h"
 
 /* ---- files as a loader sees them */
 
@@ -33,6 +34,7 @@ int boot_read(struct guest *g, const struct guest_fs *fs, const char *path, size
 
     if (!fs->fs)
         return 0;
+    fs = subvolume_enter(g, fs, &path);
     view(g, fs, &t);
     buf_clear(ret);
     ret->max = max;
@@ -52,6 +54,7 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
     *size = 0;
     if (!fs->fs)
         return 0;
+    fs = subvolume_enter(g, fs, &path);
     view(g, fs, &t);
     r = settle(g, fs, &t, tree_find(&t, path, &node, err), path, err);
     if (r != 1 || node.st.type != type)
@@ -68,6 +71,7 @@ int boot_names(struct guest *g, const struct guest_fs *fs, const char *path,
     int r = 0;
 
     if (fs->fs) {
+        fs = subvolume_enter(g, fs, &path);
         view(g, fs, &t);
         r = settle(g, fs, &t,
                    tree_names(&t, path, g->arena, GUEST_NAMES_MAX, &names, err), path,

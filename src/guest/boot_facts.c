@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "guest/boot.h"
+#include "guest/subvolume.h"
 
 enum {
     CMDLINE_TEXT_MAX = 4096,    /* bytes of a command line in the facts */
@@ -36,6 +37,8 @@ static const char *guest_path(struct guest *g, struct boot_file f)
 
     if (!*f.path)
         return "";
+    if (f.fs)
+        f.fs = subvolume_enter(g, f.fs, &f.path);
     for (unsigned m = 0; f.fs && m < g->tree.mounts; m++) {
         const char *where = g->tree.mount[m].where;
 

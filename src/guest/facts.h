@@ -110,6 +110,7 @@ struct fact_root {
     const char *device;     /* "partition 1", "vg/root" */
     const char *filesystem; /* "ext4" */
     const char *uuid, *label;
+    const char *subvolume; /* path from the top level: "@rootfs"; "" none */
 };
 
 /* A filesystem that looked like something: P12, P13, P16. */

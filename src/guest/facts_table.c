@@ -122,10 +122,7 @@ TABLE_AS(fact_disk, static);
 
 #define F(m) FIELD(fact_root, m)
 static const struct fact_field fact_root_fields[] = {
-    F(device),
-    F(filesystem),
-    F(uuid),
-    F(label),
+    F(device), F(filesystem), F(uuid), F(label), F(subvolume),
 };
 #undef F
 TABLE(fact_root);

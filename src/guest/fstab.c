@@ -4,6 +4,7 @@
 
 #include "guest/collect.h"
 #include "guest/fstab.h"
+#include "guest/subvolume.h"
 
 enum { FSTAB_LINES_MAX = 512 };
 
@@ -84,6 +85,21 @@ static void add_mount(struct collect *c, struct guest_fs *gf,
     c->mounts++;
 }
 
+/* A line may name a subvolume, and that need not be there. */
+static int add_subvolume(struct collect *c, struct fact_mount *m, struct guest_fs *gf,
+                         const struct fstab_line *line, struct err *err)
+{
+    struct guest_fs *sub;
+    int r = subvolume_mount(&sub, c->g, gf, line->options, err);
+
+    if (r < 0)
+        return guest_problem(c->g, fs_type_name(gf->ident.type), gf->device, false, err);
+    m->resolves = r == 1;
+    if (r == 1)
+        add_mount(c, sub, line);
+    return 0;
+}
+
 static int by_depth(const void *a, const void *b)
 {
     const struct pending *x = a, *y = b;
@@ -123,7 +139,7 @@ static int resolve(struct collect *c, struct fact_mount *m, const struct fstab_l
     m->resolves = gf != NULL;
     for (unsigned i = 0; i < c->g->fs_n && strcmp(m->kind, "disk") == 0; i++)
         if (&c->g->fs[i] == gf)
-            add_mount(c, &c->g->fs[i], line);
+            return add_subvolume(c, m, &c->g->fs[i], line, err);
     return 0;
 }
 

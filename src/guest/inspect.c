@@ -302,7 +302,8 @@ int guest_open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
 
 static int open_all(struct guest *g, const struct volume_table *t, struct err *err)
 {
-    g->fs = arena_alloc(g->arena, t->partitions.n * sizeof *g->fs);
+    g->fs_max = (unsigned)t->partitions.n + GUEST_SUBVOLUMES_MAX;
+    g->fs = arena_alloc(g->arena, g->fs_max * sizeof *g->fs);
     if (!g->fs)
         return arena_check(g->arena, err);
     for (size_t i = 0; i < t->partitions.n && i < g->facts->partitions.n; i++) {

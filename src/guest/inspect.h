@@ -19,7 +19,10 @@
 #include "volume/lvm2.h"
 #include "volume/volume.h"
 
-enum { GUEST_FS_MAX = PARTITIONS_MAX + 64 };
+enum {
+    GUEST_SUBVOLUMES_MAX = TREE_MOUNTS_MAX + 2, /* that are mounted by themselves */
+    GUEST_FS_MAX = PARTITIONS_MAX + 64,
+};
 
 /* A filesystem of the disk, opened where we can. */
 struct guest_fs {
@@ -29,6 +32,9 @@ struct guest_fs {
     struct fs *fs;       /* owned by the guest; NULL: not opened */
     struct fact_partition *partition; /* or NULL; valid once all partitions are listed */
     struct fact_volume *volume;       /* or NULL; the same */
+    const char *subvolume; /* the one that fs is: its path from the top level; NULL: it
+                              has none, or nobody asked yet (subvolume.h) */
+    uint64_t subvolume_id;
 };
 
 struct guest {
@@ -36,7 +42,7 @@ struct guest {
     struct arena *arena;
     struct block *disk;  /* borrowed */
     struct guest_fs *fs; /* all filesystems, fs_n of them */
-    unsigned fs_n;
+    unsigned fs_n, fs_max;
     struct tree tree; /* the root and what fstab mounts on it, once a root was found */
     const struct guest_fs *root; /* NULL: none */
     void (*step)(void *arg,

@@ -5,7 +5,7 @@
  * knows the system, programs, and something to start as the first process. */
 #include <stdio.h>
 
-#include "guest/collect.h"
+#include "guest/subvolume.h"
 
 enum {
     WHY_MAX = 256,
@@ -204,9 +204,10 @@ static int classify(struct look *l, const char **what, struct err *err)
 
 /* ---- several roots */
 
-/* The UUID that a boot loader's files on this filesystem hand to the kernel.  First one
- * wins: it is the first menu entry's, or grubenv's. */
-static int find_root_uuid(struct guest_fs *gf, char ret[40], struct err *err)
+/* What a boot loader's files on this filesystem hand to the kernel behind a word, up to a
+ * blank.  First one wins: it is the first menu entry's, or grubenv's. */
+static int find_word(struct guest_fs *gf, const char *mark, char *ret, size_t cap,
+                     struct err *err)
 {
     static const char *const files[] = {
         "/grub2/grubenv",          "/grub/grub.cfg",
@@ -215,7 +216,6 @@ static int find_root_uuid(struct guest_fs *gf, char ret[40], struct err *err)
         "/boot/grub/menu.lst",     "/grub/menu.lst",
         "/extlinux/extlinux.conf", "/boot/extlinux/extlinux.conf",
     };
-    static const char mark[] = "root=UUID=";
     struct tree tree;
 
     ret[0] = '\0';
@@ -231,8 +231,8 @@ static int find_root_uuid(struct guest_fs *gf, char ret[40], struct err *err)
         err_clear(err); /* the boot collector reads it again, and reports */
         if (at < 0)
             continue;
-        for (const char *p = b.p + at + strlen(mark); n < 39 && p[n] > ' ' && p[n] != '"';
-             n++)
+        for (const char *p = b.p + at + strlen(mark);
+             n + 1 < cap && p[n] > ' ' && p[n] != '"'; n++)
             ret[n] = p[n];
         ret[n] = '\0';
         return 0;
@@ -265,7 +265,7 @@ static int choose(struct guest *g, struct guest_fs *const *roots, size_t n,
 
             if (!gf->fs || (active && !(gf->partition && gf->partition->active)))
                 continue;
-            r = find_root_uuid(gf, uuid, err);
+            r = find_word(gf, "root=UUID=", uuid, sizeof uuid, err);
             if (r < 0)
                 return r;
             named = root_by_uuid(roots, n, uuid);
@@ -283,6 +283,79 @@ static int choose(struct guest *g, struct guest_fs *const *roots, size_t n,
     return 0;
 }
 
+/* ---- subvolumes */
+
+static int holds_root(struct guest *g, struct fs *fs, struct err *err)
+{
+    struct look l = {.g = g};
+
+    tree_init(&l.tree, fs);
+    return is_root(&l, err);
+}
+
+/* 1: this subvolume is a root, and gf stands for it now. */
+static int try_subvolume(struct guest *g, struct guest_fs *gf, uint64_t id,
+                         struct err *err)
+{
+    AUTO(fs_closep) struct fs *fs = NULL;
+    int r = fs_subvolume_open(&fs, gf->fs, id, err);
+
+    if (r == 0)
+        r = holds_root(g, fs, err);
+    if (r != 1)
+        return r;
+    r = subvolume_switch(g, gf, id, err);
+    return r < 0 ? r : 1;
+}
+
+/* The one in rootflags= of a boot loader's files, on any filesystem. */
+static int try_named(struct guest *g, struct guest_fs *gf, struct err *err)
+{
+    char options[FS_SUBVOLUME_PATH_MAX];
+
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        uint64_t id;
+        int r;
+
+        if (!g->fs[i].fs)
+            continue;
+        r = find_word(&g->fs[i], "rootflags=", options, sizeof options, err);
+        if (r == 0 && *options)
+            r = subvolume_find(&id, gf, bytes_of(options, strlen(options)), err);
+        if (r == 1)
+            r = try_subvolume(g, gf, id, err);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int try_usual(struct guest *g, struct guest_fs *gf, struct err *err)
+{
+    struct subvolume_ids ids;
+    int r = subvolume_candidates(&ids, gf, err);
+
+    for (size_t i = 0; i < ids.n && r == 0; i++)
+        r = try_subvolume(g, gf, ids.v[i], err);
+    return r;
+}
+
+/* What the kernel is told to take, else the default, else what looks like a root. */
+static int choose_subvolume(struct guest *g, struct guest_fs *gf, struct err *err)
+{
+    int r = subvolume_learn(g, gf, err);
+
+    if (r < 0 || !gf->subvolume)
+        return r;
+    r = try_named(g, gf, err);
+    if (r == 0)
+        r = holds_root(g, gf->fs, err);
+    if (r == 0)
+        r = try_usual(g, gf, err);
+    /* With /boot in it, it may itself name another one. */
+    return r == 1 ? try_named(g, gf, err) : r;
+}
+
 static void set_root(struct guest *g, struct guest_fs *gf)
 {
     struct fact_root *root = FACT_NEW(g->arena, fact_root);
@@ -293,6 +366,7 @@ static void set_root(struct guest *g, struct guest_fs *gf)
     root->filesystem = fs_type_name(gf->ident.type);
     root->uuid = guest_text(g, bytes_of(gf->ident.uuid, strlen(gf->ident.uuid)));
     root->label = guest_text(g, bytes_of(gf->ident.label, strlen(gf->ident.label)));
+    root->subvolume = subvolume_text(g, gf);
     if (gf->partition)
         gf->partition->role = "root";
     if (gf->volume)
@@ -322,8 +396,11 @@ static int look_into(struct guest *g, struct guest_fs *gf, struct err *err)
     const char *what;
     int r;
 
-    tree_init(&l.tree, gf->fs);
-    r = classify(&l, &what, err);
+    r = choose_subvolume(g, gf, err);
+    if (r >= 0) {
+        tree_init(&l.tree, gf->fs);
+        r = classify(&l, &what, err);
+    }
     if (r < 0)
         return guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
     set_role(gf, what);
@@ -334,6 +411,9 @@ static int look_into(struct guest *g, struct guest_fs *gf, struct err *err)
     c->filesystem = fs_type_name(gf->ident.type);
     c->what = what;
     c->why = guest_text(g, bytes_of(l.why, strlen(l.why)));
+    if (gf->subvolume && *gf->subvolume)
+        c->why =
+            arena_printf(g->arena, "subvolume %s: %s", subvolume_text(g, gf), c->why);
     return strcmp(what, "root") == 0;
 }
 
@@ -380,7 +460,7 @@ int root_find(struct guest *g, struct err *err)
     int r;
 
     g->root = NULL;
-    for (unsigned i = 0; i < g->fs_n; i++) {
+    for (unsigned i = 0, n_before = g->fs_n; i < n_before; i++) {
         if (!g->fs[i].fs)
             continue;
         r = look_into(g, &g->fs[i], err);

@@ -85,7 +85,8 @@ int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err)
     for (size_t i = 0; i < groups->problems.n; i++)
         note(g, groups->problems.v[i]);
     volume_facts(g, groups);
-    fs = arena_alloc(g->arena, (g->fs_n + groups->volumes.n) * sizeof *fs);
+    g->fs_max = g->fs_n + (unsigned)groups->volumes.n + GUEST_SUBVOLUMES_MAX;
+    fs = arena_alloc(g->arena, g->fs_max * sizeof *fs);
     if (!fs)
         return arena_check(g->arena, err);
     if (g->fs_n)

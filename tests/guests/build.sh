@@ -36,7 +36,7 @@ die() {
 
 # What each is, and what a cloud should say of it: README.md.
 names=(good no-cloud-init no-virtio gpt gpt-esp no-table boot-only data-only zeros iso
-    iso-hybrid dirty)
+    iso-hybrid dirty btrfs)
 mapfile -O ${#names[@]} -t names < <(container_names)
 
 # The file (for a VMDK of several files: the descriptor) of a guest.

@@ -71,6 +71,44 @@ disk_good() {
     rm -rf "$tmp/root"
 }
 
+# boot_and_root FILE ROOT FILESYSTEM: MBR with an ext4 /boot and room for the root; the place
+# of the root, in bytes, is $root_at, its size $root_size.
+boot_and_root() {
+    local boot_size=$((384 << 20)) start
+
+    start=$((FIRST + boot_size / SECTOR))
+    root_at=$((start * SECTOR)) root_size=$((DISK_SIZE - start * SECTOR))
+    sed -i "s|^UUID=.*|UUID=$ROOT_UUID / $3 defaults 0 1\nUUID=$BOOT_UUID /boot ext4 defaults 0 2|" \
+        "$2/etc/fstab"
+    rootfs_grub "$2" hd0,msdos1 "$3" "$BOOT_UUID"
+    truncate -s $DISK_SIZE "$1"
+    sfdisk -q "$1" <<EOF
+label: dos
+label-id: 0x1a2b3c4d
+start=$FIRST, size=$((boot_size / SECTOR)), type=83, bootable
+start=$start, type=83
+EOF
+    ROOT_UUID=$BOOT_UUID ext_write "$1" $((FIRST * SECTOR)) $boot_size "$2/boot"
+    grub_write "$1" "$2" 1
+    rm -rf "${2:?}/boot"
+    mkdir "$2/boot"
+}
+
+disk_btrfs() {
+    local root_at root_size
+
+    rootfs_unpack "$tmp/root"
+    boot_and_root "$1" "$tmp/root" btrfs
+    truncate -s "$root_size" "$tmp/btrfs"
+    mkfs.btrfs -q -U "$ROOT_UUID" --rootdir "$tmp/root" "$tmp/btrfs" >"$tmp/run.log" 2>&1 || {
+        cat "$tmp/run.log" >&2
+        die "mkfs.btrfs failed"
+    }
+    dd if="$tmp/btrfs" of="$1" bs=1M oflag=seek_bytes seek="$root_at" conv=notrunc,sparse \
+        status=none
+    rm -rf "$tmp/root" "$tmp/btrfs"
+}
+
 # Purged, as the administrator would have: configuration and units are gone as well.
 disk_no_cloud_init() {
     rootfs_unpack "$tmp/root"

@@ -8,6 +8,7 @@
 # Sourced by build.sh.
 
 ROOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a01
+BOOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a02
 
 rootfs_packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,ifupdown
 rootfs_packages+=,isc-dhcp-client,iproute2,openssh-server,zstd,e2fsprogs,fdisk,kmod,login
@@ -128,18 +129,29 @@ EOF
         "$root"/var/log/*.log "$root"/tmp/*
 }
 
-# rootfs_grub ROOT PARTITION: what grub-install and update-grub would leave for a root on
-# this GRUB partition ("hd0,msdos1"; "hd0" for the whole disk).  The programs are the
-# guest's own.  grub-mkconfig asks grub-probe about devices; here a stand-in answers, as
-# there are none.
+# rootfs_grub ROOT PARTITION [FILESYSTEM BOOT_UUID]: what grub-install and update-grub would
+# leave for a root on this GRUB partition ("hd0,msdos1"; "hd0" for the whole disk).  With
+# BOOT_UUID, that is the partition of /boot, and the root is the one behind it.  The programs
+# are the guest's own.  grub-mkconfig asks grub-probe about devices; here a stand-in answers,
+# as there are none.
 rootfs_grub() {
-    local root=$1 partition=$2 map device=/dev/vda1 images modules
+    local root=$1 partition=$2 fs=${3-ext2} boot_uuid=${4-$ROOT_UUID}
+    local map device=/dev/vda1 images modules boot_device prefix=/boot
 
     case $partition in
     *msdos*) map=msdos modules='part_msdos' ;;
     *gpt*) map=gpt modules='part_gpt' device=/dev/vda${partition#*gpt} ;;
     *) map='' modules='' device=/dev/vda ;;
     esac
+    boot_device=$device
+    if [ "$boot_uuid" != "$ROOT_UUID" ]; then
+        device=/dev/vda2 prefix=
+        # Paths on /boot are those of its filesystem.
+        mv "$root/usr/bin/grub-mkrelpath" "$tmp/grub-mkrelpath"
+        printf '#!/bin/sh\nfor p; do :; done\np=${p#/boot}\necho "${p:-/}"\n' \
+            >"$root/usr/bin/grub-mkrelpath"
+        chmod 755 "$root/usr/bin/grub-mkrelpath"
+    fi
     images=$root/boot/grub/i386-pc
     rm -rf "$images" "$root/boot/grub/grub.cfg"
     mkdir -p "$images"
@@ -149,6 +161,12 @@ rootfs_grub() {
     mv "$root/usr/sbin/grub-probe" "$tmp/grub-probe"
     cat >"$root/usr/sbin/grub-probe" <<EOF
 #!/bin/sh
+device=$device uuid=$ROOT_UUID fs=$fs
+for word; do
+    case \$word in
+    /boot | /boot/* | $boot_device) device=$boot_device uuid=$boot_uuid ;;
+    esac
+done
 while [ \$# -gt 0 ]; do
     case \$1 in
     -t) target=\$2; shift ;;
@@ -157,9 +175,9 @@ while [ \$# -gt 0 ]; do
     shift
 done
 case \$target in
-device) echo $device ;;
-fs_uuid) echo $ROOT_UUID ;;
-fs) echo ext2 ;;
+device) echo \$device ;;
+fs_uuid) echo \$uuid ;;
+fs) if [ \$uuid = $ROOT_UUID ]; then echo $fs; else echo ext2; fi ;;
 partmap) echo $map ;;
 drive) echo "($partition)" ;;
 compatibility_hint) echo "$partition" ;;
@@ -174,10 +192,11 @@ EOF
     : >"$root/dev/disk/by-uuid/$ROOT_UUID"
     rootfs_run "$root" sh -ec "
         grub-editenv /boot/grub/grubenv create
-        grub-mkimage -O i386-pc -p '($partition)/boot/grub' -o /boot/grub/i386-pc/core.img \
+        grub-mkimage -O i386-pc -p '($partition)$prefix/grub' -o /boot/grub/i386-pc/core.img \
             biosdisk $modules ext2
         grub-mkconfig -o /boot/grub/grub.cfg"
     mv "$tmp/grub-probe" "$root/usr/sbin/grub-probe"
+    [ ! -e "$tmp/grub-mkrelpath" ] || mv "$tmp/grub-mkrelpath" "$root/usr/bin/grub-mkrelpath"
     grep -q "root=UUID=$ROOT_UUID" "$root/boot/grub/grub.cfg" ||
         die "grub-mkconfig did not write the root filesystem's UUID"
 }
