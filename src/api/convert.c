@@ -28,6 +28,12 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
         return FAIL(err, ERR_ARG,
                     "unknown compression \"%s\"; known are none, zlib, zstd",
                     o->compression);
+    if (strcmp(o->dest, "-") == 0)
+        return FAIL(err, ERR_ARG,
+                    "standard output is not written to: DEST is a file (./- for one of "
+                    "that name)");
+    if (session_is_url(o->dest))
+        return FAIL(err, ERR_ARG, "URLs are not written to: DEST is a file");
     return 0;
 }
 

@@ -124,7 +124,7 @@ void session_source_close(struct session_source *s)
     closep(&s->folder);
 }
 
-static bool is_url(const char *path)
+bool session_is_url(const char *path)
 {
     const char *p = path;
 
@@ -140,7 +140,7 @@ int session_source_open(struct session_source *ret, const struct imgport_source 
     if (strcmp(source->path, "-") == 0)
         return FAIL(err, ERR_UNSUPPORTED,
                     "standard input is not read yet: give the image as a file");
-    if (is_url(source->path))
+    if (session_is_url(source->path))
         return FAIL(err, ERR_UNSUPPORTED,
                     "URLs are not read yet: download the image and give it as a file");
     return broker_open_source(&ret->fd, &ret->folder, source->path, err);

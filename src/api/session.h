@@ -32,6 +32,9 @@ int session_profile(const struct profile **ret, struct arena *a, const char *nam
 int session_profile_text(struct buf *ret, char path[PATH_MAX], const char *name,
                          struct err *err);
 
+/* "http://...", "cos://...": letters and "://". */
+bool session_is_url(const char *path);
+
 /* The descriptors of an open source. */
 struct session_source {
     int fd, folder;

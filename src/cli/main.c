@@ -123,11 +123,20 @@ static void take_row(const struct option_row *row)
         *row->flag = true;
 }
 
+/* The word that getopt_long() stumbled over: of letters in a row, only the one. */
+static const char *bad_option(char **argv, char letter[3])
+{
+    if (optopt == 0 || optopt >= OPT_HELP)
+        return argv[optind - 1];
+    snprintf(letter, 3, "-%c", optopt);
+    return letter;
+}
+
 int cmd_parse(const struct command *self, int argc, char **argv,
               const struct option_row *rows, const char **operands, int min, int max)
 {
     struct option longs[32];
-    char shorts[64];
+    char shorts[64], letter[3];
     int c, n;
 
     make_options(longs, shorts, rows);
@@ -141,9 +150,9 @@ int cmd_parse(const struct command *self, int argc, char **argv,
         if (c == OPT_VERSION)
             return print_version();
         if (c == ':')
-            return cmd_usage(self, _("%s needs an argument"), argv[optind - 1]);
+            return cmd_usage(self, _("%s needs an argument"), bad_option(argv, letter));
         if (c == '?')
-            return cmd_usage(self, _("unknown option %s"), argv[optind - 1]);
+            return cmd_usage(self, _("unknown option %s"), bad_option(argv, letter));
         if (c >= OPT_ROWS)
             take_row(&rows[c - OPT_ROWS]);
         for (int i = 0; c < OPT_HELP && (rows[i].text || rows[i].flag); i++)
@@ -155,8 +164,11 @@ int cmd_parse(const struct command *self, int argc, char **argv,
         return cmd_usage(self, _("an argument is missing"));
     if (n > max)
         return cmd_usage(self, _("one argument too many: %s"), argv[optind + max]);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         operands[i] = argv[optind + i];
+        if (!*operands[i]) /* an unset variable of a script */
+            return cmd_usage(self, _("an argument is empty"));
+    }
     return -1;
 }
 

@@ -258,6 +258,16 @@ case_ 'convert with -j that is no number' wrong convert -j many "$disk" "$out/x.
 case_ 'convert with -j 0' wrong convert -j 0 "$disk" "$out/x.qcow2"
 case_ 'an unknown output format' wrong convert -O floppy "$disk" "$out/x.qcow2"
 
+case_ 'an empty source' wrong check ''
+case_ 'an empty destination' wrong convert "$disk" ''
+wrong_letter() { wrong check -xf raw "$disk" && matches "$work/err" 'unknown option -x '; }
+case_ 'an unknown letter among others' wrong_letter
+to_nowhere() {
+    (cd "$out" && expect 2 imgport convert "$work/zlib.qcow2" "$1") && one_line && nothing_left
+}
+case_ 'convert to standard output' to_nowhere -
+case_ 'convert to a URL' to_nowhere http://localhost/disk.qcow2
+
 existing() {
     echo precious >"$out/x.qcow2"
     wrong convert "$work/zlib.qcow2" "$out/x.qcow2" &&
