@@ -348,6 +348,25 @@ static void test_each_check(void **state)
     }
 }
 
+/* Without having seen the whole disk nobody can say that no system is on it. */
+static void test_truncated(void **state)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    struct report r;
+    struct facts f;
+
+    (void)state;
+    facts_good(&f, &a);
+    facts_without_root(&f);
+    f.partitions.v[0].past_end = true;
+    f.partitions.v[0].filesystem = "";
+    r = judge_facts(&a, &f, "tencent-2022", &request_none);
+    show(&r);
+    assert_int_equal(r.findings.n, 1);
+    assert_string_equal(r.findings.v[0].id, "P05");
+    assert_int_equal(r.code, ANSWER_INVALID_FORMAT_SIZE);
+}
+
 /* In Chinese, every sentence is; the facts in it are not. */
 static void test_chinese(void **state)
 {
@@ -645,6 +664,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_check),
+        cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_chinese),
         cmocka_unit_test(test_all_rows_are_tested),
         cmocka_unit_test(test_quiet),

@@ -250,9 +250,18 @@ static bool has_lvm(const struct facts *f)
 }
 
 /* A disk whose every filesystem was looked at, and none is a root. */
+static bool has_cut_partition(const struct facts *f)
+{
+    for (size_t i = 0; i < f->partitions.n; i++)
+        if (f->partitions.v[i].past_end)
+            return true;
+    return false;
+}
+
+/* What a truncated image lost may have been the root: P05 tells of it. */
 static bool rootless(const struct judge *j)
 {
-    return has_table(j) && !j->facts->root && !j->blind;
+    return has_table(j) && !j->facts->root && !j->blind && !has_cut_partition(j->facts);
 }
 
 static const struct fact_candidate *candidate(const struct facts *f, const char *what)
