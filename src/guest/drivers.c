@@ -303,6 +303,8 @@ static int look_into(struct looking *l, const char *path, struct err *err)
 
     if (r <= 0 || node.st.type != FS_REG)
         return r < 0 ? r : 0;
+    if (node.st.size == 0)
+        return 0; /* left by a full disk: no archive, but all there is was seen */
     r = guest_file_open(&b, l->g, &node, err);
     if (r < 0)
         return r;

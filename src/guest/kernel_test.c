@@ -73,6 +73,8 @@ static const char *const blocking[] = {
     NULL,
 };
 
+static const char *const nothing[] = {NULL};
+
 #define DEP                                                                      \
     "kernel/drivers/virtio/virtio.ko:\n"                                         \
     "kernel/drivers/virtio/virtio_ring.ko: kernel/drivers/virtio/virtio.ko\n"    \
@@ -169,6 +171,13 @@ static const struct driver_case {
      debian,
      whole,
      true,
+     {"module", "module", "module", "absent", "module", "builtin", "absent"},
+     "",
+     ""},
+    {"an initramfs of no bytes",
+     debian,
+     nothing,
+     false,
      {"module", "module", "module", "absent", "module", "builtin", "absent"},
      "",
      ""},
