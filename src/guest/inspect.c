@@ -89,8 +89,8 @@ static void disk_facts(struct guest *g, const struct volume_table *t)
     d->table_problem = t->problem ? t->problem : "";
 }
 
-/* What firmware could start.  The EFI system partition is FAT, which nothing here reads
- * yet, so that it is there has to do.  Windows writes its boot code in front of a GPT
+/* What firmware could start.  Whether the EFI system partition has a loader is another
+ * fact (esp_facts()).  Windows writes its boot code in front of a GPT
  * too, where it only prints an error. */
 static void firmware_facts(struct guest *g)
 {
@@ -324,6 +324,44 @@ static int open_all(struct guest *g, const struct volume_table *t, struct err *e
     return 0;
 }
 
+/* The loader that firmware starts which was told of none: that of the first EFI system
+ * partition, since firmware takes the first that has one.  Loaders under other names are
+ * known to the machine they were installed on, and to no new one. */
+static int esp_facts(struct guest *g, struct err *err)
+{
+    static const char *const names[] = {
+        "/EFI/BOOT/BOOTX64.EFI",
+        "/EFI/BOOT/BOOTAA64.EFI",
+        "/EFI/BOOT/BOOTIA32.EFI",
+        NULL,
+    };
+    struct fact_disk *d = &g->facts->disk;
+
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        const struct guest_fs *gf = &g->fs[i];
+        struct tree tree;
+
+        if (!gf->fs || !gf->partition || strcmp(gf->partition->role, "esp") != 0)
+            continue;
+        tree_init(&tree, gf->fs);
+        d->esp_looked = true;
+        for (const char *const *name = names; *name && !*d->esp_loader; name++) {
+            int r = tree_has_file(&tree, *name, err);
+
+            if (r == 1)
+                d->esp_loader = *name;
+            if (r >= 0)
+                continue;
+            r = guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
+            if (r < 0)
+                return r;
+            d->esp_looked = *d->esp_loader != '\0';
+            return 0;
+        }
+    }
+    return 0;
+}
+
 /* ---- the system on the root */
 
 static int look_at_linux(struct guest *g, struct err *err)
@@ -377,6 +415,8 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
     r = open_all(g, t, err);
     if (r == 0)
         r = guest_volumes(g, groups, err);
+    if (r == 0)
+        r = esp_facts(g, err);
     if (r < 0)
         return r;
     step(g, "root");

@@ -404,6 +404,9 @@ static int look_into(struct guest *g, struct guest_fs *gf, struct err *err)
     if (r < 0)
         return guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
     set_role(gf, what);
+    if (strcmp(what, "data") == 0 && gf->partition &&
+        strcmp(gf->partition->role, "esp") == 0)
+        return 0;
     c = FACT_ADD(g->arena, &g->facts->candidates, fact_candidate);
     if (!c)
         return 0;

@@ -3,7 +3,7 @@
 # fs.sh: every access to the device of a filesystem fails once.  A filesystem is a row below.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires mke2fs zstd python3 truncate
+requires mke2fs mkfs.vfat mcopy zstd python3 truncate
 
 mkdir "$work/source" "$work/source/dir" "$work/source/big"
 for i in $(seq 40); do
@@ -32,5 +32,13 @@ END
 for dirty in ext3 ext4-sum1 ext4-data; do
     zstd -qdf "$(dirname "$0")/../oracle/dirty/$dirty.img.zst" -o "$work/image"
     case_ "$dirty with a journal to replay" "$FAULT_FS" "$work/image"
+done
+# No symlinks in FAT, and no long list of files: mcopy takes its time.
+for kind in 12 32; do
+    rm -f "$work/image"
+    truncate -s 40M "$work/image"
+    case_ "make: FAT$kind" mkfs.vfat -F $kind -s $((kind == 12 ? 32 : 1)) "$work/image"
+    case_ "fill: FAT$kind" mcopy -s -i "$work/image" "$work/source/dir" "$work/source/noise" ::/
+    case_ "FAT$kind" "$FAULT_FS" "$work/image"
 done
 finish

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make_disk.py: seeds for fuzz_volume, fuzz_identify, fuzz_ext and fuzz_journal.
+"""make_disk.py: seeds for fuzz_volume, fuzz_identify, fuzz_ext, fuzz_fat
+and fuzz_journal.
 
-Run in tests/fuzz; needs sfdisk, sgdisk, the mkfs programs and debugfs.  Seeds are small
-and, but for UUIDs and times, the same at every run.
+Run in tests/fuzz; needs sfdisk, sgdisk, the mkfs programs, mtools and debugfs.  Seeds are
+small and, but for UUIDs and times, the same at every run.
 """
 import os
 import struct
@@ -154,6 +155,45 @@ def ext(work):
             seed('ext', name, b'\1' + sparse(f.read()))
 
 
+def fat(work):
+    kinds = {
+        'fat12': '-F 12 -s 1',
+        'fat16': '-F 16 -s 1',
+    }
+    source = os.path.join(work, 'fat')
+    os.makedirs(os.path.join(source, 'EFI/BOOT'))
+    for name, text in {'EFI/BOOT/BOOTX64.EFI': 'MZ' * 700, 'small': 'x',
+                       'a long name of several pieces, \u65e5\u672c.txt': 'y'}.items():
+        with open(os.path.join(source, name), 'w') as f:
+            f.write(text)
+    for name, options in kinds.items():
+        image = os.path.join(work, name)
+        with open(image, 'wb') as f:
+            # FAT16 needs so many clusters that the end of it is left out of the seed.
+            f.truncate((4200 if name == 'fat16' else 500) * 512)
+        run('mkfs.vfat --invariant %s @' % options, image)
+        run('mcopy -s -i @ %s/EFI %s/small ::/' % (source, source), image)
+        subprocess.run(['mcopy', '-i', image, *[os.path.join(source, n) for n in
+                        os.listdir(source) if n.startswith('a long')], '::/'], check=True)
+        with open(image, 'rb') as f:
+            seed('fat', name, sparse(f.read()))
+    # mtools takes no FAT32 this small.  Root in cluster 2, a folder in 3, a file in 4 and 6.
+    image = bytearray(64 * 512)
+    image[:3] = b'\xeb\x58\x90'
+    struct.pack_into('<HBHBHHBHHHIIIHHIHH', image, 11, 512, 1, 4, 1, 0, 0, 0xf8, 0, 32, 2, 0,
+                     64, 1, 0, 0, 2, 1, 0)
+    image[510:512] = b'\x55\xaa'
+    struct.pack_into('<7I', image, 4 * 512, 0x0ffffff8, 0x0fffffff, 0x0fffffff, 0x0fffffff, 6,
+                     0, 0x0fffffff)
+
+    def entry(at, name, attributes, cluster, size):
+        struct.pack_into('<11sB8xHHHHI', image, at, name, attributes, 0, 0, 0x5a21, cluster,
+                         size)
+    entry(5 * 512, b'EFI        ', 0x10, 3, 0)
+    entry(6 * 512, b'BOOTX64 EFI', 0x20, 4, 1000)
+    seed('fat', 'fat32', sparse(bytes(image)))
+
+
 def be(*words):
     return struct.pack(f'>{len(words)}I', *words)
 
@@ -202,6 +242,7 @@ with tempfile.TemporaryDirectory() as folder:
     volumes(folder)
     identify(folder)
     ext(folder)
+    fat(folder)
 log('plain', 0)
 log('revoke', 1)
 log('64bit', 3)

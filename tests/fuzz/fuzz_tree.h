@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fuzz_tree.h: what targets do with a filesystem that opened: everything, within a budget
+ */
+#pragma once
+
+#include <assert.h>
+
+#include "fs/fs.h"
+
+enum {
+    FUZZ_STEPS = 1500,
+    FUZZ_DEPTH = 10,
+    FUZZ_READ_MAX = 64 * 1024,
+    FUZZ_READS = 60,
+};
+
+struct fuzz_visit {
+    struct fs *fs;
+    unsigned steps, reads, depth;
+};
+
+static char fuzz_buf[FUZZ_READ_MAX];
+
+static int fuzz_visit_entry(void *arg, const struct fs_dirent *d, struct err *err)
+{
+    struct fuzz_visit *v = arg;
+    AUTO(buf_fini) struct buf target = {.max = FS_LINK_MAX};
+    struct err local = {0};
+    struct fs_stat st;
+
+    assert(d->name_n <= FS_NAME_MAX && d->name[d->name_n] == 0);
+    if (++v->steps > FUZZ_STEPS)
+        return 1;
+    /* One bad file does not end the walk. */
+    if (fs_stat(&st, v->fs, d->ino, &local) < 0)
+        return 0;
+    (void)fs_has_xattr(v->fs, &st, "security.selinux", NULL);
+    if (st.type == FS_SYMLINK)
+        (void)fs_readlink(&target, v->fs, &st, NULL);
+    if (st.type == FS_REG && st.size && v->reads++ < FUZZ_READS) {
+        size_t n = st.size < sizeof fuzz_buf ? (size_t)st.size : sizeof fuzz_buf;
+
+        (void)fs_read(v->fs, &st, fuzz_buf, n, 0, NULL);
+        (void)fs_read(v->fs, &st, fuzz_buf, n, st.size - n, NULL);
+    }
+    if (st.type == FS_DIR && v->depth < FUZZ_DEPTH) {
+        int r;
+
+        v->depth++;
+        (void)fs_lookup(&st, v->fs, d->ino, "b", 1, NULL);
+        r = fs_readdir(v->fs, d->ino, fuzz_visit_entry, v, &local);
+        v->depth--;
+        (void)err;
+        return r > 0;
+    }
+    return 0;
+}
+
+static inline void fuzz_tree(struct fs *fs)
+{
+    struct fuzz_visit v = {.fs = fs};
+    struct err err = {0};
+    struct fs_info info;
+    struct fs_stat st;
+
+    fs_info(fs, &info);
+    assert(info.free_bytes <= info.total_bytes && info.free_inodes <= info.total_inodes);
+    if (fs_stat(&st, fs, fs->root, &err) == 0)
+        (void)fs_readdir(fs, fs->root, fuzz_visit_entry, &v, &err);
+}
