@@ -74,7 +74,8 @@ static int move_up(int fd, struct err *err)
 
 static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err *err)
 {
-    AUTO(closep) int s = -1, source = -1, output = -1;
+    AUTO(closep) int s = -1, source = -1, output = -1, null = -1;
+    AUTO(closep) int low = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
     AUTO(actions_fini) posix_spawn_file_actions_t a;
     char *argv[] = {(char *)(uintptr_t) "imgport-worker", NULL};
     char *env[8];
@@ -85,7 +86,10 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
     r = place_worker(path, err);
     if (r < 0)
         return r;
-    s = move_up(sock, err);
+    if (low < 0) /* here, since the child could only say that it did not start */
+        return FAIL_SYS(err, errno, "open /dev/null");
+    null = move_up(low, err);
+    s = null < 0 ? null : move_up(sock, err);
     source = s < 0 ? s : move_up(job->source, err);
     if (source < 0)
         return source;
@@ -95,11 +99,11 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
             return output;
     }
     pick_environment(env, ARRAY_SIZE(env));
-    r = posix_spawn_file_actions_addopen(&a, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    r = posix_spawn_file_actions_adddup2(&a, null, STDIN_FILENO);
     if (r == 0)
-        r = posix_spawn_file_actions_addopen(&a, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        r = posix_spawn_file_actions_adddup2(&a, null, STDOUT_FILENO);
     if (r == 0 && !wants_stderr())
-        r = posix_spawn_file_actions_addopen(&a, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        r = posix_spawn_file_actions_adddup2(&a, null, STDERR_FILENO);
     if (r == 0)
         r = posix_spawn_file_actions_adddup2(&a, s, WIRE_SOCKET);
     if (r == 0)

@@ -149,7 +149,10 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
     c = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!c)
         return FAIL(err, ERR_NOMEM, "sandbox: filter");
-    r = add_rules(c, limits->truncate);
+    /* Calls of another architecture (x32, 32 bit): by default only the thread dies. */
+    r = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (r == 0)
+        r = add_rules(c, limits->truncate);
     if (r == 0)
         r = seccomp_load(c);
     if (r < 0)

@@ -135,6 +135,24 @@ static void try_prctl(void)
     prctl(PR_SET_NAME, "x");
 }
 
+#ifdef __x86_64__
+static void *call_x32(void *arg)
+{
+    enum { X32 = 0x40000000 };
+
+    syscall(X32 | SYS_getpid);
+    return arg;
+}
+
+static void try_other_abi_in_thread(void)
+{
+    pthread_t t;
+
+    if (pthread_create(&t, NULL, call_x32, NULL) == 0)
+        pthread_join(t, NULL);
+}
+#endif
+
 /* Allowed: the process must come out of them and say so. */
 
 static void *in_thread(void *arg)
@@ -278,6 +296,9 @@ static void test_forbidden(void **state)
         {"duplicate a descriptor", try_dup},
         {"push input into a terminal", try_ioctl},
         {"change its own attributes", try_prctl},
+#ifdef __x86_64__
+        {"call by another ABI, in a thread", try_other_abi_in_thread},
+#endif
     };
 
     (void)state;

@@ -240,6 +240,17 @@ too_big_a_file() {
 }
 case_ 'a limit on the size of files' too_big_a_file
 
+no_devices() {
+    local user=()
+    [ "$(id -u)" -eq 0 ] || user=(--user --map-root-user)
+    # shellcheck disable=SC2016
+    expect 3 unshare --mount "${user[@]}" -- sh -c '
+        mount -t tmpfs none /dev || exit 99
+        exec "$1" check "$2"' sh "$IMGPORT" "$disk" && one_line &&
+        matches "$work/err" 'open /dev/null: No such file'
+}
+case_ 'a place without devices' no_devices
+
 # ---- wrong usage
 
 wrong() {
