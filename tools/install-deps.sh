@@ -28,7 +28,7 @@ run='
 check='
     clang libclang-rt-14-dev clang-format llvm-14
     git shellcheck mandoc man-db
-    lz4 lzop bzip2 gzip python3 python3-vmdkstream
+    lz4 lzop bzip2 gzip python3 python3-jsonschema python3-vmdkstream
     gdisk dosfstools mtools xfsprogs ntfs-3g lvm2
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
     grub-pc-bin syslinux-common

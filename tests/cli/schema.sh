@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# schema.sh: what --json prints of real guests is what the installed schemas say, and they
+# notice what is not
+. "$(dirname "$0")/../lib.sh"
+requires python3 qemu-img
+SCHEMAS=${SCHEMAS:-$top/build/docs/schema}
+here=$(dirname "$0")
+
+# fits KIND STATUS COMMAND...: what it prints is of this kind.  Kept, for the last case.
+n=0
+fits() {
+    local kind=$1
+    shift
+    expect "$@" || return
+    mkdir -p "$work/$kind"
+    n=$((n + 1))
+    cp "$work/out" "$work/$kind/$n.json"
+    python3 "$here/schema.py" "$SCHEMAS/$kind.schema.json" "$work/$kind/$n.json"
+}
+
+good=$(guest good)
+for name in good dirty gpt gpt-esp no-cloud-init no-virtio no-table zeros boot-only data-only iso; do
+    file=$(guest "$name")
+    case_ "info of $name" fits info 0 imgport info --json "$file"
+    case $name in
+    good | dirty | no-cloud-init) status=0 ;;
+    *) status=1 ;;
+    esac
+    case_ "check of $name" fits check "$status" imgport check --json --profile tencent-2016 "$file"
+    case_ "check of $name by several profiles" fits check 1 \
+        imgport check --json --profile tencent-2022,aws,azure,kubevirt "$file"
+done
+case_ 'check in Chinese' fits check 1 imgport check --json --lang zh "$(guest no-virtio)"
+case_ 'check of what is not there' fits check 3 imgport check --json "$work/nothing"
+case_ 'the same by two profiles' fits check 3 \
+    imgport check --json --profile tencent-2022,gcp "$work/nothing"
+echo '<html>not found</html>' >"$work/page"
+case_ 'check of a web page' fits check 1 imgport check --json "$work/page"
+case_ 'info of a web page' fits info 3 imgport info --json "$work/page"
+for name in qcow2-v3 vhd-fixed vmdk-flat; do
+    file=$(guest "container-$name")
+    case_ "check of $name" fits check 0 imgport check --json "$file"
+    case_ "convert of $name" fits convert 0 \
+        imgport convert --json --overwrite "$file" "$work/out.qcow2"
+done
+case_ 'convert with zstd' fits convert 0 \
+    imgport convert --json --overwrite -c zstd "$good" "$work/out.qcow2"
+
+# Each object of each document above with a key more, a key less, and another type.
+for kind in check convert info; do
+    case_ "the schema of $kind is strict" python3 "$here/schema.py" --strict \
+        "$SCHEMAS/$kind.schema.json" "$work/$kind"/*.json
+done
+
+finish
