@@ -26,6 +26,7 @@ dir=$cache/$key
 
 . "$here/rootfs.sh"
 . "$here/disks.sh"
+. "$here/lvm.sh"
 . "$here/containers.sh"
 
 say() { printf 'guests: %s\n' "$*" >&2; }
@@ -36,7 +37,7 @@ die() {
 
 # What each is, and what a cloud should say of it: README.md.
 names=(good no-cloud-init no-virtio gpt gpt-esp no-table boot-only data-only zeros iso
-    iso-hybrid dirty btrfs)
+    iso-hybrid dirty btrfs lvm lvm-striped lvm-no-cloud-init lvm-no-virtio lvm-incomplete)
 mapfile -O ${#names[@]} -t names < <(container_names)
 
 # The file (for a VMDK of several files: the descriptor) of a guest.

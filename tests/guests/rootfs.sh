@@ -12,7 +12,7 @@ BOOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a02
 
 rootfs_packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,ifupdown
 rootfs_packages+=,isc-dhcp-client,iproute2,openssh-server,zstd,e2fsprogs,fdisk,kmod,login
-rootfs_packages+=,passwd,cloud-guest-utils,cloud-init,grub-pc,grub-efi-amd64-bin
+rootfs_packages+=,passwd,cloud-guest-utils,cloud-init,grub-pc,grub-efi-amd64-bin,lvm2
 
 # The Debian 12 mirrors that apt of this machine is set up with, as one-line sources.  None
 # found (not Debian 12): nothing, and mmdebstrap takes its own default.
