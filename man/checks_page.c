@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checks_page.c: prints imgport-checks(7) from the catalogue itself, so that the page
  * says what the program does */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static void text(const char *s)
     putchar('\n');
 }
 
-static void section(char letter)
+static bool section(char letter)
 {
     static const struct {
         char letter;
@@ -38,24 +39,33 @@ static void section(char letter)
          "These need a root that was found and read; what a kernel lacks that does not "
          "start "
          "by default is a note."},
+        {'N', "WINDOWS GUEST", "These need a Windows that was found and read."},
     };
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
         if (sections[i].letter == letter) {
             printf(".Sh %s\n", sections[i].title);
             text(sections[i].about);
+            return true;
         }
+    fprintf(stderr, "checks_page: no section for %c\n", letter);
+    return false;
 }
 
 static void check(const struct check_row *row)
 {
     const char *code = answer_code_name(row->code);
+    const char *remedy = check_remedy(row->id);
 
     printf(".It Sy %s Pq %s%s%s\n", row->id, finding_level_name(row->level),
            code ? ", " : "", code ? code : "");
     text(row->title);
     printf(".br\nSeen by:\n");
     text(row->evidence);
+    if (remedy) {
+        printf(".br\nRemedy:\n");
+        text(remedy);
+    }
 }
 
 int main(void)
@@ -76,6 +86,8 @@ int main(void)
         "The level given here is the usual one; a check may find something less grave,\n"
         "and a profile may set another,\n"
         "see\n.Xr imgport-profile 5 .\n"
+        "The remedy given here is the general one; a finding has the commands for its\n"
+        "guest.\n"
         ".Bl -tag -width warning\n"
         ".It Cm error\nThe image is refused.\n"
         ".It Cm warning\nThe image is taken, but an instance of it may not work as it "
@@ -97,7 +109,8 @@ int main(void)
             if (letter)
                 printf(".El\n");
             letter = row->id[0];
-            section(letter);
+            if (!section(letter))
+                return 1;
             printf(".Bl -tag -width Ds\n");
         }
         check(row);

@@ -19,6 +19,22 @@ const struct check_row *check_at(unsigned i)
     return i < ARRAY_SIZE(checks) ? &checks[i].row : NULL;
 }
 
+const char *check_remedy(const char *id)
+{
+    static const struct {
+        const char *id, *text;
+    } remedies[] = {
+#define REMEDY(id, text) {id, text},
+#include "rules/remedies.def"
+#undef REMEDY
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
+        if (same(remedies[i].id, id))
+            return remedies[i].text;
+    return NULL;
+}
+
 /* ---- findings */
 
 void finding_add_code(struct judge *j, const struct check *c, enum finding_level level,

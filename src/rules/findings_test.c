@@ -498,6 +498,8 @@ static void test_catalogue(void **state)
     for (; (row = check_at(n)); n++) {
         assert_true(strlen(row->id) == 3 && row->title[0] && row->evidence[0]);
         assert_true(row->level != LEVEL_OFF);
+        if (!check_remedy(row->id))
+            fail_msg("%s has no row in remedies.def", row->id);
         if (before && before->id[0] == row->id[0])
             assert_true(strcmp(before->id, row->id) < 0);
         before = row;

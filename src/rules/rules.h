@@ -41,3 +41,7 @@ struct check_row {
 
 /* NULL past the end. */
 const struct check_row *check_at(unsigned i);
+
+/* What to do about a check, in a sentence, as the manual page has it; NULL without one.
+ */
+const char *check_remedy(const char *id);
