@@ -26,7 +26,7 @@ enum {
      */
     SILENCE_S = 900,
 #ifdef IMGPORT_SANITIZED
-    GRACE_MS = 60000,
+    GRACE_MS = 10000, /* looking for leaks at its exit takes its time */
 #else
     GRACE_MS = 1000,
 #endif
