@@ -16,7 +16,7 @@ usage='usage: tools/install-deps.sh [-n] [build|run|check|all]   (-n: only say w
 # Recommended packages are left out on purpose, so what gcc only recommends is named here.
 build='
     make gcc libc6-dev meson ninja-build pkgconf gettext
-    libcmocka-dev libext2fs-dev comerr-dev libjansson-dev libseccomp-dev
+    libcmocka-dev libext2fs-dev comerr-dev ntfs-3g-dev libjansson-dev libseccomp-dev
     zlib1g-dev libdeflate-dev liblzo2-dev liblz4-dev libzstd-dev liblzma-dev libbz2-dev libisal-dev
 '
 # uidmap: the guests can be built without root.

@@ -12,8 +12,8 @@ static const struct {
     enum fs_type type;
     const struct fs_driver *driver;
 } drivers[] = {
-    {FS_EXT2, &ext_driver},    {FS_EXT3, &ext_driver}, {FS_EXT4, &ext_driver},
-    {FS_BTRFS, &btrfs_driver}, {FS_VFAT, &fat_driver},
+    {FS_EXT2, &ext_driver},    {FS_EXT3, &ext_driver},  {FS_EXT4, &ext_driver},
+    {FS_BTRFS, &btrfs_driver}, {FS_NTFS, &ntfs_driver}, {FS_VFAT, &fat_driver},
 };
 
 static const struct fs_driver *driver_of(enum fs_type type)

@@ -440,6 +440,7 @@ static int note_unread(struct guest *g, struct err *err)
     } rows[] = {
         {"usr", "a system whose /usr is an image of its own is not read yet"},
         {"ostree", "an ostree deployment is not read yet"},
+        {"windows", "a Windows system is not judged yet"},
     };
     int r = 0;
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* io.c: a device of libntfs-3g over a block */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+#include "fs/ntfs/ntfs.h"
+
+static int io_open(struct ntfs_device *dev, int flags)
+{
+    (void)flags;
+    NDevSetOpen(dev);
+    NDevSetReadOnly(dev);
+    return 0;
+}
+
+static int io_close(struct ntfs_device *dev)
+{
+    dev->d_state &= ~(1ul << ND_Open);
+    return 0;
+}
+
+static s64 io_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
+{
+    struct ntfs *n = dev->d_private;
+    uint64_t size = n->cache->size;
+
+    if (count < 0 || offset < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if ((uint64_t)offset >= size)
+        return 0;
+    if (++n->reads > NTFS_READS_MAX || ++n->reads_total > NTFS_READS_TOTAL_MAX) {
+        FAIL(&n->io, ERR_LIMIT, "more than %d reads for one answer, or %d in all",
+             NTFS_READS_MAX, NTFS_READS_TOTAL_MAX);
+        errno = EIO;
+        return -1;
+    }
+    count = (s64)min_u64((uint64_t)count, size - (uint64_t)offset);
+    if (block_read(n->cache, buf, (size_t)count, (uint64_t)offset, &n->io) < 0) {
+        errno = EIO;
+        return -1;
+    }
+    return count;
+}
+
+static s64 io_read(struct ntfs_device *dev, void *buf, s64 count)
+{
+    struct ntfs *n = dev->d_private;
+    s64 r = io_pread(dev, buf, count, n->pos);
+
+    if (r > 0)
+        n->pos += r;
+    return r;
+}
+
+static s64 io_seek(struct ntfs_device *dev, s64 offset, int whence)
+{
+    struct ntfs *n = dev->d_private;
+    s64 from = whence == SEEK_CUR ? n->pos : whence == SEEK_END ? (s64)n->cache->size : 0;
+
+    if (__builtin_add_overflow(from, offset, &from) || from < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    n->pos = from;
+    return from;
+}
+
+static s64 io_write(struct ntfs_device *dev, const void *buf, s64 count)
+{
+    (void)dev, (void)buf, (void)count;
+    errno = EROFS;
+    return -1;
+}
+
+static s64 io_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
+{
+    (void)offset;
+    return io_write(dev, buf, count);
+}
+
+static int io_sync(struct ntfs_device *dev)
+{
+    (void)dev;
+    return 0;
+}
+
+static int io_stat(struct ntfs_device *dev, struct stat *st)
+{
+    struct ntfs *n = dev->d_private;
+
+    memset(st, 0, sizeof *st);
+    st->st_mode = S_IFREG | 0400;
+    st->st_size = (off_t)n->cache->size;
+    return 0;
+}
+
+static int io_ioctl(struct ntfs_device *dev, unsigned long request, void *arg)
+{
+    (void)dev, (void)request, (void)arg;
+    errno = ENOTTY;
+    return -1;
+}
+
+struct ntfs_device_operations ntfs_io = {
+    .open = io_open,
+    .close = io_close,
+    .seek = io_seek,
+    .read = io_read,
+    .write = io_write,
+    .pread = io_pread,
+    .pwrite = io_pwrite,
+    .sync = io_sync,
+    .stat = io_stat,
+    .ioctl = io_ioctl,
+};
+
+void ntfs_enter(struct ntfs *n)
+{
+    pthread_mutex_lock(&n->lock);
+    if (n->depth++ == 0)
+        n->reads = 0;
+}
+
+int ntfs_leave(struct ntfs *n, int r, struct err *err)
+{
+    if (r >= 0 && n->io.code)
+        r = FAIL(err, n->io.code, "%s", n->io.msg);
+    err_clear(&n->io);
+    n->depth--;
+    pthread_mutex_unlock(&n->lock);
+    return r;
+}
+
+int ntfs_fail(struct ntfs *n, struct err *err, const char *what, uint64_t ino)
+{
+    int code = errno;
+
+    if (n->io.code)
+        return FAIL(err, n->io.code, "%s %" PRIu64 ": %s", what, ino, n->io.msg);
+    if (code == ENOMEM)
+        return FAIL(err, ERR_NOMEM, "%s %" PRIu64, what, ino);
+    return FAIL(err, code == EOPNOTSUPP ? ERR_UNSUPPORTED : ERR_CORRUPT,
+                "%s %" PRIu64 " cannot be read (the library's code is %d)", what, ino,
+                code);
+}

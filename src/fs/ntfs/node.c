@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* node.c: files and folders */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/text.h"
+#include "fs/ntfs/ntfs.h"
+
+/* Behind ours: these do not include what they need. */
+#include <ntfs-3g/dir.h>
+#include <ntfs-3g/ntfstime.h>
+#include <ntfs-3g/reparse.h>
+#include <ntfs-3g/unistr.h>
+
+static void inode_closep(ntfs_inode **ni)
+{
+    if (*ni)
+        ntfs_inode_close(*ni);
+}
+
+static void attr_closep(ntfs_attr **na)
+{
+    if (*na)
+        ntfs_attr_close(*na);
+}
+
+static int open_inode(struct ntfs *n, ntfs_inode **ret, uint64_t ino, struct err *err)
+{
+    *ret = ntfs_inode_open(n->volume, ino);
+    return *ret ? 0 : ntfs_fail(n, err, "MFT record", ino);
+}
+
+/* The tag of a reparse point, 0 when it has none. */
+static int reparse_tag(struct ntfs *n, ntfs_inode *ni, uint32_t *ret, struct err *err)
+{
+    AUTO(attr_closep) ntfs_attr *na = NULL;
+    uint8_t raw[4];
+
+    *ret = 0;
+    if (!(ni->flags & FILE_ATTR_REPARSE_POINT))
+        return 0;
+    na = ntfs_attr_open(ni, AT_REPARSE_POINT, AT_UNNAMED, 0);
+    if (!na || ntfs_attr_pread(na, 0, sizeof raw, raw) != (s64)sizeof raw)
+        return ntfs_fail(n, err, "reparse point of MFT record", ni->mft_no);
+    *ret = load_le32(raw);
+    return 0;
+}
+
+static int fill_stat(struct ntfs *n, struct fs_stat *ret, ntfs_inode *ni, struct err *err)
+{
+    bool dir = ni->mrec->flags & MFT_RECORD_IS_DIRECTORY;
+    uint32_t tag;
+    int r = reparse_tag(n, ni, &tag, err);
+
+    if (r < 0)
+        return r;
+    *ret = (struct fs_stat){
+        .ino = ni->mft_no,
+        .type = dir ? FS_DIR : FS_REG,
+        .mode = (dir ? 0040555u : 0100444u) |
+                (ni->flags & FILE_ATTR_READONLY && !dir ? 0u : 0200u),
+        .size = dir ? 0 : (uint64_t)ni->data_size,
+        .mtime = ntfs2timespec(ni->last_data_change_time).tv_sec,
+    };
+    if ((ni->flags & FILE_ATTR_ENCRYPTED && !dir) || tag == (uint32_t)NTFS_TAG_WOF ||
+        tag == (uint32_t)NTFS_TAG_DEDUP)
+        ret->flags |= FS_NODE_ENCRYPTED;
+    else if (tag)
+        ret->type = FS_OTHER; /* junctions, symlinks, mount points, cloud files */
+    return 0;
+}
+
+int ntfs_stat_node(struct fs_stat *ret, struct fs *fs, uint64_t ino, struct err *err)
+{
+    struct ntfs *n = ntfs_of(fs);
+    int r;
+
+    ntfs_enter(n);
+    {
+        AUTO(inode_closep) ntfs_inode *ni = NULL;
+
+        r = open_inode(n, &ni, ino, err);
+        if (r == 0)
+            r = fill_stat(n, ret, ni, err);
+    }
+    return ntfs_leave(n, r, err);
+}
+
+static int open_dir(struct ntfs *n, ntfs_inode **ret, uint64_t dir, struct err *err)
+{
+    int r = open_inode(n, ret, dir, err);
+
+    if (r == 0 && !((*ret)->mrec->flags & MFT_RECORD_IS_DIRECTORY))
+        r = FAIL(err, ERR_CORRUPT, "MFT record %" PRIu64 " is no folder", dir);
+    return r;
+}
+
+static int find(struct ntfs *n, struct fs_stat *ret, uint64_t dir, const char *name,
+                struct err *err)
+{
+    AUTO(inode_closep) ntfs_inode *up = NULL, *ni = NULL;
+    AUTO(freep) ntfschar *wide = NULL;
+    uint64_t ref;
+    int len, r = open_dir(n, &up, dir, err);
+
+    if (r < 0)
+        return r;
+    len = ntfs_mbstoucs(name, &wide);
+    if (len <= 0)
+        return 0; /* no name that NTFS could hold */
+    /* Set for the search alone: it makes readdir() give names in small letters. */
+    n->volume->state &= ~(1ul << NV_CaseSensitive);
+    errno = 0;
+    ref = ntfs_inode_lookup_by_name(up, wide, len);
+    NVolSetCaseSensitive(n->volume);
+    if (ref == (uint64_t)-1)
+        return errno == ENOENT && !n->io.code
+                   ? 0
+                   : ntfs_fail(n, err, "folder in MFT record", dir);
+    r = open_inode(n, &ni, MREF(ref), err);
+    if (r == 0)
+        r = fill_stat(n, ret, ni, err);
+    return r < 0 ? r : 1;
+}
+
+int ntfs_find(struct fs_stat *ret, struct fs *fs, uint64_t dir, const char *name,
+              size_t len, struct err *err)
+{
+    struct ntfs *n = ntfs_of(fs);
+    char text[FS_NAME_MAX + 1];
+    int r;
+
+    memcpy(text, name, len);
+    text[len] = 0;
+    ntfs_enter(n);
+    r = find(n, ret, dir, text, err);
+    return ntfs_leave(n, r, err);
+}
+
+struct listing {
+    struct ntfs *n;
+    int (*fn)(void *arg, const struct fs_dirent *d, struct err *err);
+    void *arg;
+    struct err *err;
+    int said;
+};
+
+static int list_one(void *arg, const ntfschar *name, const int len, const int name_type,
+                    const s64 pos, const MFT_REF mref, const unsigned type)
+{
+    struct listing *l = arg;
+    struct fs_dirent d = {.ino = MREF(mref), .type = FS_OTHER};
+    char text[256 * 3 + 4];
+
+    (void)pos, (void)type;
+    /* The first records are the filesystem's own. */
+    if (len <= 0 || (name_type & ~FILE_NAME_WIN32) == FILE_NAME_DOS ||
+        d.ino < FILE_first_user)
+        return 0;
+    d.name_n = text_utf16le(text, sizeof text, bytes_of(name, 2 * (size_t)len));
+    if (d.name_n == 0 || d.name_n > FS_NAME_MAX || memchr(text, '/', d.name_n) ||
+        strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+        return 0; /* no path could name it */
+    memcpy(d.name, text, d.name_n + 1);
+    l->said = l->fn(l->arg, &d, l->err);
+    return l->said != 0;
+}
+
+static int list(struct listing *l, uint64_t dir, struct err *err)
+{
+    AUTO(inode_closep) ntfs_inode *up = NULL;
+    s64 pos = 0;
+    int r = open_dir(l->n, &up, dir, err);
+
+    if (r < 0)
+        return r;
+    r = ntfs_readdir(up, &pos, l, list_one);
+    if (l->said)
+        return l->said;
+    return r < 0 ? ntfs_fail(l->n, err, "folder in MFT record", dir) : 0;
+}
+
+int ntfs_list(struct fs *fs, uint64_t dir,
+              int (*fn)(void *arg, const struct fs_dirent *d, struct err *err), void *arg,
+              struct err *err)
+{
+    struct ntfs *n = ntfs_of(fs);
+    struct listing l = {.n = n, .fn = fn, .arg = arg, .err = err};
+    int r;
+
+    ntfs_enter(n);
+    r = list(&l, dir, err);
+    return ntfs_leave(n, r, err);
+}
+
+static int read_file(struct ntfs *n, uint64_t ino, uint8_t *to, size_t len, uint64_t off,
+                     struct err *err)
+{
+    AUTO(inode_closep) ntfs_inode *ni = NULL;
+    AUTO(attr_closep) ntfs_attr *na = NULL;
+    int r = open_inode(n, &ni, ino, err);
+
+    if (r < 0)
+        return r;
+    na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
+    if (!na)
+        return ntfs_fail(n, err, "data of MFT record", ino);
+    while (len) {
+        s64 got = ntfs_attr_pread(na, (s64)off, (s64)len, to);
+
+        if (got <= 0)
+            return ntfs_fail(n, err, "data of MFT record", ino);
+        to += got;
+        len -= (size_t)got;
+        off += (uint64_t)got;
+    }
+    return 0;
+}
+
+int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t len,
+              uint64_t off, struct err *err)
+{
+    struct ntfs *n = ntfs_of(fs);
+    int r;
+
+    if (node->flags & FS_NODE_ENCRYPTED)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "MFT record %" PRIu64
+                    ": encrypted, or compressed or deduplicated by the system",
+                    node->ino);
+    ntfs_enter(n);
+    errno = 0;
+    r = read_file(n, node->ino, buf, len, off, err);
+    return ntfs_leave(n, r, err);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ntfs.h: NTFS, read by libntfs-3g over a block; private to src/fs/ntfs
+ *
+ * The library is given nothing but our own reads: it opens no file, logs nothing and
+ * writes nothing.  One lock a filesystem.  A node is the number of its MFT record. */
+#pragma once
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+/* In an order that these headers can stand. */
+/* clang-format off */
+#include <ntfs-3g/types.h>
+#include <ntfs-3g/inode.h>
+#include <ntfs-3g/volume.h>
+#include <ntfs-3g/attrib.h>
+/* clang-format on */
+
+#include "fs/fs.h"
+
+enum {
+    NTFS_CACHE_LINE = 16 << 10,
+    NTFS_CACHE_LINES = 64,
+    NTFS_READS_MAX = 200000,           /* of the device, for one answer */
+    NTFS_READS_TOTAL_MAX = 2000000,    /* in the life of a filesystem */
+    NTFS_BITMAP_MAX = 64 << 20,        /* bytes of the cluster bitmap that are counted */
+    NTFS_TAG_WOF = (int)0x80000017u,   /* compressed behind the filesystem's back */
+    NTFS_TAG_DEDUP = (int)0x80000013u, /* deduplicated: the data is elsewhere */
+};
+
+struct ntfs {
+    struct fs fs;
+    struct block *cache;
+    pthread_mutex_t lock;
+    ntfs_volume *volume;
+    int64_t pos;   /* what seek() set */
+    struct err io; /* the first read that failed since ntfs_enter() */
+    unsigned reads, reads_total;
+    unsigned depth; /* readdir() may call the others */
+    struct fs_info info;
+};
+
+static inline struct ntfs *ntfs_of(struct fs *fs)
+{
+    return CONTAINER_OF(fs, struct ntfs, fs);
+}
+
+/* ---- io.c */
+
+extern struct ntfs_device_operations ntfs_io;
+
+void ntfs_enter(struct ntfs *n);
+/* Unlocks; a read that failed inside turns a good r into its error. */
+int ntfs_leave(struct ntfs *n, int r, struct err *err);
+/* The error of a library call: a failed read when there was one, else by errno. */
+int ntfs_fail(struct ntfs *n, struct err *err, const char *what, uint64_t ino);
+
+/* ---- node.c */
+
+int ntfs_stat_node(struct fs_stat *ret, struct fs *fs, uint64_t ino, struct err *err);
+int ntfs_find(struct fs_stat *ret, struct fs *fs, uint64_t dir, const char *name,
+              size_t n, struct err *err);
+int ntfs_list(struct fs *fs, uint64_t dir,
+              int (*fn)(void *arg, const struct fs_dirent *d, struct err *err), void *arg,
+              struct err *err);
+int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n,
+              uint64_t off, struct err *err);

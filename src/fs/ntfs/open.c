@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* open.c: mounting, what the volume says of itself, and the driver table */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "fs/ntfs/ntfs.h"
+
+#include <ntfs-3g/logging.h>
+#include <ntfs-3g/unistr.h>
+
+static void init_library(void)
+{
+    ntfs_log_set_handler(ntfs_log_handler_null);
+    ntfs_set_char_encoding("utf8");
+}
+
+static int count_free(struct ntfs *n, uint64_t *ret, struct err *err)
+{
+    uint8_t chunk[16 << 10];
+    uint64_t bytes = div_up((uint64_t)n->volume->nr_clusters, 8), used = 0;
+
+    *ret = 0;
+    if (bytes > NTFS_BITMAP_MAX)
+        return 0;
+    for (uint64_t off = 0; off < bytes; off += sizeof chunk) {
+        size_t want = (size_t)min_u64(sizeof chunk, bytes - off);
+
+        if (ntfs_attr_pread(n->volume->lcnbmp_na, (s64)off, (s64)want, chunk) !=
+            (s64)want)
+            return ntfs_fail(n, err, "cluster bitmap, byte", off);
+        for (size_t i = 0; i < want; i++)
+            used += (unsigned)__builtin_popcount(chunk[i]);
+    }
+    used = min_u64(used, (uint64_t)n->volume->nr_clusters);
+    *ret = ((uint64_t)n->volume->nr_clusters - used) * n->volume->cluster_size;
+    return 0;
+}
+
+static int fill_info(struct ntfs *n, struct err *err)
+{
+    struct fs_info *info = &n->info;
+    int r = fs_identify(&info->ident, n->cache, err);
+
+    if (r == 0)
+        r = count_free(n, &info->free_bytes, err);
+    if (r < 0)
+        return r;
+    info->block_size = n->volume->cluster_size;
+    info->total_bytes = (uint64_t)n->volume->nr_clusters * n->volume->cluster_size;
+    info->clean = !(n->volume->flags & VOLUME_IS_DIRTY);
+    if (!info->clean) {
+        info->needs_recovery = info->stale_possible = true;
+        snprintf(info->stale_reason, sizeof info->stale_reason,
+                 "the volume is marked as in use, and its log is not replayed");
+    }
+    snprintf(info->features, sizeof info->features, "ntfs%u.%u", n->volume->major_ver,
+             n->volume->minor_ver);
+    return 0;
+}
+
+static void ntfs_info(struct fs *fs, struct fs_info *ret)
+{
+    *ret = ntfs_of(fs)->info;
+}
+
+static int ntfs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
+                         struct err *err)
+{
+    (void)ret, (void)fs;
+    return FAIL(err, ERR_CORRUPT, "MFT record %" PRIu64 ": no symlink", node->ino);
+}
+
+static int ntfs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
+                          struct err *err)
+{
+    (void)fs, (void)node, (void)name, (void)err;
+    return 0;
+}
+
+static void ntfs_close(struct fs *fs)
+{
+    struct ntfs *n = ntfs_of(fs);
+
+    if (n->volume)
+        ntfs_umount(n->volume, TRUE);
+    block_unref(n->cache);
+    block_unref(fs->dev);
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}
+
+static void ntfs_closep(struct ntfs **n)
+{
+    if (*n)
+        ntfs_close(&(*n)->fs);
+}
+
+static void lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
+static int mount(struct ntfs *n, struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ntfs_device *dev;
+
+    pthread_once(&once, init_library);
+    dev = ntfs_device_alloc("imgport", 0, &ntfs_io, n);
+    if (!dev)
+        return FAIL(err, ERR_NOMEM, "filesystem");
+    errno = 0;
+    n->volume = ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
+                                           NTFS_MNT_IGNORE_HIBERFILE);
+    if (!n->volume) {
+        int r = ntfs_fail(n, err, "system files, from MFT record", 0);
+
+        ntfs_device_free(dev);
+        return r;
+    }
+    NVolSetCaseSensitive(n->volume);
+    return 0;
+}
+
+static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
+{
+    AUTO(ntfs_closep) struct ntfs *n = calloc(1, sizeof *n);
+    int r;
+
+    if (!n)
+        return FAIL(err, ERR_NOMEM, "filesystem");
+    n->fs = (struct fs){.driver = &ntfs_driver, .root = FILE_root};
+    n->fs.dev = block_ref(dev);
+    lock_init(&n->lock);
+    r = block_cache_open(&n->cache, dev, NTFS_CACHE_LINE, NTFS_CACHE_LINES, err);
+    if (r < 0)
+        return r;
+    ntfs_enter(n);
+    r = mount(n, err);
+    if (r == 0)
+        r = fill_info(n, err);
+    r = ntfs_leave(n, r, err);
+    if (r < 0)
+        return r;
+    *ret = &TAKE(n)->fs;
+    return 0;
+}
+
+const struct fs_driver ntfs_driver = {
+    .name = "ntfs",
+    .open = ntfs_open,
+    .info = ntfs_info,
+    .lookup = ntfs_find,
+    .stat = ntfs_stat_node,
+    .readdir = ntfs_list,
+    .read = ntfs_read,
+    .readlink = ntfs_readlink,
+    .has_xattr = ntfs_has_xattr,
+    .close = ntfs_close,
+};
