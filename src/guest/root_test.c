@@ -159,6 +159,7 @@ static void test_unread(void **state)
     } cases[] = {
         {coreos_usr, "usr", "a system whose /usr is an image of its own is not read yet"},
         {ostree, "ostree", "an ostree deployment is not read yet"},
+        {windows, "windows", "a Windows system is not judged yet"},
     };
 
     (void)state;
