@@ -25,6 +25,11 @@ boot-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 data-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 iso           Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 iso-hybrid    Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
+lvm           ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+lvm-striped   ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+lvm-no-cloud-init ok ok CI   CI   CI   ok   ok   ok   ok   ok   Fmt  ok   ok
+lvm-no-virtio Virt Virt Virt Virt Virt Virt Virt Virt Virt ok   Fmt  Virt Virt
+lvm-incomplete Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 '
 
 # verdict WANT PROFILE FILE [OPTION...]

@@ -7,7 +7,6 @@
 
 LVM_GROUP=debian-vg
 LVM_ROOT=/dev/mapper/debian--vg-root # device mapper doubles the hyphen
-BOOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a02
 BOOT_SECTORS=$((192 * 2048))
 LVM_FIRST=$((FIRST + BOOT_SECTORS))
 LVM_DISK=$((3 << 30))
