@@ -98,7 +98,7 @@ lvm_disk() {
 # lvm_boot FILE: the boot loader, and /boot of $tmp/root on the first partition.
 lvm_boot() {
     lvm_grub "$tmp/root"
-    mke2fs -q -F -t ext4 -O ^metadata_csum_seed,^orphan_file -U $BOOT_UUID \
+    mke2fs -q -F -t ext4 -O ^metadata_csum_seed,^orphan_file -U "$BOOT_UUID" \
         -E "hash_seed=$BOOT_UUID,offset=$((FIRST * SECTOR)),nodiscard" \
         -d "$tmp/root/boot" "$1" $((BOOT_SECTORS / 2))k
     grub_write "$1" "$tmp/root" 1

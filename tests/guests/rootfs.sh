@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2016 # build.sh sets dir, tmp and here
+# shellcheck shell=bash disable=SC2154,SC2016,SC2034 # build.sh sets dir, tmp and here
 # SPDX-License-Identifier: GPL-2.0-or-later
 # rootfs.sh: the root filesystem that all guests are copies of
 #
