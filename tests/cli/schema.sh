@@ -20,11 +20,12 @@ fits() {
 }
 
 good=$(guest good)
-for name in good dirty gpt gpt-esp no-cloud-init no-virtio no-table zeros boot-only data-only iso; do
+for name in good dirty gpt gpt-esp no-cloud-init no-virtio no-table zeros boot-only data-only iso \
+    lvm-striped; do
     file=$(guest "$name")
     case_ "info of $name" fits info 0 imgport info --json "$file"
     case $name in
-    good | dirty | no-cloud-init) status=0 ;;
+    good | dirty | no-cloud-init | lvm-striped) status=0 ;;
     *) status=1 ;;
     esac
     case_ "check of $name" fits check "$status" imgport check --json --profile tencent-2016 "$file"
