@@ -41,4 +41,8 @@ for kind in 12 32; do
     case_ "fill: FAT$kind" mcopy -s -i "$work/image" "$work/source/dir" "$work/source/noise" ::/
     case_ "FAT$kind" "$FAULT_FS" "$work/image"
 done
+for name in packed plain mirror; do
+    zstd -qdf "$(dirname "$0")/../oracle/btrfs/$name.img.zst" -o "$work/image"
+    case_ "btrfs, $name" "$FAULT_FS" "$work/image"
+done
 finish

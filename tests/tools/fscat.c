@@ -8,11 +8,13 @@
  *                                           checksum or target, name
  *     fscat [-p N] [-1] find IMAGE          paths from standard input: "1 path", "0 path"
  *     fscat [-p N] [-1] xattr IMAGE PATH NAME     is there such an attribute: 1, 0
+ *     fscat [-p N] [-1] subvolumes IMAGE    id, path, "default"
  *     fscat [-1] parts IMAGE                the partition table
  *     fscat [-1] volumes IMAGE...           logical volumes on partitions or whole images
  *     fscat [-1] volume IMAGE... NAME       the bytes of one, to standard output
  *
- * -p N takes partition N of a raw image, -1 reads byte by byte.  Test-only. */
+ * -p N takes partition N of a raw image, -s N subvolume N instead of the default one, -1
+ * reads byte by byte.  Test-only. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -321,7 +323,33 @@ static int do_fs(struct fs *fs, const char *what, const char *path, const char *
     return walk_dir(j, node.st.ino, err);
 }
 
-static int run(int fd, unsigned part, bool bytewise, char **words, struct err *err)
+static int put_subvolume(void *arg, const struct fs_subvolume *s, struct err *err)
+{
+    (void)arg;
+    (void)err;
+    printf("%" PRIu64 " %s%s\n", s->id, s->path, s->is_default ? " default" : "");
+    return 0;
+}
+
+static int take_subvolume(struct fs **fs, uint64_t id, struct err *err)
+{
+    struct fs *sub;
+    int r = fs_subvolume_open(&sub, *fs, id, err);
+
+    if (r == 0) {
+        fs_close(*fs);
+        *fs = sub;
+    }
+    return r;
+}
+
+struct options {
+    unsigned part;
+    uint64_t subvolume; /* 0: the default */
+    bool bytewise;
+};
+
+static int run(int fd, const struct options *o, char **words, struct err *err)
 {
     AUTO(block_unrefp) struct block *dev = NULL;
     AUTO(fs_closep) struct fs *fs = NULL;
@@ -329,7 +357,7 @@ static int run(int fd, unsigned part, bool bytewise, char **words, struct err *e
     struct fs_ident id;
     int r = block_file_open(&dev, fd, err);
 
-    if (r == 0 && bytewise) {
+    if (r == 0 && o->bytewise) {
         struct block *b = NULL;
 
         r = block_bytewise_open(&b, dev, err);
@@ -338,8 +366,8 @@ static int run(int fd, unsigned part, bool bytewise, char **words, struct err *e
     }
     if (r == 0 && strcmp(what, "parts") == 0)
         return do_parts(dev, err);
-    if (r == 0 && part)
-        r = take_partition(&dev, part, err);
+    if (r == 0 && o->part)
+        r = take_partition(&dev, o->part, err);
     if (r == 0)
         r = fs_identify(&id, dev, err);
     if (r == 0 && strcmp(what, "ident") == 0) {
@@ -348,21 +376,26 @@ static int run(int fd, unsigned part, bool bytewise, char **words, struct err *e
     }
     if (r == 0)
         r = fs_open(&fs, &id, dev, err);
+    if (r == 0 && o->subvolume)
+        r = take_subvolume(&fs, o->subvolume, err);
+    if (r == 0 && strcmp(what, "subvolumes") == 0)
+        return fs_subvolumes(fs, put_subvolume, NULL, err);
     return r < 0 ? r : do_fs(fs, what, path, words[2] && words[3] ? words[3] : "", err);
 }
 
 int main(int argc, char **argv)
 {
     struct err err = {0};
-    unsigned part = 0;
-    bool bytewise = false;
+    struct options o = {0};
     int c, fd;
 
-    while ((c = getopt(argc, argv, "p:1")) != -1)
+    while ((c = getopt(argc, argv, "p:s:1")) != -1)
         if (c == 'p')
-            part = (unsigned)strtoul(optarg, NULL, 10);
+            o.part = (unsigned)strtoul(optarg, NULL, 10);
+        else if (c == 's')
+            o.subvolume = strtoull(optarg, NULL, 10);
         else if (c == '1')
-            bytewise = true;
+            o.bytewise = true;
         else
             return 2;
     if (argc - optind < 2)
@@ -371,7 +404,7 @@ int main(int argc, char **argv)
         bool one = argv[optind][6] == '\0';
         size_t n = (size_t)(argc - optind - 1 - one);
 
-        if (do_volumes(argv + optind + 1, n, one ? argv[argc - 1] : NULL, bytewise,
+        if (do_volumes(argv + optind + 1, n, one ? argv[argc - 1] : NULL, o.bytewise,
                        &err) == 0)
             return 0;
         fprintf(stderr, "fscat: %s: %s\n", err_code_name(err.code), err.msg);
@@ -382,7 +415,7 @@ int main(int argc, char **argv)
         perror(argv[optind + 1]);
         return 3;
     }
-    if (run(fd, part, bytewise, argv + optind, &err) < 0) {
+    if (run(fd, &o, argv + optind, &err) < 0) {
         fflush(stdout);
         fprintf(stderr, "fscat: %s: %s\n", err_code_name(err.code), err.msg);
         return 3;
