@@ -18,7 +18,8 @@ struct node {
 struct test_fs {
     struct fs fs;
     struct fs_info info;
-    struct node *nodes; /* inode is the index plus one */
+    const struct test_subvolume *subvolumes; /* NULL: none */
+    struct node *nodes;                      /* inode is the index plus one */
     size_t n, cap;
 };
 
@@ -187,6 +188,39 @@ static void test_close(struct fs *fs)
     free(t);
 }
 
+static int test_subvolumes(struct fs *fs,
+                           int (*fn)(void *arg, const struct fs_subvolume *s,
+                                     struct err *err),
+                           void *arg, struct err *err)
+{
+    const struct test_subvolume *v = test_fs_of(fs)->subvolumes;
+    int r = 0;
+
+    for (; v && v->id && r == 0; v++) {
+        struct fs_subvolume s = {.id = v->id, .is_default = v->is_default};
+
+        snprintf(s.path, sizeof s.path, "%s", v->path);
+        r = fn(arg, &s, err);
+    }
+    return r;
+}
+
+static int test_subvolume_open(struct fs **ret, struct fs *fs, uint64_t id,
+                               struct err *err)
+{
+    const struct test_subvolume *v = test_fs_of(fs)->subvolumes;
+    int r;
+
+    while (v && v->id && v->id != id)
+        v++;
+    if (!v || !v->id)
+        return FAIL(err, ERR_NOTFOUND, "no such subvolume");
+    r = test_fs_open(ret, v->files, err);
+    if (r == 0)
+        test_fs_of(*ret)->subvolumes = test_fs_of(fs)->subvolumes;
+    return r;
+}
+
 static const struct fs_driver test_driver = {
     .name = "test",
     .info = test_info,
@@ -196,6 +230,8 @@ static const struct fs_driver test_driver = {
     .read = test_read,
     .readlink = test_readlink,
     .has_xattr = test_has_xattr,
+    .subvolumes = test_subvolumes,
+    .subvolume_open = test_subvolume_open,
     .close = test_close,
 };
 
@@ -271,6 +307,11 @@ int test_fs_open(struct fs **ret, const struct test_file *files, struct err *err
     return 0;
 }
 
+void test_fs_set_subvolumes(struct fs *fs, const struct test_subvolume *subvolumes)
+{
+    test_fs_of(fs)->subvolumes = subvolumes;
+}
+
 struct fs_info *test_fs_info(struct fs *fs)
 {
     return &test_fs_of(fs)->info;
@@ -304,6 +345,7 @@ void test_guest_init(struct test_guest *t, const struct test_file *root)
     t->guest.facts = &t->facts;
     t->guest.arena = &t->arena;
     t->guest.fs = t->fs;
+    t->guest.fs_max = TEST_GUEST_FS_MAX;
     t->guest.root = test_guest_add(t, root, "partition 1",
                                    "11111111-2222-3333-4444-555555555555", "root");
     tree_init(&t->guest.tree, t->guest.root->fs);

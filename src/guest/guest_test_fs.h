@@ -36,6 +36,16 @@ int test_fs_open(struct fs **ret, const struct test_file *files, struct err *err
 /* What fs_info() will answer; starts as a clean ext4 without name. */
 struct fs_info *test_fs_info(struct fs *fs);
 
+struct test_subvolume {
+    uint64_t id; /* 0: the end */
+    const char *path;
+    const struct test_file *files;
+    bool is_default; /* the one that `fs` is */
+};
+
+/* The table must outlive the filesystem, and has `fs` itself in it. */
+void test_fs_set_subvolumes(struct fs *fs, const struct test_subvolume *subvolumes);
+
 enum { TEST_GUEST_FS_MAX = 8 };
 
 /* A guest with such filesystems, the first being the root.  More are added before it is
