@@ -37,7 +37,7 @@ fill() {
         cp -r --no-preserve=mode,ownership "$work"/source/. "$work/mount/"
     local status=$?
     umount "$work/mount"
-    return $status
+    return "$status"
 }
 
 same_tree() {
@@ -58,7 +58,7 @@ refuses_wof() {
         -v 0x170000801000000001000000020000000100000000000000 "$work/mount/small.txt"
     local status=$?
     umount "$work/mount"
-    [ $status -eq 0 ] || return
+    [ "$status" -eq 0 ] || return
     ! "$FSCAT" cat "$image" /small.txt 2>"$work/err" && grep -q unsupported "$work/err"
 }
 
