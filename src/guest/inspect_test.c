@@ -10,6 +10,7 @@
 
 #include "base/scoped.h"
 #include "guest/inspect.h"
+#include "volume/lvm2_make.h"
 
 enum { DISK = 2 << 20, START = 1 << 20, SECTOR = 512 };
 
@@ -229,6 +230,55 @@ static void test_faults(void **state)
     }
 }
 
+/* ---- logical volumes */
+
+static void put_volumes(const char *volumes)
+{
+    char text[MAKE_TEXT];
+
+    memset(disk, 0, sizeof disk);
+    mbr(0, 0x8e, 2048);
+    lvm2_make_text(text, 1, volumes);
+    lvm2_make_pv(disk + START, 0, text, MAKE_RING);
+}
+
+static void test_volumes(void **state)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    struct facts f;
+    struct err err = {0};
+
+    (void)state;
+    put_volumes(LVM2_VOLUME("swap", LVM2_LINEAR("1", "0", "4", "\"pv0\", 0")) LVM2_VOLUME(
+        "away", LVM2_LINEAR("1", "0", "1", "\"pv1\", 0"))
+                    LVM2_VOLUME("thin", LVM2_SEGMENT("1", "0", "2", "type = \"thin\"")));
+    memcpy(disk + START + MAKE_DATA + 4096 - 10, "SWAPSPACE2", 10);
+    store_le32(disk + START + MAKE_DATA + 1024, 1);
+    store_le32(disk + START + MAKE_DATA + 1028, 3);
+    assert_int_equal(inspect(&f, &a, 0, NULL, &err), 0);
+
+    assert_int_equal(f.logical_volumes.n, 3);
+    assert_string_equal(f.logical_volumes.v[0].name, "vg/swap");
+    assert_string_equal(f.logical_volumes.v[0].filesystem, "swap");
+    assert_string_equal(f.logical_volumes.v[0].role, "swap");
+    assert_int_equal(f.logical_volumes.v[0].size, 4 * MAKE_EXTENT);
+    assert_string_equal(f.logical_volumes.v[1].filesystem, "");
+
+    /* What is elsewhere is a fact, what we do not map a place where we could not look. */
+    assert_int_equal(f.volume_problems.n, 3);
+    assert_string_equal(f.volume_problems.v[0],
+                        "vg: physical volume pv1 is not on this disk");
+    assert_string_equal(f.volume_problems.v[1],
+                        "vg/away: physical volume pv1 is not on this disk");
+    assert_string_equal(f.volume_problems.v[2],
+                        "vg/thin: a volume of kind 'thin' is not read");
+    assert_int_equal(f.problems.n, 1);
+    assert_string_equal(f.problems.v[0].layer, "lvm2");
+    assert_string_equal(f.problems.v[0].code, "unsupported");
+    assert_string_equal(f.problems.v[0].subject, "vg/thin");
+    assert_false(f.problems.v[0].minor);
+}
+
 static void add_step(void *arg, const char *name)
 {
     char *steps = arg;
@@ -274,9 +324,8 @@ static void test_small_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_disks),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_disks),       cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_volumes),     cmocka_unit_test(test_steps),
         cmocka_unit_test(test_small_arena),
     };
 

@@ -51,18 +51,22 @@ static void volume_facts(struct guest *g, const struct lvm2_groups *groups)
     }
 }
 
+/* What is not complete is nothing that a name in fstab could lead to. */
 static int open_volume(struct guest *g, const struct lvm2_volume *v,
                        struct fact_volume *facts, struct err *err)
 {
-    struct guest_fs *gf = &g->fs[g->fs_n++];
+    struct guest_fs *gf;
 
+    if (!v->block)
+        note(g, arena_printf(g->arena, "%s: %s", v->name, v->problem));
+    if (!v->block && v->code == ERR_NONE)
+        return 0;
+    gf = &g->fs[g->fs_n++];
     gf->device = v->name;
     gf->volume = facts;
     gf->block = v->block;
-    if (v->block)
-        return guest_open_fs(g, gf, err);
-    note(g, arena_printf(g->arena, "%s: %s", v->name, v->problem));
-    return v->code == ERR_NONE ? 0 : could_not_look(g, v->code, v->problem, v->name, err);
+    return v->block ? guest_open_fs(g, gf, err)
+                    : could_not_look(g, v->code, v->problem, v->name, err);
 }
 
 int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err)
