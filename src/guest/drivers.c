@@ -155,6 +155,13 @@ static bool is_builtin(const struct looking *l, const struct driver *d)
            module_table_find(&l->modules.builtin, d->name);
 }
 
+/* A kernel without config and modules.builtin (somebody's own, all in one piece) may have
+ * anything built in. */
+static bool knows_builtin(const struct looking *l)
+{
+    return *l->modules.config_path || l->modules.has_builtin;
+}
+
 /* Its kernel cannot have it: the options say no and no module of that name came from
  * elsewhere. */
 static bool is_left_out(const struct looking *l, const struct driver *d)
@@ -396,7 +403,9 @@ static int answer(struct looking *l, const struct driver *d, const char **ret,
         return 0;
     }
     r = has_file(l, d, err);
-    *ret = r == 1 ? "module" : l->g->facts->problems.n > problems ? "unknown" : "absent";
+    *ret = r == 1                                                    ? "module"
+           : l->g->facts->problems.n > problems || !knows_builtin(l) ? "unknown"
+                                                                     : "absent";
     return r < 0 ? r : 0;
 }
 

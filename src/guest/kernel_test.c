@@ -134,6 +134,8 @@ static const struct test_file debian_bad_dep[] = {
     {0},
 };
 
+static const struct test_file alone[] = {{"/boot/vmlinuz-" V, "kernel"}, INITRD, {0}};
+
 struct expected {
     const char *blk, *net, *pci, *scsi, *root, *nvme, *hv_netvsc;
 };
@@ -172,6 +174,13 @@ static const struct driver_case {
      whole,
      true,
      {"module", "module", "module", "absent", "module", "builtin", "absent"},
+     "",
+     ""},
+    {"no config and no modules.builtin: anything may be built in",
+     alone,
+     of_another,
+     false,
+     {"unknown", "unknown", "unknown", "unknown", "unknown", "unknown", "unknown"},
      "",
      ""},
     {"an initramfs of no bytes",

@@ -100,7 +100,7 @@ static const char *state_check(const struct fact_kernel *k, enum state s)
     case STATE_MODULE:
         return "L07";
     case STATE_ABSENT:
-        return k->modules[0] || k->config[0] ? "L05" : "L06";
+        return k->modules[0] ? "L05" : "L06";
     default:
         return "";
     }
