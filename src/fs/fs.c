@@ -14,6 +14,7 @@ static const struct {
 } drivers[] = {
     {FS_EXT2, &ext_driver},    {FS_EXT3, &ext_driver},  {FS_EXT4, &ext_driver},
     {FS_BTRFS, &btrfs_driver}, {FS_NTFS, &ntfs_driver}, {FS_VFAT, &fat_driver},
+    {FS_XFS, &xfs_driver},
 };
 
 static const struct fs_driver *driver_of(enum fs_type type)

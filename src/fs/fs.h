@@ -216,4 +216,5 @@ int fs_subvolumes(struct fs *fs,
 int fs_subvolume_open(struct fs **ret, struct fs *fs, uint64_t id, struct err *err);
 
 /* Kinds with a driver. */
-extern const struct fs_driver btrfs_driver, ext_driver, fat_driver, ntfs_driver;
+extern const struct fs_driver btrfs_driver, ext_driver, fat_driver, ntfs_driver,
+    xfs_driver;

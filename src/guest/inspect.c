@@ -217,9 +217,9 @@ static const char *unread_layer(enum fs_type type)
         enum fs_type type;
         const char *layer;
     } rows[] = {
-        {FS_XFS, "xfs"},   {FS_LVM2, "lvm2"},         {FS_MDRAID, "mdraid"},
-        {FS_F2FS, "f2fs"}, {FS_REISERFS, "reiserfs"}, {FS_JFS, "jfs"},
-        {FS_ZFS, "zfs"},   {FS_UFS, "ufs"},           {FS_REFS, "refs"},
+        {FS_LVM2, "lvm2"},         {FS_MDRAID, "mdraid"}, {FS_F2FS, "f2fs"},
+        {FS_REISERFS, "reiserfs"}, {FS_JFS, "jfs"},       {FS_ZFS, "zfs"},
+        {FS_UFS, "ufs"},           {FS_REFS, "refs"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
