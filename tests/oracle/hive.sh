@@ -31,6 +31,7 @@ fill() {
 }
 
 same_keys() {
+    # shellcheck disable=SC1003 # a lone backslash is the root key
     hivexregedit --export --unsafe-printable-strings "$hive" '\' |
         sed -n 's/^\[\(\\.*\)\]/\1/p' | tr -d '\r' | LC_ALL=C sort >"$work/want"
     "$HIVECAT" "$hive" keys | LC_ALL=C sort >"$work/got"
