@@ -3,7 +3,7 @@
 # fs.sh: every access to the device of a filesystem fails once.  A filesystem is a row below.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires mke2fs mkfs.vfat mcopy zstd python3 truncate
+requires mke2fs mkfs.xfs mkfs.vfat mcopy zstd python3 truncate
 
 mkdir "$work/source" "$work/source/dir" "$work/source/big"
 for i in $(seq 40); do
@@ -45,4 +45,13 @@ for name in packed plain mirror; do
     zstd -qdf "$(dirname "$0")/../oracle/btrfs/$name.img.zst" -o "$work/image"
     case_ "btrfs, $name" "$FAULT_FS" "$work/image"
 done
+rm -f "$work/image"
+truncate -s 32M "$work/image"
+printf -- '-\n0 0\nd--755 0 0\nbig d--755 0 0\n' >"$work/proto"
+for i in $(seq 150); do
+    echo "a-name-that-fills-blocks-of-a-directory-$i ---644 0 0 $work/source/dir/file-1"
+done >>"$work/proto"
+printf '$\nnoise ---644 0 0 %s\nlink l--777 0 0 target\n$\n' "$work/source/noise" >>"$work/proto"
+case_ "make: XFS" mkfs.xfs -q --unsupported -l size=2000b -d agcount=2 -p "$work/proto" "$work/image"
+case_ "XFS" "$FAULT_FS" "$work/image"
 finish
