@@ -16,7 +16,8 @@ static size_t walk(const struct lvm2_node *section, struct bytes text, unsigned 
 {
     size_t n = 0;
 
-    assert(depth < LVM2_TEXT_DEPTH_MAX);
+    /* A value lies one deeper than the innermost section. */
+    assert(depth <= LVM2_TEXT_DEPTH_MAX);
     for (const struct lvm2_node *i = section->first; i; i = i->next) {
         n++;
         assert(!i->key.n || (i->key.p >= text.p && i->key.n <= text.n));
