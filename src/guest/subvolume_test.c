@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/scoped.h"
-#include "guest/boot.h"
+#include "guest/boot/boot.h"
 #include "guest/guest_test_fs.h"
 #include "guest/subvolume.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "guest/initramfs.h"
+#include "guest/kernel/initramfs.h"
 
 /* Linked with --wrap: every allocation of ours comes here first. */
 static unsigned allocations, failing_allocation;

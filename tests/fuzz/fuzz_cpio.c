@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "fuzz/fuzz.h"
-#include "guest/cpio.h"
+#include "guest/kernel/cpio.h"
 
 enum { INPUT_MAX = 64 << 10 };
 

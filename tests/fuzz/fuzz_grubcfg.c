@@ -5,7 +5,7 @@
 
 #include "base/scoped.h"
 #include "fuzz/fuzz.h"
-#include "guest/boot.h"
+#include "guest/boot/boot.h"
 #include "guest/facts_json.h"
 #include "guest/guest_test_fs.h"
 

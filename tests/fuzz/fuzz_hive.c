@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "fuzz/sparse.h"
-#include "guest/hive.h"
+#include "guest/windows/hive.h"
 
 enum { STEPS = 3000, DEPTH = 12 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz.h"
-#include "guest/initramfs.h"
+#include "guest/kernel/initramfs.h"
 
 enum { INPUT_MAX = 256 << 10, UNPACKED_MAX = 32 << 20 };
 

@@ -7,13 +7,13 @@
 
 #include "base/scoped.h"
 #include "fuzz/fuzz.h"
-#include "guest/cloudinit.h"
 #include "guest/facts_json.h"
 #include "guest/facts_table.h"
-#include "guest/fstab.h"
-#include "guest/network.h"
-#include "guest/release.h"
-#include "guest/settings.h"
+#include "guest/linux/cloudinit.h"
+#include "guest/linux/fstab.h"
+#include "guest/linux/network.h"
+#include "guest/linux/release.h"
+#include "guest/linux/settings.h"
 
 enum { INPUT_MAX = 64 * 1024, ARENA_MAX = 16 << 20 };
 

@@ -8,7 +8,7 @@
 #include "base/scoped.h"
 #include "fuzz/fuzz.h"
 #include "guest/guest_test_fs.h"
-#include "guest/kernel.h"
+#include "guest/kernel/kernel.h"
 
 enum { INPUT_MAX = 64 << 10 };
 

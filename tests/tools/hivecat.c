@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest/hive.h"
+#include "guest/windows/hive.h"
 
 enum { DEPTH_MAX = 64 };
 

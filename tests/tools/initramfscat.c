@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "guest/initramfs.h"
+#include "guest/kernel/initramfs.h"
 
 static int add_line(void *arg, const struct initramfs_entry *e, struct err *err)
 {
