@@ -274,6 +274,31 @@ struct fact_linux {
     LIST(struct fact_blocked) blocked; /* L08 */
 };
 
+/* ---- Windows, section 4 */
+
+struct fact_windows_driver {
+    const char *name; /* "viostor", "vioscsi", "netkvm" */
+    bool file;        /* System32/drivers holds it */
+    bool service;     /* the current control set has its service */
+    uint32_t start;   /* 0 boot ... 3 demand, 4 disabled; 4 while `service` is false */
+    const char *image_path; /* of the service; "" none */
+    bool bound;             /* its device is bound to it: CriticalDeviceDatabase up to
+                               2008 R2, DriverDatabase from 2012 on */
+};
+
+struct fact_windows {
+    const char *product; /* "Windows Server 2012 R2 Standard" */
+    const char *edition; /* "ServerStandard" */
+    const char *build;   /* "9600" */
+    uint32_t control_set;
+    LIST(struct fact_windows_driver) drivers;
+    bool agent_installed, agent_started; /* cloudbase-init */
+    const char *agent_evidence;
+    bool
+        hives_stale; /* a log of the registry was not applied: newer state may be there */
+    bool hibernated; /* hiberfil.sys holds a session, or a fast startup does */
+};
+
 /* ---- everything */
 
 struct facts {
@@ -291,6 +316,7 @@ struct facts {
     LIST(struct fact_kernel) kernels;
     struct fact_cloud_init *cloud_init;
     struct fact_linux *linux_; /* JSON: "linux" */
+    struct fact_windows *windows;
     LIST(struct fact_problem) problems;
 };
 

@@ -260,6 +260,29 @@ static const struct fact_field fact_linux_fields[] = {
 #undef F
 TABLE(fact_linux);
 
+#define F(m) FIELD(fact_windows_driver, m)
+static const struct fact_field fact_windows_driver_fields[] = {
+    F(name), F(file), F(service), F(start), F(image_path), F(bound),
+};
+#undef F
+TABLE(fact_windows_driver);
+
+#define F(m) FIELD(fact_windows, m)
+static const struct fact_field fact_windows_fields[] = {
+    F(product),
+    F(edition),
+    F(build),
+    F(control_set),
+    LISTED(fact_windows, drivers, fact_windows_driver),
+    F(agent_installed),
+    F(agent_started),
+    F(agent_evidence),
+    F(hives_stale),
+    F(hibernated),
+};
+#undef F
+TABLE(fact_windows);
+
 #define F(m) FIELD(facts, m)
 static const struct fact_field facts_fields[] = {
     STRUCT(facts, image, fact_image),
@@ -276,6 +299,7 @@ static const struct fact_field facts_fields[] = {
     LISTED(facts, candidates, fact_candidate),
     POINTER(facts, "boot", boot, fact_boot),
     POINTER(facts, "linux", linux_, fact_linux),
+    POINTER(facts, "windows", windows, fact_windows),
     LISTED(facts, problems, fact_problem),
 };
 #undef F

@@ -422,7 +422,7 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
     r = root_find(g, err);
     if (r < 0 || !g->root)
         return r;
-    r = look_at_linux(g, err);
+    r = g->windows ? windows_facts(g, err) : look_at_linux(g, err);
     guest_weigh_problems(g);
     return r;
 }

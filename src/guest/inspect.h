@@ -45,6 +45,7 @@ struct guest {
     unsigned fs_n, fs_max;
     struct tree tree; /* the root and what fstab mounts on it, once a root was found */
     const struct guest_fs *root; /* NULL: none */
+    bool windows;                /* the root is one of Windows */
     void (*step)(void *arg,
                  const char *name); /* told the name of each step; may be NULL */
     void *step_arg;
@@ -97,6 +98,9 @@ int linux_network(struct guest *g, struct err *err);
 int linux_services(struct guest *g,
                    struct err *err); /* sshd, firewall, selinux, rtc, growpart */
 int linux_residues(struct guest *g, struct err *err); /* shadow, tools, residues */
+
+/* Instead of the above, for a root that is Windows: windows, os. */
+int windows_facts(struct guest *g, struct err *err);
 
 /* Does a fstab or root= spec ("UUID=...", "LABEL=...", "PARTUUID=...", "/dev/vda1",
  * "/dev/mapper/vg-root", "/dev/disk/by-uuid/...") name a filesystem of this disk?  The

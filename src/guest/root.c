@@ -457,6 +457,31 @@ static int note_unread(struct guest *g, struct err *err)
     return r;
 }
 
+/* The first Windows that has a registry; without one there is nothing to judge. */
+static int find_windows(struct guest *g, struct err *err)
+{
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        struct guest_fs *gf = &g->fs[i];
+        struct tree tree;
+        int r;
+
+        if (!gf->fs)
+            continue;
+        tree_init(&tree, gf->fs);
+        r = tree_has_file(&tree, "/Windows/System32/config/SYSTEM", err);
+        if (r < 0)
+            r = guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
+        if (r < 0)
+            return r;
+        if (r == 1) {
+            set_root(g, gf);
+            g->windows = true;
+            return 0;
+        }
+    }
+    return 0;
+}
+
 int root_find(struct guest *g, struct err *err)
 {
     struct guest_fs *roots[GUEST_FS_MAX], *chosen;
@@ -475,7 +500,8 @@ int root_find(struct guest *g, struct err *err)
     }
     if (n == 0) {
         note_installer(g);
-        return note_unread(g, err);
+        r = note_unread(g, err);
+        return r < 0 ? r : find_windows(g, err);
     }
     r = choose(g, roots, n, &chosen, err);
     if (r == 0)
