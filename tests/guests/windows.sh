@@ -23,7 +23,7 @@ trap 'umount "$tmp/mount" 2>/dev/null || :; rm -rf "$tmp"' EXIT
 keys() {
     local path='' part
     local -a parts
-    IFS='\' read -ra parts <<<"$1"
+    IFS=/ read -ra parts <<<"${1//\\//}"
     for part in "${parts[@]}"; do
         path="$path\\$part"
         printf '\n[%s]\n' "$path"
@@ -67,7 +67,7 @@ system() {
     [ -z "$agent" ] || {
         keys "$set\\Services\\cloudbase-init"
         echo '"Start"=dword:00000002'
-        echo '"ImagePath"="C:\\Program Files\\Cloudbase Solutions\\Cloudbase-Init\\bin\\OpenStackService.exe"'
+        printf '%s\n' '"ImagePath"="C:\\Program Files\\Cloudbase Solutions\\Cloudbase-Init\\bin\\OpenStackService.exe"'
     }
 }
 
