@@ -71,3 +71,20 @@ int ntfs_list(struct fs *fs, uint64_t dir,
               struct err *err);
 int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n,
               uint64_t off, struct err *err);
+
+/* ---- state.c */
+
+/* How sure it is that the disk has all that was written, the worst last. */
+enum ntfs_state {
+    NTFS_STATE_CLEAN,
+    NTFS_STATE_DIRTY,   /* the flag of $Volume */
+    NTFS_STATE_DAMAGED, /* the log has no whole restart page */
+    NTFS_STATE_OPEN,
+    NTFS_STATE_CACHED, /* a log of version 2.0 */
+    NTFS_STATE_HIBERNATED,
+};
+
+/* A restart page of n bytes, which it mends; false: it is none, or torn. */
+bool ntfs_restart_page(uint8_t *page, size_t n, uint64_t *lsn, enum ntfs_state *ret);
+/* Fills clean, needs_recovery, stale_possible and stale_reason. */
+int ntfs_look_at_state(struct fs *fs, bool dirty, struct fs_info *info, struct err *err);

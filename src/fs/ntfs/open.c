@@ -50,15 +50,9 @@ static int fill_info(struct ntfs *n, struct err *err)
         return r;
     info->block_size = n->volume->cluster_size;
     info->total_bytes = (uint64_t)n->volume->nr_clusters * n->volume->cluster_size;
-    info->clean = !(n->volume->flags & VOLUME_IS_DIRTY);
-    if (!info->clean) {
-        info->needs_recovery = info->stale_possible = true;
-        snprintf(info->stale_reason, sizeof info->stale_reason,
-                 "the volume is marked as in use, and its log is not replayed");
-    }
     snprintf(info->features, sizeof info->features, "ntfs%u.%u", n->volume->major_ver,
              n->volume->minor_ver);
-    return 0;
+    return ntfs_look_at_state(&n->fs, n->volume->flags & VOLUME_IS_DIRTY, info, err);
 }
 
 static void ntfs_info(struct fs *fs, struct fs_info *ret)
