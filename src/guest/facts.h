@@ -255,7 +255,8 @@ struct fact_linux {
     LIST(struct fact_mount) fstab;
     struct fact_network network;
     bool growpart;           /* L15 */
-    bool root_last;          /* root is the last partition */
+    bool root_last;          /* the root, or a physical volume of its group, is the last
+                                partition */
     uint64_t swap_on_disk;   /* bytes of swap on this disk (L18) */
     bool sshd, sshd_enabled; /* L26 */
     uint32_t ssh_host_keys;

@@ -32,6 +32,8 @@ struct guest_fs {
     struct fs *fs;       /* owned by the guest; NULL: not opened */
     struct fact_partition *partition; /* or NULL; valid once all partitions are listed */
     struct fact_volume *volume;       /* or NULL; the same */
+    const char *group;     /* volume group that it is a logical or a physical volume of;
+                              NULL: of none */
     const char *subvolume; /* the one that fs is: its path from the top level; NULL: it
                               has none, or nobody asked yet (subvolume.h) */
     uint64_t subvolume_id;

@@ -64,9 +64,17 @@ static int open_volume(struct guest *g, const struct lvm2_volume *v,
     gf = &g->fs[g->fs_n++];
     gf->device = v->name;
     gf->volume = facts;
+    gf->group = v->group;
     gf->block = v->block;
     return v->block ? guest_open_fs(g, gf, err)
                     : could_not_look(g, v->code, v->problem, v->name, err);
+}
+
+static void tell_group(struct guest *g, const struct lvm2_member *m)
+{
+    for (unsigned i = 0; i < g->fs_n; i++)
+        if (*m->group && g->fs[i].block == m->block)
+            g->fs[i].group = m->group;
 }
 
 int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err)
@@ -86,6 +94,8 @@ int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err)
             r = could_not_look(g, m[i].code, m[i].problem, m[i].device, err);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < n; i++)
+        tell_group(g, &m[i]);
     for (size_t i = 0; i < groups->problems.n; i++)
         note(g, groups->problems.v[i]);
     volume_facts(g, groups);

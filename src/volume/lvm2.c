@@ -372,13 +372,17 @@ static int groups_open(struct lvm2_groups *ret, struct scan_state *s, struct are
 
 /* A volume whose own copy is bad is still a good part of a group that another describes.
  */
-static void forgive(struct lvm2_member *m, const struct scan_state *s)
+static void tell_group(struct lvm2_member *m, const struct scan_state *s)
 {
-    for (size_t i = 0; i < s->pvs_n; i++)
-        if (s->pvs[i].block == m->block && s->pvs[i].claimed && m->code == ERR_CORRUPT) {
+    for (size_t i = 0; i < s->pvs_n; i++) {
+        if (s->pvs[i].block != m->block || !s->pvs[i].group)
+            continue;
+        m->group = s->pvs[i].group;
+        if (m->code == ERR_CORRUPT) {
             m->code = ERR_NONE;
             m->problem = "";
         }
+    }
 }
 
 int lvm2_scan(struct lvm2_groups *ret, struct lvm2_member *members, size_t n,
@@ -393,6 +397,7 @@ int lvm2_scan(struct lvm2_groups *ret, struct lvm2_member *members, size_t n,
     if (!s.pvs)
         return FAIL(err, ERR_NOMEM, "physical volumes");
     for (size_t i = 0; i < n; i++) {
+        members[i].group = "";
         members[i].code = ERR_NONE;
         members[i].problem = "";
     }
@@ -403,7 +408,7 @@ int lvm2_scan(struct lvm2_groups *ret, struct lvm2_member *members, size_t n,
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++)
-        forgive(&members[i], &s);
+        tell_group(&members[i], &s);
     log_debug(LOG_VOLUME, "lvm2: %zu of %zu physical, %zu logical volumes", s.pvs_n, n,
               ret->volumes.n);
     return arena_check(a, err);

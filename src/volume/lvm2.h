@@ -30,12 +30,14 @@ struct lvm2_member {
     struct block *block; /* borrowed while scanning; volumes take their own references */
     const char *device;  /* "partition 2", for messages */
     /* Set by the scan. */
+    const char *group;   /* name of the group it is in; "" not known */
     enum err_code code;  /* why its metadata could not be read; ERR_NONE: it was */
     const char *problem; /* the same in words; "" */
 };
 
 struct lvm2_volume {
     const char *name;    /* "vg/root"; in the arena */
+    const char *group;   /* "vg" */
     uint64_t size;       /* bytes; 0 when the metadata does not tell */
     struct block *block; /* own reference; NULL: `problem` says why */
     enum err_code code;  /* ERR_NONE without a block: part of it is not on this disk */

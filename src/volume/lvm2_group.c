@@ -327,7 +327,7 @@ static int list_pvs(struct opening *o, struct lvm2_groups *ret, struct err *err)
 
             if (!lvm2_same_id(here->id, lvm2_string(n, "id")))
                 continue;
-            here->claimed = true;
+            here->group = o->group->name;
             /* What LVM once lost is old, and stays out until the administrator says. */
             if (!lvm2_has(n, "flags", "MISSING"))
                 pv->here = here;
@@ -411,6 +411,7 @@ static int add_volume(struct opening *o, struct lvm2_groups *ret, struct lv *lv,
     if (!v)
         return arena_check(o->arena, err);
     v->name = lv->name;
+    v->group = o->group->name;
     v->code = lv->code;
     v->problem = lv->problem;
     if (!checked_mul(&v->size, lv->extents, o->extent))

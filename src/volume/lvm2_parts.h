@@ -11,7 +11,7 @@ enum { LVM2_SECTOR = 512, LVM2_ID = 32 /* letters and digits, without hyphens */
 struct lvm2_pv {
     uint8_t id[LVM2_ID];
     struct block *block; /* borrowed */
-    bool claimed;        /* by a group */
+    const char *group;   /* name of the one it is in; NULL: none is known */
 };
 
 /* Ids in the text have hyphens, on the disk they have none. */
@@ -26,7 +26,8 @@ struct lvm2_group {
 };
 
 /* Adds the volumes and what is missing to *ret, and marks the physical volumes that it
- * names as claimed.  ERR_NOMEM, or ERR_CORRUPT and ERR_LIMIT about the group as a whole.
+ * names with the group.  ERR_NOMEM, or ERR_CORRUPT and ERR_LIMIT about the group as a
+ * whole.
  */
 int lvm2_group_open(struct lvm2_groups *ret, const struct lvm2_group *group,
                     struct arena *a, struct err *err);

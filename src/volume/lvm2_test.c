@@ -300,6 +300,8 @@ static void test_listing(void **state)
     make(&f, RAID1 IMAGES("\"READ\""), MAKE_RING);
     assert_int_equal(scan(&f, SECOND, 0, false), 0);
     assert_int_equal(f.groups.volumes.n, 1);
+    assert_string_equal(f.groups.volumes.v[0].group, "vg");
+    assert_string_equal(f.members[0].group, "vg");
     assert_int_equal(f.groups.problems.n, 1);
     assert_string_equal(f.groups.problems.v[0], "vg: " MISSING(0));
     assert_int_equal(scan(&f, 0, 0, false), 0);

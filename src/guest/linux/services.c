@@ -23,17 +23,31 @@ static int any_file(struct guest *g, const char *const *paths, struct err *err)
 
 /* ---- disk */
 
-static void root_last(struct guest *g, struct fact_linux *l)
+static const struct fact_partition *last_partition(const struct facts *f)
 {
-    const struct fact_partition *root = g->root ? g->root->partition : NULL;
+    const struct fact_partition *last = NULL;
 
-    l->root_last = root != NULL;
-    for (size_t i = 0; root && i < g->facts->partitions.n; i++) {
-        const struct fact_partition *p = &g->facts->partitions.v[i];
+    for (size_t i = 0; i < f->partitions.n; i++) {
+        const struct fact_partition *p = &f->partitions.v[i];
 
-        if (p->start > root->start && p->size && !p->extended)
-            l->root_last = false;
+        if (p->size && !p->extended && (!last || p->start > last->start))
+            last = p;
     }
+    return last;
+}
+
+/* Can the root take what is added at the end of the disk?  A group grows with any of its
+ * physical volumes. */
+static bool root_is_last(const struct guest *g)
+{
+    const struct fact_partition *last = last_partition(g->facts);
+
+    if (!g->root || !last || g->root->partition)
+        return g->root && g->root->partition == last;
+    for (unsigned i = 0; i < g->fs_n; i++)
+        if (g->fs[i].partition == last && g->fs[i].group && g->root->group)
+            return strcmp(g->fs[i].group, g->root->group) == 0;
+    return false;
 }
 
 static int find_growpart(struct guest *g, struct fact_linux *l, struct err *err)
@@ -344,7 +358,7 @@ int linux_services(struct guest *g, struct err *err)
 
     if (!l)
         return arena_check(g->arena, err);
-    root_last(g, l);
+    l->root_last = root_is_last(g);
     for (size_t i = 0; i < ARRAY_SIZE(rows) && r >= 0; i++)
         r = rows[i](g, l, err);
     return r < 0 ? r : 0;

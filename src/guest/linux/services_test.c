@@ -194,11 +194,54 @@ static void test_root_last(void **state)
     test_guest_fini(&t);
 }
 
+/* The root is a logical volume; partitions 1 and 3 are physical ones. */
+static void test_volume_last(void **state)
+{
+    static const struct {
+        const char *name, *groups[2];
+        uint64_t swap_start; /* of partition 2 */
+        bool last;
+    } cases[] = {
+        {"the last partition is of its group", {"vg", "vg"}, 2 << 20, true},
+        {"only an earlier one is", {"vg", "other"}, 2 << 20, false},
+        {"the last one is of no group", {"vg", NULL}, 2 << 20, false},
+        {"swap is behind it", {"vg", "vg"}, 8 << 20, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct test_guest t;
+        struct err err = {0};
+
+        test_guest_init(&t, empty);
+        for (uint32_t j = 1; j <= 3; j++) {
+            struct fact_partition *p =
+                FACT_ADD(&t.arena, &t.facts.partitions, fact_partition);
+
+            p->start = j == 2 ? cases[i].swap_start : j << 20;
+            p->size = 1 << 20;
+        }
+        for (int j = 0; j < 2; j++) {
+            struct guest_fs *pv = test_guest_add(&t, empty, "partition", "", "");
+
+            pv->partition = &t.facts.partitions.v[2 * j];
+            pv->group = cases[i].groups[j];
+        }
+        t.fs[0].partition = NULL;
+        t.fs[0].group = "vg";
+        assert_int_equal(linux_services(&t.guest, &err), 0);
+        if (t.facts.linux_->root_last != cases[i].last)
+            fail_msg("%s: %d", cases[i].name, t.facts.linux_->root_last);
+        test_guest_fini(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guests),
         cmocka_unit_test(test_root_last),
+        cmocka_unit_test(test_volume_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
