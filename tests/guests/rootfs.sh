@@ -1,18 +1,17 @@
-# shellcheck shell=bash disable=SC2154,SC2016,SC2034 # build.sh sets dir, tmp and here
+# shellcheck shell=bash disable=SC2154,SC2016,SC2034 # build.sh sets tmp and here
 # SPDX-License-Identifier: GPL-2.0-or-later
-# rootfs.sh: the root filesystem that all guests are copies of
+# rootfs.sh: the trees that guests are copies of
 #
-#   $dir/bootstrap.tar   what mmdebstrap gives: an unconfigured Debian 12
-#   $dir/root.tar.zst    the same, configured as an installer would leave it
+# A tree is what mmdebstrap gives, configured as an installer would leave it.
 #
 # Sourced by build.sh.
 
 ROOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a01
 BOOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a02
 
-rootfs_packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,ifupdown
-rootfs_packages+=,isc-dhcp-client,iproute2,openssh-server,zstd,e2fsprogs,fdisk,kmod,login
-rootfs_packages+=,passwd,cloud-guest-utils,cloud-init,grub-pc,grub-efi-amd64-bin,lvm2
+ROOT_PACKAGES=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,ifupdown
+ROOT_PACKAGES+=,isc-dhcp-client,iproute2,openssh-server,zstd,e2fsprogs,fdisk,kmod,login
+ROOT_PACKAGES+=,passwd,cloud-guest-utils,cloud-init,grub-pc,grub-efi-amd64-bin,lvm2
 
 # The Debian 12 mirrors that apt of this machine is set up with, as one-line sources.  None
 # found (not Debian 12): nothing, and mmdebstrap takes its own default.
@@ -30,18 +29,17 @@ rootfs_apt_settings() {
         grep -v '""' || true
 }
 
-# rootfs_bootstrap DIR: DIR/bootstrap.tar.  The long step: half a minute and more.
+# rootfs_bootstrap FILE: a tar file.  The long step: half a minute and more.
 rootfs_bootstrap() {
-    local out=$1/bootstrap.tar work sources
+    local out=$1 work sources
 
-    [ ! -e "$out" ] || return 0
     work=$(mktemp -d)
     rootfs_apt_settings >"$work/apt.conf"
     sources=$(rootfs_sources)
     say "bootstrapping Debian 12 from $(echo "${sources:-the default mirror}" | awk 'NR == 1 { print $2 }')"
     # Documents and translations are a third of it and concern nobody here.
     if ! mmdebstrap --quiet --mode=auto --variant=minbase --format=tar \
-        --include="$rootfs_packages" \
+        --include="$ROOT_PACKAGES" \
         --aptopt="$work/apt.conf" \
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -51,33 +49,28 @@ rootfs_bootstrap() {
         --essential-hook='echo grub-pc grub-pc/install_devices_empty boolean true |
             chroot "$1" debconf-set-selections' \
         --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
-        bookworm "$out.part" ${sources:+-} <<<"$sources" >"$work/log" 2>&1; then
+        bookworm "$out" ${sources:+-} <<<"$sources" >"$work/log" 2>&1; then
         cat "$work/log" >&2
-        rm -rf "$work" "$out.part"
+        rm -rf "$work"
         die "mmdebstrap failed: is there a network, and does 'apt-get update' work?"
     fi
     rm -rf "$work"
-    mv "$out.part" "$out"
 }
 
-# rootfs_unpack DIR [PATH...]: the configured root filesystem, or these parts of it, into a
-# new folder.
-rootfs_unpack() {
-    local ready=$dir/root.tar.zst
+tree_bookworm() {
+    rootfs_bootstrap "$tmp/bootstrap.tar"
+    mkdir "$tmp/root"
+    # Device nodes cannot be made in a user namespace; the kernel brings its own /dev.
+    tar -C "$tmp/root" --numeric-owner --exclude='./dev/*' -xf "$tmp/bootstrap.tar"
+    rootfs_configure "$tmp/root"
+    tar -C "$tmp/root" --numeric-owner --sort=name -cf - . | zstd -q -1 -T2 -o "$1"
+}
 
-    if [ ! -e "$ready" ]; then
-        rootfs_bootstrap "$dir"
-        mkdir "$tmp/base"
-        # Device nodes cannot be made in a user namespace; the kernel brings its own /dev.
-        tar -C "$tmp/base" --numeric-owner --exclude='./dev/*' -xf "$dir/bootstrap.tar"
-        rootfs_configure "$tmp/base"
-        tar -C "$tmp/base" --numeric-owner --sort=name -cf - . |
-            zstd -q -1 -T2 -o "$ready.part"
-        mv "$ready.part" "$ready"
-        rm -rf "$tmp/base" "$dir/bootstrap.tar"
-    fi
-    mkdir "$1"
-    zstd -q -dc "$ready" | tar -C "$1" --numeric-owner -xf - "${@:2}"
+# rootfs_unpack TREE DIR [PATH...]: a tree, or these parts of it, into a new folder.
+rootfs_unpack() {
+    tree_need "$1"
+    mkdir "$2"
+    zstd -q -dc "$(tree_file "$1")" | tar -C "$2" --numeric-owner -xf - "${@:3}"
 }
 
 # rootfs_run ROOT COMMAND...: runs a program of the guest on the guest's files.

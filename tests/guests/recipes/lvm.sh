@@ -1,9 +1,7 @@
-# shellcheck shell=bash disable=SC2153,SC2154 # build.sh sets dir, tmp and here
+# shellcheck shell=bash disable=SC2153,SC2154 # build.sh sets tmp and here
 # SPDX-License-Identifier: GPL-2.0-or-later
 # lvm.sh: guests whose root is a logical volume, as Debian's installer makes them: /boot on
 # a partition of its own, the group named after the host
-#
-# Sourced by build.sh; disk_make() of disks.sh calls the functions.
 
 LVM_GROUP=debian-vg
 LVM_ROOT=/dev/mapper/debian--vg-root # device mapper doubles the hyphen
@@ -70,7 +68,7 @@ EOF
 
 # lvm_root: $tmp/root, the system.  Its initramfs has LVM's tools, as lvm2 is installed.
 lvm_root() {
-    rootfs_unpack "$tmp/root"
+    rootfs_unpack bookworm "$tmp/root"
     cat >"$tmp/root/etc/fstab" <<EOF
 # <file system> <mount point> <type> <options> <dump> <pass>
 $LVM_ROOT / ext4 errors=remount-ro 0 1
