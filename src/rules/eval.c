@@ -7,6 +7,8 @@
 #include "base/scoped.h"
 #include "rules/judge.h"
 
+enum { PROBLEMS_ALL = 256 }; /* so many problems are listed, and no more */
+
 static const struct check checks[] = {
 #define CHECK(id, level, code, title, evidence, fn) \
     {{id, title, LEVEL_##level, ANSWER_##code, evidence}, fn},
@@ -86,6 +88,19 @@ static const struct fact_problem *first_problem(const struct facts *f)
 bool judge_has_problem(const struct judge *j)
 {
     return first_problem(j->facts) != NULL;
+}
+
+bool is_unseen(const struct judge *j, const char *part)
+{
+    const struct facts *f = j->facts;
+
+    if (f->problems.n >= PROBLEMS_ALL)
+        return true; /* more than are listed */
+    for (size_t i = 0; i < f->problems.n; i++)
+        if (strstr(f->problems.v[i].subject, part) ||
+            strstr(f->problems.v[i].message, part))
+            return true;
+    return false;
 }
 
 /* ---- what is judged */

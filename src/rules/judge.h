@@ -55,6 +55,10 @@ void judge_unclear(struct judge *j, const char *layer, const char *code,
 /* Has something that matters not been looked at? */
 bool judge_has_problem(const struct judge *j);
 
+/* Does a problem speak of this path or part of one?  Then its absence is not proven, and
+ * a rule that finds something missing says nothing. */
+bool is_unseen(const struct judge *j, const char *part);
+
 #define TEXT(j, ...) arena_printf((j)->a, __VA_ARGS__)
 
 static inline bool same(const char *a, const char *b)

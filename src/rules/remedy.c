@@ -335,12 +335,20 @@ const char *remedy_agent_enable(struct judge *j)
 {
     const struct fact_cloud_init *ci = j->facts->cloud_init;
     const char *init = init_of(j), *by = ci ? ci->disabled_by : "";
-    const char *undo = "", *commands;
+    const char *undo = "", *commands, *masked = strstr(by, " is masked");
 
-    if (by[0] == '/')
+    if (masked) {
+        const char *name = masked;
+
+        while (name > by && name[-1] != '/')
+            name--;
+        undo = TEXT(j, "systemctl unmask %s",
+                    shell_word(j, TEXT(j, "%.*s", (int)(masked - name), name)));
+    } else if (by[0] == '/') {
         undo = TEXT(j, "rm -f %s", shell_word(j, by));
-    else if (strstr(by, "command line"))
+    } else if (strstr(by, "command line")) {
         undo = _("Remove cloud-init=disabled from the kernel command line.");
+    }
     if (same(init, "openrc"))
         commands = remedy_lines(j, "rc-update add cloud-init-local boot",
                                 "rc-update add cloud-init default",

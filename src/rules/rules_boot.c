@@ -167,6 +167,9 @@ static void boot_initramfs(struct judge *j, const struct check *c)
 
     if (b->initramfs[0] == '\0' || b->initramfs_exists)
         return;
+    for (size_t i = 0; i < b->initramfs_files.n; i++)
+        if (is_unseen(j, b->initramfs_files.v[i]))
+            return;
     finding_add(j, c, LEVEL_ERROR, b->initramfs,
                 TEXT(j,
                      _("the default boot entry \"%s\" names an initramfs that is not "
@@ -216,7 +219,7 @@ void rule_boot_entry(struct judge *j, const struct check *c)
             remedy_loader_config(j));
         return;
     }
-    if (b->kernel[0] && !b->kernel_exists)
+    if (b->kernel[0] && !b->kernel_exists && !is_unseen(j, b->kernel))
         kernel_missing(j, c, b->kernel,
                        TEXT(j,
                             _("the default boot entry \"%s\" names a kernel that is "

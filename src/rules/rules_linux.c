@@ -156,7 +156,7 @@ void rule_growpart(struct judge *j, const struct check *c)
 
     if (!l)
         return;
-    if (!l->growpart)
+    if (!l->growpart && !is_unseen(j, "growpart"))
         finding_add(j, c, LEVEL_WARNING, "",
                     _("growpart is not installed: the root keeps its size on a larger "
                       "disk"),
@@ -275,10 +275,13 @@ void rule_loader_version(struct judge *j, const struct check *c)
     if (same(b->loader, "grub-legacy") ||
         (same(b->loader, "grub2") && b->loader_version[0] &&
          version_less(b->loader_version, "1.99")))
-        finding_add(j, c, LEVEL_WARNING, b->config,
-                    TEXT(j, _("the boot loader is %s %s, older than GRUB 1.99"),
-                         b->loader, b->loader_version),
-                    _("Update GRUB, unless the distribution has no newer one."));
+        finding_add(
+            j, c, LEVEL_WARNING, b->config,
+            b->loader_version[0]
+                ? TEXT(j, _("the boot loader is %s %s, older than GRUB 1.99"), b->loader,
+                       b->loader_version)
+                : TEXT(j, _("the boot loader is %s, older than GRUB 1.99"), b->loader),
+            _("Update GRUB, unless the distribution has no newer one."));
     if (b->linux16_uefi)
         finding_add(j, c, LEVEL_WARNING, b->config,
                     _("the boot entry uses linux16, which does not start by UEFI"),

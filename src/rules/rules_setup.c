@@ -99,7 +99,7 @@ void rule_sshd(struct judge *j, const struct check *c)
 {
     const struct fact_linux *l = j->facts->linux_;
 
-    if (!l)
+    if (!l || is_unseen(j, "ssh"))
         return;
     if (!l->sshd)
         finding_add(j, c, LEVEL_WARNING, "",
@@ -114,7 +114,8 @@ void rule_sshd(struct judge *j, const struct check *c)
         finding_add(
             j, c, LEVEL_WARNING, "", _("the SSH server does not start by itself"),
             remedy_service(j, family_of(j->facts->os) == FAMILY_DEBIAN ? "ssh" : "sshd"));
-    if (l->sshd && l->ssh_host_keys == 0 && !l->ssh_keys_regenerated)
+    if (l->sshd && l->ssh_host_keys == 0 && !l->ssh_keys_regenerated &&
+        !is_unseen(j, "/cloud"))
         finding_add(j, c, LEVEL_WARNING, "/etc/ssh",
                     _("there are no SSH host keys, and nothing makes them at the first "
                       "start: the SSH server will not start"),
@@ -246,7 +247,8 @@ void rule_accounts(struct judge *j, const struct check *c)
 
     if (!l)
         return;
-    if (same(l->shadow, "missing") || same(l->shadow, "unreadable"))
+    if (!is_unseen(j, "/etc/shadow") &&
+        (same(l->shadow, "missing") || same(l->shadow, "unreadable")))
         finding_add(
             j, c, LEVEL_WARNING, "/etc/shadow",
             same(l->shadow, "missing")

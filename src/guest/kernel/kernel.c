@@ -375,6 +375,7 @@ static int is_packaged(struct guest *g, const char *version, struct err *err)
 static int is_own(struct guest *g, const char *version, bool *ret, struct err *err)
 {
     const struct fact_os *os = g->facts->os;
+    size_t problems = g->facts->problems.n;
     int r;
 
     *ret = true;
@@ -388,7 +389,7 @@ static int is_own(struct guest *g, const char *version, bool *ret, struct err *e
     if (!*ret || !same(os->packages, "dpkg"))
         return 0;
     r = is_packaged(g, version, err);
-    *ret = r == 1;
+    *ret = r == 1 || g->facts->problems.n > problems;
     return r < 0 ? r : 0;
 }
 

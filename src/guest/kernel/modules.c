@@ -171,6 +171,7 @@ static int find_dir(struct modules *m, struct guest *g, const char *version,
                     struct err *err)
 {
     static const char *const tops[] = {"/lib/modules", "/usr/lib/modules"};
+    size_t problems = g->facts->problems.n;
 
     m->dir = "";
     for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
@@ -184,6 +185,7 @@ static int find_dir(struct modules *m, struct guest *g, const char *version,
             return 0;
         }
     }
+    m->unread = g->facts->problems.n > problems || problems == GUEST_PROBLEMS_MAX;
     return 0;
 }
 
