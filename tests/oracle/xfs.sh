@@ -110,6 +110,12 @@ set_bit() { xfs_db -x -c 'sb 0' -c "write -d $1" "$image" >/dev/null; }
 kernel_tree() { "$FSCAT" "$@" tree "$image" | LC_ALL=C sort | diff <(zstd -qdc "$here/xfs/kernel.tree.zst") -; }
 has() { same xattr "$1" "$("$FSCAT" xattr "$image" "$2" "$3")"; }
 
+all_hole() {
+    make_xfs && xfs_db -x -c 'path /empty' -c 'write -d core.size 1000000' "$image" >/dev/null &&
+        timeout 10 "$FSCAT" cat "$image" /empty | cmp - <(head -c 1000000 /dev/zero)
+}
+
+case_ "a file that is nothing but a hole" all_hole
 case_ "make one where case does not matter" make_ci
 case_ "another case finds it" same_cat /MORE/FILE-7 more/file-7
 case_ "set an incompatible feature nobody knows" set_bit 'features_incompat 0x8000'

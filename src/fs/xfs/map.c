@@ -181,10 +181,8 @@ int xfs_fork_read(struct xfs *x, struct block *dev, const struct xfs_inode *i,
         if (r < 0)
             return r;
         /* A hole may be longer than bytes can be counted. */
-        take = run.n > n >> x->super.block_log
-                   ? (size_t)min_u64(n, (run.n << x->super.block_log) - within)
-                   : (size_t)(run.n << x->super.block_log) - (size_t)within;
-        take = min_size(take, n);
+        run.n = min_u64(run.n, (n >> x->super.block_log) + 2);
+        take = min_size((size_t)(run.n << x->super.block_log) - (size_t)within, n);
         if (run.zero) {
             memset(to, 0, take);
         } else {
