@@ -176,7 +176,8 @@ int ext_fail(struct ext *e, struct err *err, errcode_t code, const char *fmt, ..
     /* Up to 1.47 the library reads an inode into a slot of its cache before it verifies
      * the checksum, and leaves it there under the number of the one that was there
      * before. */
-    ext2fs_flush_icache(e->lib);
+    if (e->lib)
+        ext2fs_flush_icache(e->lib);
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
