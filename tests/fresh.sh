@@ -51,6 +51,8 @@ git -C "$root/home/imgport" add -A
 inside() {
     # shellcheck disable=SC2016 # for the inner shell
     unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" -- sh -ec '
+        # A root is a place where something is mounted: tests make mounts of their own.
+        mount --rbind "$1" "$1"
         mount --rbind /dev "$1/dev"
         mount -t sysfs sysfs "$1/sys" || true
         exec chroot "$1" env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \
