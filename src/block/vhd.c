@@ -282,13 +282,13 @@ static int check_header(const struct vhd_header *h, uint64_t size, struct image_
             ctx, err, VERSION, ERR_UNSUPPORTED,
             "vhd dynamic header: version 0x%08" PRIx32 ", only 1.x is known", h->version);
     if (!is_power_of_2(h->block_size) || h->block_size < VHD_SECTOR)
-        return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
+        return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                            "vhd dynamic header: block size %" PRIu32
                            ", need a power of two from 512 on",
                            h->block_size);
     need = div_up(size, h->block_size);
     if (need > h->max_entries)
-        return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
+        return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                            "vhd dynamic header: table of %" PRIu32
                            " entries, the disk needs %" PRIu64,
                            h->max_entries, need);
@@ -316,10 +316,10 @@ static int read_header(struct vhd_header *ret, struct block *file, uint64_t off,
     if (r < 0)
         return r;
     if (!vhd_header_decode(ret, b))
-        return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
+        return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                            "vhd: no dynamic header at offset %" PRIu64, off);
     if (vhd_checksum(b, VHD_HEADER_SUM) != ret->checksum)
-        return IMAGE_FAULT(ctx, err, CHECKSUM, ERR_CORRUPT,
+        return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                            "vhd dynamic header: checksum 0x%08" PRIx32 " is wrong",
                            ret->checksum);
     return 0;
@@ -460,7 +460,7 @@ static int check_block(const struct vhd *v, uint64_t i, struct image_ctx *ctx,
         range_overlaps(off, len, v->header_offset, VHD_HEADER_SIZE) ||
         range_overlaps(off, len, v->table_offset, v->table_size) ||
         range_overlaps(off, len, v->end, v->file->size - v->end))
-        return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
+        return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                            "vhd: block %" PRIu64 " at offset %" PRIu64
                            " lies over a header, the table or a footer",
                            i, off);
@@ -492,7 +492,7 @@ static int vhd_survey(struct block *disk, struct image_ctx *ctx, struct err *err
     qsort(sorted, n, sizeof *sorted, compare_sectors);
     for (size_t i = 1; i < n; i++)
         if (((uint64_t)sorted[i] - sorted[i - 1]) * VHD_SECTOR < len)
-            return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
+            return IMAGE_FAULT(ctx, err, VHD_TABLE, ERR_CORRUPT,
                                "vhd: two blocks share the bytes at offset %" PRIu64,
                                (uint64_t)sorted[i] * VHD_SECTOR);
     return 0;

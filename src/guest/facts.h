@@ -193,6 +193,7 @@ struct fact_boot {
     const char
         *device_map;     /* first stale line of device.map ("(hd0) /dev/sda"); "" (L19) */
     const char *problem; /* the default could not be determined: why; "" */
+    bool no_entry;       /* no settings of a loader, or settings with nothing to start */
     bool boot_missing; /* /boot is a mount point in fstab, and its filesystem is not here
                         */
 };

@@ -186,7 +186,7 @@ static const struct fact_field fact_boot_fields[] = {
     F(saved),         F(kernel),        F(initramfs),        F(initramfs_files),
     F(cmdline),       F(kernel_exists), F(initramfs_exists), F(root),
     F(root_resolves), F(root_by_id),    F(serial_console),   F(linux16_uefi),
-    F(device_map),    F(problem),       F(boot_missing),
+    F(device_map),    F(problem),       F(boot_missing),     F(no_entry),
 };
 #undef F
 TABLE(fact_boot);

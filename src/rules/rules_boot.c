@@ -193,6 +193,16 @@ static void boot_root(struct judge *j, const struct check *c)
                 remedy_loader_config(j));
 }
 
+/* GRUB, and nothing that it could start.  An EFI loader may carry its settings, or the
+ * kernel, within. */
+static bool stops_at_prompt(const struct judge *j)
+{
+    const struct facts *f = j->facts;
+
+    return f->boot->no_entry && same(f->disk.boot_code, "grub") &&
+           !has_firmware(f, "uefi") && !judge_has_problem(j);
+}
+
 void rule_boot_entry(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
@@ -212,9 +222,11 @@ void rule_boot_entry(struct judge *j, const struct check *c)
             kernel_missing(j, c, "/boot", _("no kernel is installed on this disk"));
         return;
     }
+    if (b->problem[0] && !b->config[0] && judge_has_problem(j))
+        return; /* they may be where we could not look */
     if (b->problem[0]) {
         finding_add(
-            j, c, LEVEL_WARNING, b->config,
+            j, c, stops_at_prompt(j) ? LEVEL_ERROR : LEVEL_WARNING, b->config,
             TEXT(j, _("which kernel starts by default is not clear: %s"), b->problem),
             remedy_loader_config(j));
         return;

@@ -143,6 +143,10 @@ void rule_esp_loader(struct judge *j, const struct check *c)
     const struct facts *f = j->facts;
     bool uefi_only = !has_firmware(f, "bios") || (is_gpt(j) && j->profile->gpt_needs_esp);
 
+    if (f->disk.esp && !f->disk.esp_looked && uefi_only)
+        judge_unclear(j, "fat", "unsupported", "EFI System",
+                      "the EFI system partition, from which alone the disk starts, could "
+                      "not be read");
     if (!f->disk.esp || !f->disk.esp_looked || f->disk.esp_loader[0])
         return;
     finding_add(j, c, uefi_only ? LEVEL_ERROR : LEVEL_WARNING, "",

@@ -60,6 +60,9 @@ static const struct {
      N_("Remove the snapshots of the machine, then export the disk.")},
     {"checksum", "C19", N_("the checksum of a header or footer is wrong"),
      N_("Copy or export the disk again: the image is damaged.")},
+    {"vhd-table", "C20",
+     N_("the header or the block table of a dynamic VHD is not sound"),
+     N_("Export the disk again: the image is damaged.")},
     {"differencing", "C19", N_("the VHD needs its parent"),
      N_("Merge the VHD into its parent, then take the parent.")},
 };
@@ -117,7 +120,7 @@ static const char *fault_detail(struct judge *j, const char *sentence)
 
     if (i->other[0])
         text = TEXT(j, _("%s (%s)"), text, i->other);
-    if (i->fault_detail[0])
+    if (i->fault_detail[0] && !same(i->fault_detail, sentence))
         text = TEXT(j, _("%s: %s"), text, i->fault_detail);
     return text;
 }

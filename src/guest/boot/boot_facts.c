@@ -231,6 +231,7 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
         return r;
     if (!fs) {
         boot->problem = no_settings(g);
+        boot->no_entry = true;
         return 0;
     }
     if (strcmp(boot->loader, "grub2") == 0)
@@ -238,6 +239,7 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
     boot->saved = text(g, choice->saved);
     boot->problem = text(g, choice->problem);
     if (!choice->found) {
+        boot->no_entry = !*boot->problem && !*choice->entry.kernel.path;
         if (!*boot->problem)
             boot->problem = "the boot loader's settings have no entry";
         return r;
