@@ -11,7 +11,6 @@
 /* Behind ours: these do not include what they need. */
 #include <ntfs-3g/dir.h>
 #include <ntfs-3g/ntfstime.h>
-#include <ntfs-3g/reparse.h>
 #include <ntfs-3g/unistr.h>
 
 static void inode_closep(ntfs_inode **ni)
@@ -20,39 +19,18 @@ static void inode_closep(ntfs_inode **ni)
         ntfs_inode_close(*ni);
 }
 
-static void attr_closep(ntfs_attr **na)
-{
-    if (*na)
-        ntfs_attr_close(*na);
-}
-
 static int open_inode(struct ntfs *n, ntfs_inode **ret, uint64_t ino, struct err *err)
 {
+    errno = 0;
     *ret = ntfs_inode_open(n->volume, ino);
     return *ret ? 0 : ntfs_fail(n, err, "MFT record", ino);
-}
-
-/* The tag of a reparse point, 0 when it has none. */
-static int reparse_tag(struct ntfs *n, ntfs_inode *ni, uint32_t *ret, struct err *err)
-{
-    AUTO(attr_closep) ntfs_attr *na = NULL;
-    uint8_t raw[4];
-
-    *ret = 0;
-    if (!(ni->flags & FILE_ATTR_REPARSE_POINT))
-        return 0;
-    na = ntfs_attr_open(ni, AT_REPARSE_POINT, AT_UNNAMED, 0);
-    if (!na || ntfs_attr_pread(na, 0, sizeof raw, raw) != (s64)sizeof raw)
-        return ntfs_fail(n, err, "reparse point of MFT record", ni->mft_no);
-    *ret = load_le32(raw);
-    return 0;
 }
 
 static int fill_stat(struct ntfs *n, struct fs_stat *ret, ntfs_inode *ni, struct err *err)
 {
     bool dir = ni->mrec->flags & MFT_RECORD_IS_DIRECTORY;
-    uint32_t tag;
-    int r = reparse_tag(n, ni, &tag, err);
+    struct ntfs_reparse reparse;
+    int r = ntfs_reparse_read(n, ni, &reparse, err);
 
     if (r < 0)
         return r;
@@ -64,11 +42,22 @@ static int fill_stat(struct ntfs *n, struct fs_stat *ret, ntfs_inode *ni, struct
         .size = dir ? 0 : (uint64_t)ni->data_size,
         .mtime = ntfs2timespec(ni->last_data_change_time).tv_sec,
     };
-    if ((ni->flags & FILE_ATTR_ENCRYPTED && !dir) || tag == (uint32_t)NTFS_TAG_WOF ||
-        tag == (uint32_t)NTFS_TAG_DEDUP)
+    switch (ntfs_reparse_kind(reparse.tag, dir)) {
+    case NTFS_PLAIN:
+        break;
+    case NTFS_LINK:
+        ret->type = FS_SYMLINK;
+        ret->size = 0;
+        break;
+    case NTFS_SPECIAL:
+        ret->type = FS_OTHER;
+        break;
+    case NTFS_ELSEWHERE:
         ret->flags |= FS_NODE_ENCRYPTED;
-    else if (tag)
-        ret->type = FS_OTHER; /* junctions, symlinks, mount points, cloud files */
+        break;
+    }
+    if (ni->flags & FILE_ATTR_ENCRYPTED && !dir)
+        ret->flags |= FS_NODE_ENCRYPTED;
     return 0;
 }
 
@@ -195,28 +184,38 @@ int ntfs_list(struct fs *fs, uint64_t dir,
     return ntfs_leave(n, r, err);
 }
 
-static int read_file(struct ntfs *n, uint64_t ino, uint8_t *to, size_t len, uint64_t off,
-                     struct err *err)
+/* Why the data of a file is not what the file has. */
+static int refuse(struct ntfs *n, ntfs_inode *ni, struct err *err)
 {
-    AUTO(inode_closep) ntfs_inode *ni = NULL;
-    AUTO(attr_closep) ntfs_attr *na = NULL;
-    int r = open_inode(n, &ni, ino, err);
+    struct ntfs_reparse reparse;
+    int r = ntfs_reparse_read(n, ni, &reparse, err);
 
     if (r < 0)
         return r;
+    if (ni->flags & FILE_ATTR_ENCRYPTED)
+        return FAIL(err, ERR_UNSUPPORTED, "MFT record %" PRIu64 ": encrypted (EFS)",
+                    ni->mft_no);
+    return FAIL(err, ERR_UNSUPPORTED,
+                "MFT record %" PRIu64 ": %s (reparse tag %#" PRIx32 ")", ni->mft_no,
+                ntfs_reparse_why(reparse.tag), reparse.tag);
+}
+
+static int read_file(struct ntfs *n, const struct fs_stat *node, void *buf, size_t len,
+                     uint64_t off, struct err *err)
+{
+    AUTO(inode_closep) ntfs_inode *ni = NULL;
+    AUTO(ntfs_attr_closep) ntfs_attr *na = NULL;
+    int r = open_inode(n, &ni, node->ino, err);
+
+    if (r < 0)
+        return r;
+    if (node->flags & FS_NODE_ENCRYPTED)
+        return refuse(n, ni, err);
+    errno = 0;
     na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
     if (!na)
-        return ntfs_fail(n, err, "data of MFT record", ino);
-    while (len) {
-        s64 got = ntfs_attr_pread(na, (s64)off, (s64)len, to);
-
-        if (got <= 0)
-            return ntfs_fail(n, err, "data of MFT record", ino);
-        to += got;
-        len -= (size_t)got;
-        off += (uint64_t)got;
-    }
-    return 0;
+        return ntfs_fail(n, err, "data of MFT record", node->ino);
+    return ntfs_value_read(n, na, buf, len, off, err);
 }
 
 int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t len,
@@ -225,13 +224,33 @@ int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t len,
     struct ntfs *n = ntfs_of(fs);
     int r;
 
-    if (node->flags & FS_NODE_ENCRYPTED)
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "MFT record %" PRIu64
-                    ": encrypted, or compressed or deduplicated by the system",
-                    node->ino);
     ntfs_enter(n);
-    errno = 0;
-    r = read_file(n, node->ino, buf, len, off, err);
+    r = read_file(n, node, buf, len, off, err);
+    return ntfs_leave(n, r, err);
+}
+
+static int read_link(struct ntfs *n, struct buf *ret, uint64_t ino, struct err *err)
+{
+    AUTO(inode_closep) ntfs_inode *ni = NULL;
+    struct ntfs_reparse reparse;
+    int r = open_inode(n, &ni, ino, err);
+
+    if (r == 0)
+        r = ntfs_reparse_read(n, ni, &reparse, err);
+    if (r == 0)
+        r = ntfs_reparse_target(ret, &reparse, err);
+    if (r < 0)
+        err_prefix(err, "MFT record %" PRIu64, ino);
+    return r;
+}
+
+int ntfs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
+                  struct err *err)
+{
+    struct ntfs *n = ntfs_of(fs);
+    int r;
+
+    ntfs_enter(n);
+    r = read_link(n, ret, node->ino, err);
     return ntfs_leave(n, r, err);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ntfs.h: NTFS, read by libntfs-3g over a block; private to src/fs/ntfs
  *
- * The library is given nothing but our own reads: it opens no file, logs nothing and
- * writes nothing.  One lock a filesystem.  A node is the number of its MFT record. */
+ * The library is given nothing but our own reads, of which check.h has looked at every
+ * record: it opens no file, logs nothing and writes nothing.  File data is read along its
+ * runs by read.c, which also unpacks it.  One lock a filesystem.  A node is the number of
+ * its MFT record. */
 #pragma once
 
 #include <pthread.h>
@@ -23,15 +25,15 @@
 /* clang-format on */
 
 #include "fs/fs.h"
+#include "fs/ntfs/check.h"
 
 enum {
     NTFS_CACHE_LINE = 16 << 10,
     NTFS_CACHE_LINES = 64,
-    NTFS_READS_MAX = 200000,           /* of the device, for one answer */
-    NTFS_READS_TOTAL_MAX = 2000000,    /* in the life of a filesystem */
-    NTFS_BITMAP_MAX = 64 << 20,        /* bytes of the cluster bitmap that are counted */
-    NTFS_TAG_WOF = (int)0x80000017u,   /* compressed behind the filesystem's back */
-    NTFS_TAG_DEDUP = (int)0x80000013u, /* deduplicated: the data is elsewhere */
+    NTFS_READS_MAX = 200000,        /* of the device, for one answer */
+    NTFS_READS_TOTAL_MAX = 2000000, /* in the life of a filesystem */
+    NTFS_BITMAP_MAX = 64 << 20,     /* bytes of the cluster bitmap that are counted */
+    NTFS_REPARSE_MAX = 16 << 10,    /* bytes of a reparse point */
 };
 
 struct ntfs {
@@ -43,6 +45,13 @@ struct ntfs {
     struct err io; /* the first read that failed since ntfs_enter() */
     unsigned reads, reads_total;
     unsigned depth; /* readdir() may call the others */
+    struct ntfs_shape shape;
+    size_t held, wanted; /* of a record that comes in pieces */
+    uint64_t held_at;
+    uint8_t piece[NTFS_INDEX_MAX];
+    uint8_t *unit; /* unpacked last */
+    size_t unit_size;
+    uint64_t unit_ino, unit_vcn;
     struct fs_info info;
 };
 
@@ -61,7 +70,40 @@ int ntfs_leave(struct ntfs *n, int r, struct err *err);
 /* The error of a library call: a failed read when there was one, else by errno. */
 int ntfs_fail(struct ntfs *n, struct err *err, const char *what, uint64_t ino);
 
+/* ---- read.c */
+
+void ntfs_attr_closep(ntfs_attr **na);
+/* ERR_CORRUPT when it is shorter. */
+int ntfs_value_read(struct ntfs *n, ntfs_attr *na, void *buf, size_t len, uint64_t off,
+                    struct err *err);
+
+/* ---- reparse.c */
+
+struct ntfs_reparse {
+    uint32_t tag; /* 0: none */
+    size_t n;
+    uint8_t raw[NTFS_REPARSE_MAX];
+};
+
+enum ntfs_kind {
+    NTFS_PLAIN,
+    NTFS_LINK,
+    NTFS_SPECIAL,   /* a device or the like, of Linux on Windows */
+    NTFS_ELSEWHERE, /* the data is not what the file has */
+};
+
+int ntfs_reparse_read(struct ntfs *n, ntfs_inode *ni, struct ntfs_reparse *ret,
+                      struct err *err);
+enum ntfs_kind ntfs_reparse_kind(uint32_t tag, bool folder);
+/* Why a file with this tag cannot be read. */
+const char *ntfs_reparse_why(uint32_t tag);
+/* With slashes; ERR_UNSUPPORTED when it leads to another volume. */
+int ntfs_reparse_target(struct buf *ret, const struct ntfs_reparse *p, struct err *err);
+
 /* ---- node.c */
+
+int ntfs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
+                  struct err *err);
 
 int ntfs_stat_node(struct fs_stat *ret, struct fs *fs, uint64_t ino, struct err *err);
 int ntfs_find(struct fs_stat *ret, struct fs *fs, uint64_t dir, const char *name,

@@ -28,9 +28,10 @@ static int count_free(struct ntfs *n, uint64_t *ret, struct err *err)
     for (uint64_t off = 0; off < bytes; off += sizeof chunk) {
         size_t want = (size_t)min_u64(sizeof chunk, bytes - off);
 
-        if (ntfs_attr_pread(n->volume->lcnbmp_na, (s64)off, (s64)want, chunk) !=
-            (s64)want)
-            return ntfs_fail(n, err, "cluster bitmap, byte", off);
+        int r = ntfs_value_read(n, n->volume->lcnbmp_na, chunk, want, off, err);
+
+        if (r < 0)
+            return r;
         for (size_t i = 0; i < want; i++)
             used += (unsigned)__builtin_popcount(chunk[i]);
     }
@@ -60,13 +61,6 @@ static void ntfs_info(struct fs *fs, struct fs_info *ret)
     *ret = ntfs_of(fs)->info;
 }
 
-static int ntfs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
-                         struct err *err)
-{
-    (void)ret, (void)fs;
-    return FAIL(err, ERR_CORRUPT, "MFT record %" PRIu64 ": no symlink", node->ino);
-}
-
 static int ntfs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
                           struct err *err)
 {
@@ -80,6 +74,7 @@ static void ntfs_close(struct fs *fs)
 
     if (n->volume)
         ntfs_umount(n->volume, TRUE);
+    free(n->unit);
     block_unref(n->cache);
     block_unref(fs->dev);
     pthread_mutex_destroy(&n->lock);
@@ -124,6 +119,14 @@ static int mount(struct ntfs *n, struct err *err)
     return 0;
 }
 
+static int look_at_boot(struct ntfs *n, struct err *err)
+{
+    uint8_t boot[NTFS_SECTOR];
+    int r = block_read(n->cache, boot, sizeof boot, 0, err);
+
+    return r < 0 ? r : ntfs_boot_decode(&n->shape, boot, n->cache->size, err);
+}
+
 static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
 {
     AUTO(ntfs_closep) struct ntfs *n = calloc(1, sizeof *n);
@@ -135,6 +138,8 @@ static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
     n->fs.dev = block_ref(dev);
     lock_init(&n->lock);
     r = block_cache_open(&n->cache, dev, NTFS_CACHE_LINE, NTFS_CACHE_LINES, err);
+    if (r == 0)
+        r = look_at_boot(n, err);
     if (r < 0)
         return r;
     ntfs_enter(n);
