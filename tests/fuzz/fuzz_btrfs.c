@@ -8,52 +8,8 @@
 #include <string.h>
 
 #include "base/crc.h"
-#include "fs/fs.h"
+#include "fuzz/fuzz_tree.h"
 #include "fuzz/sparse.h"
-
-enum { STEPS = 1500, DEPTH = 10, READ_MAX = 64 * 1024, READS = 60 };
-
-struct visit {
-    struct fs *fs;
-    unsigned steps, reads, depth;
-};
-
-static char buf[READ_MAX];
-
-static int visit_entry(void *arg, const struct fs_dirent *d, struct err *err)
-{
-    struct visit *v = arg;
-    AUTO(buf_fini) struct buf target = {.max = FS_LINK_MAX};
-    struct err local = {0};
-    struct fs_stat st;
-
-    assert(d->name_n <= FS_NAME_MAX && d->name[d->name_n] == 0);
-    if (++v->steps > STEPS)
-        return 1;
-    /* One bad file does not end the walk. */
-    if (fs_stat(&st, v->fs, d->ino, &local) < 0)
-        return 0;
-    (void)fs_has_xattr(v->fs, &st, "security.selinux", NULL);
-    if (st.type == FS_SYMLINK)
-        (void)fs_readlink(&target, v->fs, &st, NULL);
-    if (st.type == FS_REG && st.size && v->reads++ < READS) {
-        size_t n = st.size < sizeof buf ? (size_t)st.size : sizeof buf;
-
-        (void)fs_read(v->fs, &st, buf, n, 0, NULL);
-        (void)fs_read(v->fs, &st, buf, n, st.size - n, NULL);
-    }
-    if (st.type == FS_DIR && v->depth < DEPTH) {
-        int r;
-
-        v->depth++;
-        (void)fs_lookup(&st, v->fs, d->ino, "b", 1, NULL);
-        r = fs_readdir(v->fs, d->ino, visit_entry, v, &local);
-        v->depth--;
-        (void)err;
-        return r > 0;
-    }
-    return 0;
-}
 
 static void repair(uint8_t *image, size_t size)
 {
@@ -70,18 +26,15 @@ static void repair(uint8_t *image, size_t size)
 static int visit_subvolume(void *arg, const struct fs_subvolume *s, struct err *err)
 {
     AUTO(fs_closep) struct fs *sub = NULL;
-    struct visit *v = arg;
-    struct visit of_sub = {.steps = v->steps, .reads = v->reads};
+    struct fuzz_visit *v = arg;
     struct err local = {0};
 
     (void)err;
     assert(memchr(s->path, 0, sizeof s->path));
     if (fs_subvolume_open(&sub, v->fs, s->id, &local) < 0)
         return 0;
-    of_sub.fs = sub;
-    (void)fs_readdir(sub, sub->root, visit_entry, &of_sub, &local);
-    v->steps = of_sub.steps;
-    return v->steps > STEPS;
+    fuzz_tree_within(v, sub);
+    return v->steps > FUZZ_STEPS;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,9 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(block_unrefp) struct block *dev = NULL;
     AUTO(fs_closep) struct fs *fs = NULL;
     struct fs_ident id = {.type = FS_BTRFS};
-    struct visit v = {0};
+    struct fuzz_visit v = {0};
     struct err err = {0};
-    struct fs_info info;
 
     if (size < 1)
         return 0;
@@ -105,11 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(err.code != ERR_NONE && err.code != ERR_IO);
         return 0;
     }
-    fs_info(fs, &info);
-    assert(info.free_bytes <= info.total_bytes);
     v.fs = fs;
-    (void)fs_readdir(fs, fs->root, visit_entry, &v, &err);
-    err_clear(&err);
+    fuzz_tree_within(&v, fs);
     (void)fs_subvolumes(fs, visit_subvolume, &v, &err);
     return 0;
 }

@@ -56,9 +56,10 @@ static int fuzz_visit_entry(void *arg, const struct fs_dirent *d, struct err *er
     return 0;
 }
 
-static inline void fuzz_tree(struct fs *fs)
+/* Another tree on the budget of *v. */
+static inline void fuzz_tree_within(struct fuzz_visit *v, struct fs *fs)
 {
-    struct fuzz_visit v = {.fs = fs};
+    struct fuzz_visit of = {.fs = fs, .steps = v->steps, .reads = v->reads};
     struct err err = {0};
     struct fs_info info;
     struct fs_stat st;
@@ -66,5 +67,14 @@ static inline void fuzz_tree(struct fs *fs)
     fs_info(fs, &info);
     assert(info.free_bytes <= info.total_bytes && info.free_inodes <= info.total_inodes);
     if (fs_stat(&st, fs, fs->root, &err) == 0)
-        (void)fs_readdir(fs, fs->root, fuzz_visit_entry, &v, &err);
+        (void)fs_readdir(fs, fs->root, fuzz_visit_entry, &of, &err);
+    v->steps = of.steps;
+    v->reads = of.reads;
+}
+
+static inline void fuzz_tree(struct fs *fs)
+{
+    struct fuzz_visit v = {0};
+
+    fuzz_tree_within(&v, fs);
 }

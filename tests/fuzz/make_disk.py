@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-UNIT = 64
+from sparse import UNIT, sparse
+
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, '../oracle'))
 os.environ['PATH'] += ':/usr/sbin:/sbin'
@@ -28,22 +29,6 @@ def seed(target, name, data):
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, name), 'wb') as f:
         f.write(data)
-
-
-def sparse(image):
-    out = b''
-    units = [image[i:i + UNIT].ljust(UNIT, b'\0') for i in range(0, len(image), UNIT)]
-    i = 0
-    while i < len(units):
-        if not any(units[i]):
-            i += 1
-            continue
-        n = 1
-        while i + n < len(units) and n < 255 and any(units[i + n]):
-            n += 1
-        out += struct.pack('<HB', i, n) + b''.join(units[i:i + n])
-        i += n
-    return out
 
 
 def volumes(work):

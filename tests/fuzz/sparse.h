@@ -2,15 +2,19 @@
 /* sparse.h: small inputs for big, mostly empty images
  *
  * An input is records of (u16 little-endian: which 64-byte unit, u8: how many units, the
- * bytes), laid over zeros; make_disk.py writes them.  A record that is cut short ends it.
- */
+ * bytes), laid over zeros; sparse.py writes them.  A record that is cut short ends it.
+ * Who needs more than 256 KiB says so before. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { SPARSE_UNIT = 64, SPARSE_MAX = 256 * 1024 };
+#ifndef SPARSE_MAX
+#define SPARSE_MAX (256 * 1024)
+#endif
+
+enum { SPARSE_UNIT = 64 };
 
 /* Fills image (SPARSE_MAX bytes); returns the bytes up to the last unit written, rounded
  * up to `round`. */
