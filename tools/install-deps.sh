@@ -32,7 +32,7 @@ check='
     gdisk dosfstools mtools xfsprogs ntfs-3g lvm2
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
     grub-pc-bin syslinux-common
-    strace procps attr libwin-hivex-perl libhivex-bin
+    strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux
 '
 all='
     clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf

@@ -68,4 +68,60 @@ dirty_facts() {
 }
 case_ 'the dirty guest is the good one' dirty_facts
 
+# ---- the same system on other ground: what is seen of it does not change
+
+# The driver of the root's filesystem is another one; GRUB takes two slashes for one.
+cat >"$work/system.jq" <<'END'
+[.os, .cloud_init, .linux.growpart, .linux.root_last,
+ [.kernels[] | del(.drivers.dm, .drivers.root_fs, .initramfs_size)],
+ (.boot | del(.cmdline, .root))] | walk(if type == "string" then gsub("//"; "/") else . end)
+END
+jq -f "$work/system.jq" "$work/facts" >"$work/system"
+
+# on_other_ground GUEST ROOT CMDLINE
+on_other_ground() {
+    expect 0 imgport info --json "$(guest "$1")" || return
+    jq -f "$work/system.jq" "$work/out" | diff "$work/system" - || return
+    same 'driver of the root' true "$(jq '.kernels[0].drivers.root_fs |
+        . == "builtin" or . == "initramfs"' "$work/out")" || return
+    same root "$2" "$(jq -r '.root | [.filesystem, .device, .subvolume] | join(" ")' "$work/out")" &&
+        same 'what could not be read' '[]' "$(jq -c .problems "$work/out")" &&
+        same 'mounts that lead nowhere' '[]' \
+            "$(jq -c '[.linux.fstab[] | select(.resolves | not)]' "$work/out")" || return
+    jq -r .boot.cmdline "$work/out" >"$work/cmdline"
+    matches "$work/cmdline" "^$3 ro "
+}
+root_uuid=root=UUID=$(fact .root.uuid)
+while IFS='|' read -r name root cmdline; do
+    case_ "$name: the system of the good one" on_other_ground "$name" "$root" "$cmdline"
+done <<END
+btrfs|btrfs partition 2 |$root_uuid
+btrfs-subvolumes|btrfs partition 1 @|$root_uuid
+btrfs-snapshot|btrfs partition 1 @/.snapshots/1/snapshot|$root_uuid
+btrfs-dirty|btrfs partition 1 @|$root_uuid
+btrfs-gpt|btrfs partition 2 |$root_uuid
+lvm|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
+lvm-striped|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
+lvm-gpt|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
+END
+
+# A log tree is not replayed, and that is said, to people as well.
+btrfs_dirty() {
+    expect 0 imgport check "$(guest btrfs-dirty)" && tr -s ' \n' ' ' <"$work/out" >"$work/flat" &&
+        matches "$work/flat" 'P19 .*what was read may be older than what was written \(the log tree'
+}
+case_ 'a btrfs that was not unmounted may be older' btrfs_dirty
+
+volumes() {
+    expect 0 imgport info --json "$(guest "$1")" &&
+        same 'logical volumes' "$2" "$(jq -r \
+            '[.logical_volumes[] | "\(.name) \(.size / 4194304) \(.filesystem)"] | join(", ")' "$work/out")" &&
+        same 'what is missing' "$3" "$(jq -r '.volume_problems | join(", ")' "$work/out")"
+}
+case_ 'volumes of two segments' volumes lvm 'debian-vg/root 600 ext4, debian-vg/swap_1 16 swap' ''
+case_ 'volumes in stripes' volumes lvm-striped 'debian-vg/root 600 ext4, debian-vg/swap_1 16 swap' ''
+case_ 'volumes on GPT' volumes lvm-gpt 'debian-vg/root 600 ext4, debian-vg/swap_1 16 swap' ''
+case_ 'a volume of which a part is elsewhere' volumes lvm-incomplete 'debian-vg/root 30 ' \
+    'debian-vg: physical volume pv1 is not on this disk, debian-vg/root: physical volume pv1 is not on this disk'
+
 finish

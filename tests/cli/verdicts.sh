@@ -25,10 +25,18 @@ boot-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 data-only     Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 iso           Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 iso-hybrid    Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
+btrfs         Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+btrfs-subvolumes Root Root ok ok  ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+btrfs-snapshot Root Root ok  ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+btrfs-dirty   Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+btrfs-no-cloud-init Root Root CI CI CI ok   ok   ok   ok   ok   Fmt  ok   ok
+btrfs-no-virtio Root Root Virt Virt Virt Virt Virt Virt Virt ok Fmt  Virt Virt
+btrfs-gpt     Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm           ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-striped   ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-no-cloud-init ok ok CI   CI   CI   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-no-virtio Virt Virt Virt Virt Virt Virt Virt Virt Virt ok   Fmt  Virt Virt
+lvm-gpt       Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-incomplete Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 '
 

@@ -8,21 +8,6 @@ disk_good() {
     rm -rf "$tmp/root"
 }
 
-disk_btrfs() {
-    local root_at root_size
-
-    rootfs_unpack bookworm "$tmp/root"
-    boot_and_root "$1" "$tmp/root" btrfs
-    truncate -s "$root_size" "$tmp/btrfs"
-    mkfs.btrfs -q -U "$ROOT_UUID" --rootdir "$tmp/root" "$tmp/btrfs" >"$tmp/run.log" 2>&1 || {
-        cat "$tmp/run.log" >&2
-        die "mkfs.btrfs failed"
-    }
-    dd if="$tmp/btrfs" of="$1" bs=1M oflag=seek_bytes seek="$root_at" conv=notrunc,sparse \
-        status=none
-    rm -rf "$tmp/root" "$tmp/btrfs"
-}
-
 # Purged, as the administrator would have: configuration and units are gone as well.
 disk_no_cloud_init() {
     rootfs_unpack bookworm "$tmp/root"

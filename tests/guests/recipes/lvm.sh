@@ -8,6 +8,7 @@ LVM_ROOT=/dev/mapper/debian--vg-root # device mapper doubles the hyphen
 BOOT_SECTORS=$((192 * 2048))
 LVM_FIRST=$((FIRST + BOOT_SECTORS))
 LVM_DISK=$((3 << 30))
+LVM_TABLE=msdos # or gpt
 
 # lvm_grub ROOT: rootfs_grub() for this layout.
 lvm_grub() {
@@ -37,12 +38,12 @@ device-boot) echo /dev/vda1 ;;
 fs_uuid-root) echo $ROOT_UUID ;;
 fs_uuid-boot) echo $BOOT_UUID ;;
 fs-*) echo ext2 ;;
-partmap-*) echo msdos ;;
+partmap-*) echo $LVM_TABLE ;;
 abstraction-root) echo lvm ;;
 abstraction-boot) ;;
-drive-*) echo "(hd0,msdos1)" ;;
-compatibility_hint-*) echo hd0,msdos1 ;;
-hints_string-*) echo "--hint-bios=hd0,msdos1" ;;
+drive-*) echo "(hd0,${LVM_TABLE}1)" ;;
+compatibility_hint-*) echo hd0,${LVM_TABLE}1 ;;
+hints_string-*) echo "--hint-bios=hd0,${LVM_TABLE}1" ;;
 *) exit 1 ;;
 esac
 EOF
@@ -56,8 +57,8 @@ EOF
     chmod 755 "$root/usr/sbin/grub-probe" "$root/usr/bin/grub-mkrelpath"
     rootfs_run "$root" sh -ec "
         grub-editenv /boot/grub/grubenv create
-        grub-mkimage -O i386-pc -p '(hd0,msdos1)/grub' -o /boot/grub/i386-pc/core.img \
-            biosdisk part_msdos ext2
+        grub-mkimage -O i386-pc -p '(hd0,${LVM_TABLE}1)/grub' -o /boot/grub/i386-pc/core.img \
+            biosdisk part_$LVM_TABLE ext2
         grub-mkconfig -o /boot/grub/grub.cfg"
     for name in sbin/grub-probe bin/grub-mkrelpath; do
         mv "$tmp/${name#*/}" "$root/usr/$name"
@@ -77,18 +78,35 @@ UUID=$BOOT_UUID /boot ext4 defaults 0 2
 EOF
 }
 
+# lvm_table: the head of a table, for sfdisk.  On GPT the loader has a partition in front.
+lvm_table() {
+    case $LVM_TABLE in
+    msdos)
+        printf 'label: dos\nlabel-id: 0x1a2b3c4e\n1: start=%d, size=%d, type=83, bootable\n' \
+            "$FIRST" "$BOOT_SECTORS"
+        ;;
+    gpt)
+        printf 'label: gpt\nlabel-id: 5d0b6f51-3d0e-4a53-8d7e-0c2f4a1e9b13\nfirst-lba: 34\n'
+        printf '14: start=34, size=%d, type=21686148-6449-6E6F-744E-656564454649\n' \
+            $((FIRST - 34))
+        printf '1: start=%d, size=%d, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4\n' \
+            "$FIRST" "$BOOT_SECTORS"
+        ;;
+    esac
+}
+
 # lvm_disk FILE SECTORS...: a disk with /boot on its first partition and a physical volume of
 # so many sectors on each further one.
 lvm_disk() {
-    local file=$1 start=$LVM_FIRST sectors
+    local file=$1 start=$LVM_FIRST n=2 type=8e sectors
     shift
+    [ "$LVM_TABLE" = msdos ] || type=E6D6D379-F507-44C2-A23C-238F2A3DF928
     truncate -s "$LVM_DISK" "$file"
     {
-        printf 'label: dos\nlabel-id: 0x1a2b3c4e\nstart=%d, size=%d, type=83, bootable\n' \
-            "$FIRST" "$BOOT_SECTORS"
+        lvm_table
         for sectors; do
-            printf 'start=%d, size=%d, type=8e\n' "$start" "$sectors"
-            start=$((start + sectors))
+            printf '%d: start=%d, size=%d, type=%s\n' $n "$start" "$sectors" $type
+            start=$((start + sectors)) n=$((n + 1))
         done
     } | sfdisk -q "$file"
 }
@@ -99,7 +117,7 @@ lvm_boot() {
     mke2fs -q -F -t ext4 -O ^metadata_csum_seed,^orphan_file -U "$BOOT_UUID" \
         -E "hash_seed=$BOOT_UUID,offset=$((FIRST * SECTOR)),nodiscard" \
         -d "$tmp/root/boot" "$1" $((BOOT_SECTORS / 2))k
-    grub_write "$1" "$tmp/root" 1
+    grub_write "$1" "$tmp/root" "$([ "$LVM_TABLE" = gpt ] && echo 34 || echo 1)"
 }
 
 # lvm_system FILE PVS ROOT-SEGMENTS SWAP-SEGMENTS EXTENTS: $tmp/root onto a disk that
@@ -118,9 +136,10 @@ lvm_system() {
     rm -rf "$tmp/root" "$tmp/volume" "$tmp/swap"
 }
 
-# The root was extended past the swap that lies behind it: two segments.
+# The root was extended past the swap that lies behind it: two segments.  The last MiB is left
+# to the backup of a GPT.
 lvm_linear() {
-    local sectors=$((LVM_DISK / SECTOR - LVM_FIRST))
+    local sectors=$((LVM_DISK / SECTOR - LVM_FIRST - 2048))
 
     lvm_disk "$1" $sectors
     lvm_system "$1" "[[$LVM_FIRST, $sectors]]" '[[100, [[0, 0]]], [500, [[0, 116]]]]' \
@@ -157,6 +176,13 @@ disk_lvm_no_virtio() {
     sed -i 's/^MODULES=.*/MODULES=list/' "$tmp/root/etc/initramfs-tools/initramfs.conf"
     printf 'ata_piix\nata_generic\nsd_mod\next4\n' >>"$tmp/root/etc/initramfs-tools/modules"
     rootfs_run "$tmp/root" update-initramfs -u -k all
+    lvm_linear "$1"
+}
+
+disk_lvm_gpt() {
+    local LVM_TABLE=gpt
+
+    lvm_root
     lvm_linear "$1"
 }
 
