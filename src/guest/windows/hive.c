@@ -111,77 +111,181 @@ static int key_head(struct hive *h, uint32_t key, uint8_t raw[NK_HEAD], struct e
     return r;
 }
 
-struct each {
-    hive_key_fn *fn;
-    void *arg;
-};
+/* ---- lists of keys */
 
-static int each_in(struct hive *h, uint32_t list, unsigned depth, const struct each *e,
-                   struct err *err)
+static char upper(char c)
 {
-    uint8_t head[4], raw[8];
-    unsigned count, unit;
-    int r = cell_read(h, list, 0, head, sizeof head, err);
+    return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
 
-    if (r < 0)
-        return r;
-    count = load_le16(head + 2);
-    unit = memcmp(head, "lf", 2) == 0 || memcmp(head, "lh", 2) == 0 ? 8 : 4;
-    if (unit == 4 && memcmp(head, "li", 2) != 0 && memcmp(head, "ri", 2) != 0)
-        return FAIL(err, ERR_CORRUPT, "hive: cell at %" PRIu32 " is no list of keys",
-                    list);
-    for (unsigned i = 0; i < count; i++) {
-        r = cell_read(h, list, 4 + i * unit, raw, unit, err);
-        if (r < 0)
-            return r;
-        if (memcmp(head, "ri", 2) == 0) {
-            if (depth + 1 == LISTS_DEEP)
-                return FAIL(err, ERR_CORRUPT, "hive: lists of lists of lists");
-            r = each_in(h, load_le32(raw), depth + 1, e, err);
-        } else {
-            uint8_t nk[NK_HEAD];
-            char name[HIVE_NAME_MAX];
-            uint32_t key = load_le32(raw);
+/* Order of the first n bytes of the name against the prefix, as the lists have it. */
+static int compare(const char *name, const char *prefix, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t a = (uint8_t)upper(name[i]), b = (uint8_t)upper(prefix[i]);
 
-            r = key_head(h, key, nk, err);
-            if (r == 0)
-                r = name_read(h, key, NK_HEAD, load_le16(nk + 72),
-                              load_le16(nk + 2) & KEY_LATIN1, name, err);
-            if (r == 0)
-                r = e->fn(e->arg, h, key, name, err);
-        }
-        if (r)
-            return r;
+        if (a != b)
+            return a < b ? -1 : 1;
     }
     return 0;
 }
 
-int hive_each(struct hive *h, uint32_t key, hive_key_fn *fn, void *arg, struct err *err)
+static bool same_name(const char *a, const char *b, size_t bn)
 {
-    const struct each e = {fn, arg};
+    return strlen(a) == bn && compare(a, b, bn) == 0;
+}
+
+/* What an "lh" list keeps beside each key. */
+static uint32_t name_hash(const char *name, size_t n)
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i < n; i++)
+        hash = hash * 37 + (uint8_t)upper(name[i]);
+    return hash;
+}
+
+struct each {
+    hive_key_fn *fn;
+    void *arg;
+    const char *prefix; /* NULL: all */
+    const char *only;   /* NULL: all; keys with another hash are passed over */
+    size_t n;           /* bytes of either */
+    bool ascii;         /* of `only`: its hash is the one that Windows makes */
+};
+
+struct list {
+    uint32_t at;
+    unsigned count, unit;
+    bool hashed, of_lists;
+};
+
+static int list_open(struct list *ret, struct hive *h, uint32_t at, struct err *err)
+{
+    uint8_t head[4];
+    int r = cell_read(h, at, 0, head, sizeof head, err);
+
+    if (r < 0)
+        return r;
+    *ret = (struct list){.at = at, .count = load_le16(head + 2), .unit = 4};
+    if (memcmp(head, "lf", 2) == 0 || memcmp(head, "lh", 2) == 0)
+        ret->unit = 8;
+    else if (memcmp(head, "li", 2) != 0 && memcmp(head, "ri", 2) != 0)
+        return FAIL(err, ERR_CORRUPT, "hive: cell at %" PRIu32 " is no list of keys", at);
+    ret->hashed = head[1] == 'h';
+    ret->of_lists = head[0] == 'r';
+    return 0;
+}
+
+static int key_name(struct hive *h, uint32_t key, char name[HIVE_NAME_MAX],
+                    struct err *err)
+{
+    uint8_t nk[NK_HEAD];
+    int r = key_head(h, key, nk, err);
+
+    if (r < 0)
+        return r;
+    return name_read(h, key, NK_HEAD, load_le16(nk + 72), load_le16(nk + 2) & KEY_LATIN1,
+                     name, err);
+}
+
+static int list_entry(struct hive *h, const struct list *l, unsigned i, uint8_t raw[8],
+                      struct err *err)
+{
+    return cell_read(h, l->at, 4 + i * l->unit, raw, l->unit, err);
+}
+
+/* The first entry that is not before the prefix. */
+static int list_search(struct hive *h, const struct list *l, const struct each *e,
+                       unsigned *ret, struct err *err)
+{
+    unsigned low = 0, high = l->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        char name[HIVE_NAME_MAX];
+        uint8_t raw[8];
+        int r = list_entry(h, l, middle, raw, err);
+
+        if (r == 0)
+            r = key_name(h, load_le32(raw), name, err);
+        if (r < 0)
+            return r;
+        /* A shorter name is before: its NUL is less than any letter. */
+        if (compare(name, e->prefix, min_size(e->n, strlen(name) + 1)) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret = low;
+    return 0;
+}
+
+static int each_key(struct hive *h, uint32_t key, const struct each *e, bool *past,
+                    struct err *err)
+{
+    char name[HIVE_NAME_MAX];
+    int r = key_name(h, key, name, err);
+
+    if (r < 0)
+        return r;
+    *past = e->prefix && compare(name, e->prefix, min_size(e->n, strlen(name) + 1)) != 0;
+    return *past ? 0 : e->fn(e->arg, h, key, name, err);
+}
+
+static int each_in(struct hive *h, uint32_t at, unsigned depth, const struct each *e,
+                   struct err *err)
+{
+    struct list l;
+    unsigned i = 0;
+    bool past = false;
+    int r = list_open(&l, h, at, err);
+
+    if (r == 0 && e->prefix && !l.of_lists)
+        r = list_search(h, &l, e, &i, err);
+    if (r == 0 && l.of_lists && depth + 1 == LISTS_DEEP)
+        r = FAIL(err, ERR_CORRUPT, "hive: lists of lists of lists");
+    for (; r == 0 && i < l.count && !past; i++) {
+        uint8_t raw[8];
+
+        r = list_entry(h, &l, i, raw, err);
+        if (r < 0)
+            return r;
+        if (l.of_lists)
+            r = each_in(h, load_le32(raw), depth + 1, e, err);
+        else if (!e->only || !e->ascii || !l.hashed ||
+                 load_le32(raw + 4) == name_hash(e->only, e->n))
+            r = each_key(h, load_le32(raw), e, &past, err);
+    }
+    return r;
+}
+
+static int each(struct hive *h, uint32_t key, const struct each *e, struct err *err)
+{
     uint8_t nk[NK_HEAD];
     int r = key_head(h, key, nk, err);
 
     if (r < 0 || load_le32(nk + 20) == 0 || load_le32(nk + 28) == (uint32_t)NO_CELL)
         return r;
-    return each_in(h, load_le32(nk + 28), 0, &e, err);
+    return each_in(h, load_le32(nk + 28), 0, e, err);
 }
 
-static bool same_name(const char *a, const char *b, size_t bn)
+int hive_each(struct hive *h, uint32_t key, hive_key_fn *fn, void *arg, struct err *err)
 {
-    if (strlen(a) != bn)
-        return false;
-    for (size_t i = 0; i < bn; i++) {
-        char x = a[i], y = b[i];
+    return each(h, key, &(struct each){.fn = fn, .arg = arg}, err);
+}
 
-        if (x >= 'A' && x <= 'Z')
-            x = (char)(x + 32);
-        if (y >= 'A' && y <= 'Z')
-            y = (char)(y + 32);
-        if (x != y)
-            return false;
-    }
-    return true;
+int hive_each_from(struct hive *h, uint32_t key, const char *prefix, hive_key_fn *fn,
+                   void *arg, struct err *err)
+{
+    const struct each e = {
+        .fn = fn,
+        .arg = arg,
+        .prefix = prefix,
+        .n = strlen(prefix),
+    };
+
+    return each(h, key, &e, err);
 }
 
 struct search {
@@ -200,6 +304,14 @@ static int match(void *arg, struct hive *h, uint32_t key, const char *name,
     return same_name(name, s->name, s->n);
 }
 
+static bool is_ascii(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((uint8_t)s[i] >= 0x80)
+            return false;
+    return true;
+}
+
 int hive_find(struct hive *h, uint32_t from, const char *path, uint32_t *ret,
               struct err *err)
 {
@@ -207,7 +319,14 @@ int hive_find(struct hive *h, uint32_t from, const char *path, uint32_t *ret,
 
     while (*path) {
         struct search s = {.name = path, .n = strcspn(path, "\\")};
-        int r = hive_each(h, key, match, &s, err);
+        const struct each e = {
+            .fn = match,
+            .arg = &s,
+            .only = s.name,
+            .n = s.n,
+            .ascii = is_ascii(s.name, s.n),
+        };
+        int r = each(h, key, &e, err);
 
         if (r <= 0)
             return r;
@@ -218,6 +337,8 @@ int hive_find(struct hive *h, uint32_t from, const char *path, uint32_t *ret,
     *ret = key;
     return 1;
 }
+
+/* ---- values */
 
 /* The bytes of a value: inside its own cell, in another, or in several. */
 static int value_data(struct hive *h, const uint8_t *vk, struct buf *data,
@@ -261,16 +382,20 @@ static int value_data(struct hive *h, const uint8_t *vk, struct buf *data,
     return data->n == n ? 0 : FAIL(err, ERR_CORRUPT, "hive: a value ends too early");
 }
 
-int hive_value(struct hive *h, uint32_t key, const char *name, uint32_t *type,
-               struct buf *data, struct err *err)
+/* Calls fn with each value's head and name. */
+struct value_each {
+    int (*fn)(struct value_each *e, const uint8_t vk[VK_HEAD], const char *name,
+              struct err *err);
+};
+
+static int values(struct hive *h, uint32_t key, struct value_each *e, struct err *err)
 {
     uint8_t nk[NK_HEAD], vk[VK_HEAD], raw[4];
     int r = key_head(h, key, nk, err);
     uint32_t count = r == 0 ? load_le32(nk + 36) : 0;
 
-    buf_clear(data);
-    for (uint32_t i = 0; i < count; i++) {
-        char got[HIVE_NAME_MAX];
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        char name[HIVE_NAME_MAX];
         uint32_t cell;
 
         r = cell_read(h, load_le32(nk + 40), i * 4, raw, sizeof raw, err);
@@ -282,16 +407,77 @@ int hive_value(struct hive *h, uint32_t key, const char *name, uint32_t *type,
             r = FAIL(err, ERR_CORRUPT, "hive: cell at %" PRIu32 " is no value", cell);
         if (r == 0)
             r = name_read(h, cell, VK_HEAD, load_le16(vk + 2),
-                          load_le16(vk + 16) & VALUE_LATIN1, got, err);
-        if (r < 0)
-            return r;
-        if (!same_name(got, name, strlen(name)))
-            continue;
-        *type = load_le32(vk + 12);
-        r = value_data(h, vk, data, err);
-        return r < 0 ? r : 1;
+                          load_le16(vk + 16) & VALUE_LATIN1, name, err);
+        if (r == 0)
+            r = e->fn(e, vk, name, err);
     }
     return r;
+}
+
+struct value_names {
+    struct value_each each;
+    hive_value_fn *fn;
+    void *arg;
+};
+
+static int tell_name(struct value_each *e, const uint8_t vk[VK_HEAD], const char *name,
+                     struct err *err)
+{
+    struct value_names *v = CONTAINER_OF(e, struct value_names, each);
+
+    return v->fn(v->arg, name, load_le32(vk + 12), err);
+}
+
+int hive_each_value(struct hive *h, uint32_t key, hive_value_fn *fn, void *arg,
+                    struct err *err)
+{
+    struct value_names v = {.each.fn = tell_name, .fn = fn, .arg = arg};
+
+    return values(h, key, &v.each, err);
+}
+
+struct value_search {
+    struct value_each each;
+    const char *name;
+    uint8_t vk[VK_HEAD];
+};
+
+static int match_value(struct value_each *e, const uint8_t vk[VK_HEAD], const char *name,
+                       struct err *err)
+{
+    struct value_search *s = CONTAINER_OF(e, struct value_search, each);
+
+    (void)err;
+    memcpy(s->vk, vk, VK_HEAD);
+    return same_name(name, s->name, strlen(s->name));
+}
+
+int hive_value(struct hive *h, uint32_t key, const char *name, uint32_t *type,
+               struct buf *data, struct err *err)
+{
+    struct value_search s = {.each.fn = match_value, .name = name};
+    int r = values(h, key, &s.each, err);
+
+    buf_clear(data);
+    if (r <= 0)
+        return r;
+    *type = load_le32(s.vk + 12);
+    r = value_data(h, s.vk, data, err);
+    return r < 0 ? r : 1;
+}
+
+bool hive_next_text(struct bytes *rest, char *ret, size_t cap)
+{
+    size_t n = 0;
+
+    while (n + 1 < rest->n && load_le16(rest->p + n) != 0)
+        n += 2;
+    if (n == 0)
+        return false;
+    text_utf16le(ret, cap, bytes_sub(*rest, 0, n));
+    n = min_size(n + 2, rest->n);
+    *rest = bytes_sub(*rest, n, rest->n - n);
+    return true;
 }
 
 int hive_text(struct hive *h, uint32_t key, const char *name, char *ret, size_t cap,

@@ -41,6 +41,17 @@ typedef int hive_key_fn(void *arg, struct hive *h, uint32_t key, const char *nam
                         struct err *err);
 int hive_each(struct hive *h, uint32_t key, hive_key_fn *fn, void *arg, struct err *err);
 
+/* The same for the keys whose names begin with `prefix`, found as Windows finds them:
+ * lists of keys are sorted, so not all of them are read. */
+int hive_each_from(struct hive *h, uint32_t key, const char *prefix, hive_key_fn *fn,
+                   void *arg, struct err *err);
+
+/* Calls fn for each value of a key, as hive_each() does; the default one has the name "".
+ */
+typedef int hive_value_fn(void *arg, const char *name, uint32_t type, struct err *err);
+int hive_each_value(struct hive *h, uint32_t key, hive_value_fn *fn, void *arg,
+                    struct err *err);
+
 /* The value with this name: 1, its type and its bytes in *data (cleared first), or 0. */
 int hive_value(struct hive *h, uint32_t key, const char *name, uint32_t *type,
                struct buf *data, struct err *err);
@@ -49,5 +60,7 @@ int hive_value(struct hive *h, uint32_t key, const char *name, uint32_t *type,
  * (REG_DWORD).  1, 0 also for a value of another type. */
 int hive_text(struct hive *h, uint32_t key, const char *name, char *ret, size_t cap,
               struct err *err);
+/* The next text of a REG_MULTI_SZ that hive_value() gave; false at its end. */
+bool hive_next_text(struct bytes *rest, char *ret, size_t cap);
 int hive_number(struct hive *h, uint32_t key, const char *name, uint32_t *ret,
                 struct err *err);
