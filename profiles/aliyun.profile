@@ -37,6 +37,9 @@ lvm-refused = yes
 [windows]
 # Alibaba Cloud ECS, Notes for importing images, Windows: NTFS.
 filesystems = ntfs
+# Alibaba Cloud ECS, Install the virtio driver: an imported Windows needs it to start.
+disk-drivers = viostor
+network-drivers = netkvm
 
 [levels]
 # A demand of the image specifications, not of the import (lvm-refused above).

@@ -17,3 +17,10 @@ cloud-init = warning
 disk-drivers = virtio_blk virtio_scsi
 bus-drivers = virtio_pci
 network-drivers = virtio_net
+
+[windows]
+# cloudbase-init
+cloud-init = warning
+# A host can offer either of both.
+disk-drivers = viostor vioscsi
+network-drivers = netkvm

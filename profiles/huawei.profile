@@ -35,6 +35,9 @@ more-drivers = virtio_scsi
 # Huawei Cloud, IMS User Guide, Preparing an image file (Windows), tools: cloudbase-init is
 # advised.
 cloud-init = warning
+# The same guide, Installing Windows-specific drivers: VirtIO.
+disk-drivers = viostor vioscsi
+network-drivers = netkvm
 
 [service]
 # Huawei Cloud, IMS Service Overview, Constraints.

@@ -30,3 +30,6 @@ network-drivers = virtio_net
 [windows]
 # KubeVirt User Guide, Startup scripts: cloud-init's formats are read by cloudbase-init.
 cloud-init = warning
+# KubeVirt User Guide, Windows virtio drivers.
+disk-drivers = viostor vioscsi
+network-drivers = netkvm

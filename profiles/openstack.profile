@@ -32,6 +32,9 @@ network-drivers = virtio_net
 [windows]
 # OpenStack Image Guide, Example: Microsoft Windows image: cloudbase-init is what sets it up.
 cloud-init = warning
+# The same: the virtio drivers are installed with it.
+disk-drivers = viostor vioscsi
+network-drivers = netkvm
 
 [levels]
 # OpenStack Image Guide, Image requirements, Ensure image writes boot log to console: the

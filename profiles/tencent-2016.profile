@@ -28,6 +28,8 @@ architectures = x86_64
 filesystems = ntfs
 lvm-refused = yes
 cloud-init = off
+disk-drivers = viostor
+network-drivers = netkvm
 
 [system CentOS]
 type = linux

@@ -29,6 +29,8 @@ filesystems = ntfs
 lvm-refused = yes
 # cloudbase-init
 cloud-init = warning
+disk-drivers = viostor
+network-drivers = netkvm
 
 [system CentOS]
 type = linux

@@ -28,6 +28,8 @@ filesystems = ntfs
 lvm-refused = yes
 # cloudbase-init
 cloud-init = required
+disk-drivers = viostor
+network-drivers = netkvm
 
 [system CentOS]
 type = linux

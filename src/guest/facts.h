@@ -102,6 +102,9 @@ struct fact_disk {
     bool esp_looked;        /* the EFI system partition could be read */
     bool gpt_primary_ok, gpt_backup_ok, protective_strict, hybrid;
     const char *table_problem; /* "" */
+    const char
+        *dynamic; /* why it is a dynamic disk of Windows: "partition 1 has type 42";
+                     "" it is not */
 };
 
 /* ---- root and system */
@@ -280,25 +283,75 @@ struct fact_linux {
 
 struct fact_windows_driver {
     const char *name; /* "viostor", "vioscsi", "netkvm" */
-    bool file;        /* System32/drivers holds it */
-    bool service;     /* the current control set has its service */
-    uint32_t start;   /* 0 boot ... 3 demand, 4 disabled; 4 while `service` is false */
-    const char *image_path; /* of the service; "" none */
-    bool bound;             /* its device is bound to it: CriticalDeviceDatabase up to
-                               2008 R2, DriverDatabase from 2012 on */
+    const char
+        *path; /* the file that its service loads: "/Windows/System32/drivers/..." */
+    bool file; /* it is there */
+    bool read_only;
+    const char *machine; /* "x86_64" ...; "none" it is no program; "" not looked at */
+    const char *version; /* "100.93.104.24000"; "" none */
+    bool service;        /* the current control set has its service */
+    uint32_t start;      /* 0 boot ... 3 demand, 4 disabled; 4 while `service` is false */
+    bool overridden;     /* StartOverride takes its start back */
+    const char *image_path; /* of the service, as stored; "" none */
+    bool bound;             /* a virtio device is bound to it */
+    const char *binding;    /* what binds it: "DriverDatabase: VEN_1AF4&DEV_1001..." */
+};
+
+struct fact_windows_hive {
+    const char *name; /* "SYSTEM" */
+    const char *path;
+    const char *state;  /* "ok", "missing", "damaged", "unknown" could not look */
+    bool stale;         /* its last change is in its log only, which is not applied */
+    const char *detail; /* what is wrong; "" */
+};
+
+/* What starts Windows: the boot manager, its store, and the default entry in it. */
+struct fact_windows_boot {
+    const char *device;  /* of the store, or where the manager was looked for */
+    const char *manager; /* "/bootmgr", "/EFI/Microsoft/Boot/bootmgfw.efi"; "" none */
+    const char *store;   /* "/Boot/BCD", "/boot.ini"; "" none */
+    const char *entry;   /* "{...}": the default; "" none */
+    const char *title;   /* "Windows Server 2022" */
+    const char *loader;  /* "/Windows/system32/winload.exe" */
+    bool loader_exists;
+    const char *target;  /* where the entry's system lies: "partition 2", "boot"; "" */
+    const char *problem; /* why the default leads nowhere; "" */
+};
+
+struct fact_windows_filter { /* of the class of disks */
+    const char *name;        /* "partmgr" */
+    bool service, file;      /* what it names is there */
 };
 
 struct fact_windows {
-    const char *product; /* "Windows Server 2012 R2 Standard" */
-    const char *edition; /* "ServerStandard" */
-    const char *build;   /* "9600" */
-    uint32_t control_set;
+    const char *product;      /* "Windows Server 2012 R2 Standard", as stored */
+    const char *edition;      /* "ServerStandard" */
+    const char *kernel;       /* "6.3", "10.0" */
+    const char *release;      /* "21H2", "1809"; "" before Windows 10 */
+    const char *service_pack; /* "Service Pack 1" */
+    const char *build;        /* "9600" */
+    uint32_t revision;        /* the number behind the build's; 0 unknown */
+    const char *install;      /* "Server", "Server Core", "Client" */
+    const char *licence;      /* "oem", "evaluation", "" */
+    uint32_t control_set;     /* the current one, by Select */
+    LIST(struct fact_windows_hive) hives;
     LIST(struct fact_windows_driver) drivers;
-    bool agent_installed, agent_started; /* cloudbase-init */
-    const char *agent_evidence;
-    bool
-        hives_stale; /* a log of the registry was not applied: newer state may be there */
-    bool hibernated; /* hiberfil.sys holds a session, or a fast startup does */
+    struct fact_windows_boot *boot;
+    const char *hibernated;  /* "/hiberfil.sys begins with HIBR"; "" no */
+    bool fast_startup;       /* a shutdown hibernates the kernel */
+    const char *image_state; /* "IMAGE_STATE_COMPLETE", "" unknown */
+    bool setup_running;      /* SystemSetupInProgress */
+    fact_strings pending;    /* why an update is not finished */
+    fact_strings updates;    /* installed ones with a known fault: "KB5009624 (...)" */
+    const char *sha2;        /* what lets 2008 and 2008 R2 trust SHA-2: "KB4474419" */
+    LIST(struct fact_windows_filter) filters;
+    fact_residues tools;         /* of other hypervisors; also Xen's hide_devices */
+    const char *install_blocked; /* what forbids new devices; "" nothing */
+    const char *rdp;             /* "allowed", "denied", "" unknown */
+    LIST(struct fact_interface) interfaces;
+    const char *san_policy; /* "online-all", "offline-shared", "offline-all",
+                               "offline-internal", "" not set */
+    fact_strings pagefiles; /* "C:/pagefile.sys 0 0" */
 };
 
 /* ---- everything */

@@ -115,7 +115,7 @@ static const struct fact_field fact_disk_fields[] = {
     F(esp_loader),        F(esp_looked),
     F(gpt_primary_ok),    F(gpt_backup_ok),
     F(protective_strict), F(hybrid),
-    F(table_problem),
+    F(table_problem),     F(dynamic),
 };
 #undef F
 TABLE_AS(fact_disk, static);
@@ -262,23 +262,65 @@ TABLE(fact_linux);
 
 #define F(m) FIELD(fact_windows_driver, m)
 static const struct fact_field fact_windows_driver_fields[] = {
-    F(name), F(file), F(service), F(start), F(image_path), F(bound),
+    F(name),    F(path),  F(file),       F(read_only),  F(machine), F(version),
+    F(service), F(start), F(overridden), F(image_path), F(bound),   F(binding),
 };
 #undef F
 TABLE(fact_windows_driver);
+
+#define F(m) FIELD(fact_windows_hive, m)
+static const struct fact_field fact_windows_hive_fields[] = {
+    F(name), F(path), F(state), F(stale), F(detail),
+};
+#undef F
+TABLE(fact_windows_hive);
+
+#define F(m) FIELD(fact_windows_boot, m)
+static const struct fact_field fact_windows_boot_fields[] = {
+    F(device), F(manager),       F(store),  F(entry),   F(title),
+    F(loader), F(loader_exists), F(target), F(problem),
+};
+#undef F
+TABLE(fact_windows_boot);
+
+#define F(m) FIELD(fact_windows_filter, m)
+static const struct fact_field fact_windows_filter_fields[] = {
+    F(name),
+    F(service),
+    F(file),
+};
+#undef F
+TABLE(fact_windows_filter);
 
 #define F(m) FIELD(fact_windows, m)
 static const struct fact_field fact_windows_fields[] = {
     F(product),
     F(edition),
+    F(kernel),
+    F(release),
+    F(service_pack),
     F(build),
+    F(revision),
+    F(install),
+    F(licence),
     F(control_set),
+    LISTED(fact_windows, hives, fact_windows_hive),
     LISTED(fact_windows, drivers, fact_windows_driver),
-    F(agent_installed),
-    F(agent_started),
-    F(agent_evidence),
-    F(hives_stale),
+    POINTER(fact_windows, "boot", boot, fact_windows_boot),
     F(hibernated),
+    F(fast_startup),
+    F(image_state),
+    F(setup_running),
+    F(pending),
+    F(updates),
+    F(sha2),
+    LISTED(fact_windows, filters, fact_windows_filter),
+    LISTED(fact_windows, tools, fact_residue),
+    F(install_blocked),
+    F(rdp),
+    LISTED(fact_windows, interfaces, fact_interface),
+    F(san_policy),
+    F(pagefiles),
 };
 #undef F
 TABLE(fact_windows);

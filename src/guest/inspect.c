@@ -416,6 +416,8 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
         r = guest_volumes(g, groups, err);
     if (r == 0)
         r = esp_facts(g, err);
+    if (r == 0)
+        r = windows_dynamic(g, err);
     if (r < 0)
         return r;
     step(g, "root");

@@ -101,7 +101,10 @@ int linux_services(struct guest *g,
                    struct err *err); /* sshd, firewall, selinux, rtc, growpart */
 int linux_residues(struct guest *g, struct err *err); /* shadow, tools, residues */
 
-/* Instead of the above, for a root that is Windows: windows, os. */
+/* Is it a dynamic disk of Windows?  disk.dynamic, whatever the root is. */
+int windows_dynamic(struct guest *g, struct err *err);
+
+/* Instead of the above, for a root that is Windows: windows, os, cloud_init. */
 int windows_facts(struct guest *g, struct err *err);
 
 /* Does a fstab or root= spec ("UUID=...", "LABEL=...", "PARTUUID=...", "/dev/vda1",

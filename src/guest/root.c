@@ -440,7 +440,6 @@ static int note_unread(struct guest *g, struct err *err)
     } rows[] = {
         {"usr", "a system whose /usr is an image of its own is not read yet"},
         {"ostree", "an ostree deployment is not read yet"},
-        {"windows", "a Windows system is not judged yet"},
     };
     int r = 0;
 
@@ -457,27 +456,41 @@ static int note_unread(struct guest *g, struct err *err)
     return r;
 }
 
-/* The first Windows that has a registry; without one there is nothing to judge. */
+static bool is_candidate(const struct guest *g, const struct guest_fs *gf)
+{
+    for (size_t i = 0; i < g->facts->candidates.n; i++)
+        if (strcmp(g->facts->candidates.v[i].device, gf->device) == 0 &&
+            strcmp(g->facts->candidates.v[i].what, "windows") == 0)
+            return true;
+    return false;
+}
+
+/* The first Windows that has a registry, else the first at all. */
 static int find_windows(struct guest *g, struct err *err)
 {
-    for (unsigned i = 0; i < g->fs_n; i++) {
+    struct guest_fs *found = NULL;
+    bool registry = false;
+
+    for (unsigned i = 0; i < g->fs_n && !registry; i++) {
         struct guest_fs *gf = &g->fs[i];
         struct tree tree;
         int r;
 
-        if (!gf->fs)
+        if (!gf->fs || !is_candidate(g, gf))
             continue;
         tree_init(&tree, gf->fs);
         r = tree_has_file(&tree, "/Windows/System32/config/SYSTEM", err);
+        registry = r == 1;
+        if (registry || !found)
+            found = gf;
         if (r < 0)
             r = guest_problem(g, fs_type_name(gf->ident.type), gf->device, false, err);
         if (r < 0)
             return r;
-        if (r == 1) {
-            set_root(g, gf);
-            g->windows = true;
-            return 0;
-        }
+    }
+    if (found) {
+        set_root(g, found);
+        g->windows = true;
     }
     return 0;
 }

@@ -61,6 +61,8 @@ static const struct test_file fedora_live[] = {
 };
 
 static const struct test_file windows[] = {{"/Windows/System32/ntoskrnl.exe", "x"}, {0}};
+static const struct test_file registry[] = {{"/Windows/System32/config/SYSTEM", "x"},
+                                            {0}};
 static const struct test_file data[] = {{"/photos/1", "x"}, {0}};
 static const struct test_file empty[] = {{"/lost+found/", NULL}, {0}};
 static const struct test_file broken[] = {{"/etc/", NULL, .fail = ERR_CORRUPT}, {0}};
@@ -102,7 +104,7 @@ static void test_one(void **state)
         {"a loader without kernel", loader_only, "data", "no system, no kernel", "data"},
         {"an installer", installer, "installer", "/.disk/info, /install.amd", ""},
         {"a live system", fedora_live, "installer", "/.discinfo, /images/pxeboot", ""},
-        {"Windows", windows, "windows", "/Windows/System32", ""},
+        {"Windows", windows, "windows", "/Windows/System32", "root"},
         {"data", data, "data", "no system, no kernel", "data"},
         {"nothing", empty, "data", "no system, no kernel", "data"},
     };
@@ -124,7 +126,7 @@ static void test_one(void **state)
         check_str(cases[i].name, "what", c->what, cases[i].what);
         check_str(cases[i].name, "why", c->why, cases[i].why);
         check_str(cases[i].name, "role", p->role, cases[i].role);
-        assert_int_equal(t.facts.root != NULL, strcmp(cases[i].what, "root") == 0);
+        assert_int_equal(t.facts.root != NULL, strcmp(cases[i].role, "root") == 0);
         assert_int_equal(t.guest.root != NULL, t.facts.root != NULL);
         assert_int_equal(*t.facts.disk.installer != '\0',
                          strcmp(cases[i].what, "installer") == 0);
@@ -159,7 +161,6 @@ static void test_unread(void **state)
     } cases[] = {
         {coreos_usr, "usr", "a system whose /usr is an image of its own is not read yet"},
         {ostree, "ostree", "an ostree deployment is not read yet"},
-        {windows, "windows", "a Windows system is not judged yet"},
     };
 
     (void)state;
@@ -180,6 +181,36 @@ static void test_unread(void **state)
         test_guest_init(&t, debian);
         test_guest_add(&t, cases[i].files, "partition 3", "cccc", "");
         assert_int_equal(root_find(&t.guest, &err), 0);
+        assert_int_equal(t.facts.problems.n, 0);
+        test_guest_fini(&t);
+    }
+}
+
+/* The Windows that has a registry, even if another one comes first; Linux beside it. */
+static void test_windows(void **state)
+{
+    static const struct {
+        const char *name;
+        const struct test_file *first, *second;
+        const char *want;
+        bool windows;
+    } cases[] = {
+        {"one without a registry", data, windows, "partition 2", true},
+        {"the one with a registry", windows, registry, "partition 2", true},
+        {"the first of two", registry, registry, "partition 1", true},
+        {"Linux beside it", registry, debian, "partition 2", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct test_guest t;
+        struct err err = {0};
+
+        test_guest_init(&t, cases[i].first);
+        test_guest_add(&t, cases[i].second, "partition 2", "bbbb", "");
+        assert_int_equal(root_find(&t.guest, &err), 0);
+        check_str(cases[i].name, "root", t.facts.root->device, cases[i].want);
+        assert_int_equal(t.guest.windows, cases[i].windows);
         assert_int_equal(t.facts.problems.n, 0);
         test_guest_fini(&t);
     }
@@ -226,9 +257,8 @@ static void test_choice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_one),    cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_unread), cmocka_unit_test(test_windows),
         cmocka_unit_test(test_choice),
     };
 

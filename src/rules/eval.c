@@ -208,6 +208,13 @@ static bool container_is_refused(const struct facts *f)
     return !same(f->image.fault, "none") && f->image.fault[0] != '\0';
 }
 
+/* Is there a system of this type, and was it looked at? */
+static bool is_judged(const struct facts *f, enum system_type type,
+                      enum system_type wanted)
+{
+    return f->root && f->os && type == wanted && (type != SYSTEM_WINDOWS || f->windows);
+}
+
 /* "A check whose object is absent is not run." */
 static bool has_object(const struct judge *j, const struct check *c)
 {
@@ -220,12 +227,18 @@ static bool has_object(const struct judge *j, const struct check *c)
         if (c->rule == rule_installer)
             return true;
         return !container_is_refused(f) && !j->installer && f->partition_table[0];
+    case 'N':
+        if (container_is_refused(f) || j->installer || !f->partition_table[0])
+            return false;
+        if (c->rule == rule_dynamic_disk || c->rule == rule_bitlocker)
+            return true;
+        return is_judged(f, j->type, SYSTEM_WINDOWS);
     default:
         if (container_is_refused(f) || j->installer)
             return false;
         if (c->rule == rule_system_listed)
-            return true;
-        return f->root && f->os && j->type == SYSTEM_LINUX;
+            return !is_judged(f, j->type, SYSTEM_WINDOWS); /* N02 */
+        return is_judged(f, j->type, SYSTEM_LINUX);
     }
 }
 
@@ -306,7 +319,8 @@ int rules_judge(struct report *ret, struct arena *a, const struct facts *facts,
             checks[i].rule(&j, &checks[i]);
     if (!facts->partition_table[0] && !container_is_refused(facts) && !j.installer)
         judge_unclear(&j, "volume", "io", "", "the partition table was not looked at");
-    if (facts->root && !(facts->os && j.type == SYSTEM_LINUX))
+    if (facts->root && !is_judged(facts, j.type, SYSTEM_LINUX) &&
+        !is_judged(facts, j.type, SYSTEM_WINDOWS))
         judge_unclear(&j, "guest", "unsupported", facts->root->device,
                       "the system on the root is of a kind that is not judged");
     r = arena_check(a, err);

@@ -194,6 +194,79 @@ void facts_good(struct facts *f, struct arena *a)
     };
 }
 
+static void windows_driver(struct fact_windows *w, struct arena *a, const char *name,
+                           uint32_t start)
+{
+    struct fact_windows_driver *d = LIST_ADD(a, &w->drivers);
+
+    assert_non_null(d);
+    *d = (struct fact_windows_driver){
+        .name = name,
+        .path = arena_printf(a, "/Windows/System32/drivers/%s.sys", name),
+        .file = true,
+        .machine = "x86_64",
+        .version = "62.93.104.24000",
+        .service = true,
+        .start = start,
+        .image_path = "",
+        .bound = true,
+        .binding = "DriverDatabase: VEN_1AF4",
+    };
+}
+
+void facts_windows(struct facts *f, struct arena *a)
+{
+    struct fact_windows *w;
+    struct fact_interface *n;
+
+    facts_good(f, a);
+    f->boot = NULL;
+    f->kernels.n = 0;
+    f->linux_ = NULL;
+    f->disk.boot_code = "windows";
+    f->disk.dynamic = "";
+    f->partitions.v[0].filesystem = "ntfs";
+    f->root->filesystem = "ntfs";
+    *f->os = (struct fact_os){.type = "windows",
+                              .id = "windows",
+                              .id_like = "",
+                              .version = "2012-R2",
+                              .name = "Windows Server 2012 R2 Standard",
+                              .arch = "x86_64",
+                              .source = "/Windows/System32/config/SOFTWARE",
+                              .packages = "",
+                              .init = ""};
+    f->cloud_init->evidence = "service cloudbase-init";
+    w = f->windows = arena_alloc(a, sizeof *w);
+    assert_non_null(w);
+    *w = (struct fact_windows){.product = f->os->name,
+                               .edition = "ServerStandard",
+                               .kernel = "6.3",
+                               .release = "",
+                               .service_pack = "",
+                               .build = "9600",
+                               .install = "Server",
+                               .licence = "",
+                               .control_set = 1,
+                               .hibernated = "",
+                               .image_state = "IMAGE_STATE_COMPLETE",
+                               .sha2 = "",
+                               .install_blocked = "",
+                               .rdp = "allowed",
+                               .san_policy = ""};
+    windows_driver(w, a, "viostor", 0);
+    windows_driver(w, a, "vioscsi", 0);
+    windows_driver(w, a, "netkvm", 3);
+    n = LIST_ADD(a, &w->interfaces);
+    w->boot = arena_alloc(a, sizeof *w->boot);
+    assert_true(n && w->boot);
+    *n = (struct fact_interface){"{1}", "dhcp", "SYSTEM", "", false};
+    *w->boot = (struct fact_windows_boot){
+        "partition 1", "/bootmgr",    "/Boot/BCD",
+        "{2}",         "Windows",     "/Windows/system32/winload.exe",
+        true,          "partition 1", ""};
+}
+
 void facts_without_root(struct facts *f)
 {
     f->root = NULL;

@@ -9,6 +9,10 @@
  * initramfs: accepted by every profile.  Strings are the test's or in the arena. */
 void facts_good(struct facts *f, struct arena *a);
 
+/* A Windows Server 2012 R2 Standard on one NTFS partition, with all drivers and
+ * cloudbase-init: accepted by every profile that lists it. */
+void facts_windows(struct facts *f, struct arena *a);
+
 /* No root: the partitions stay, whatever came from the root is forgotten. */
 void facts_without_root(struct facts *f);
 

@@ -62,4 +62,4 @@ uint32_t format_bit(const char *name);
 uint32_t table_bit(const char *name);
 uint32_t firmware_bit(const char *name);
 uint32_t arch_bit(const char *name);
-bool facts_know_driver(const char *name);
+bool facts_know_driver(const char *name, enum system_type type);

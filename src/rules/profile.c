@@ -158,6 +158,7 @@ struct parser {
     const char *file;
     unsigned line;
     enum section_kind section;
+    enum system_type type; /* of a policy */
     const char *section_name;
     const struct key *keys; /* NULL: [levels] */
     void *target;
@@ -253,7 +254,7 @@ static int parse_words(const struct parser *ps, const struct key *k, void *to,
 
         if (list->n == PROFILE_LIST_MAX)
             return BAD(ps, err, "%s: more than %d words", k->name, PROFILE_LIST_MAX);
-        if (k->kind == KEY_DRIVERS && !facts_know_driver(name))
+        if (k->kind == KEY_DRIVERS && !facts_know_driver(name, ps->type))
             return BAD(ps, err, "%s: unknown driver \"%s\"", k->name, name);
         for (size_t i = 0; i < list->n; i++)
             if (strcmp(list->v[i], name) == 0)
@@ -406,6 +407,7 @@ static int section_begin(struct parser *ps, struct bytes title, struct err *err)
         if (!text_is(title, sections[i].name))
             continue;
         ps->section = sections[i].kind;
+        ps->type = sections[i].type;
         ps->keys = sections[i].keys;
         ps->target = ps->section == SECTION_POLICY ? (void *)&p->policy[sections[i].type]
                      : ps->section == SECTION_SERVICE ? (void *)&p->service

@@ -39,6 +39,8 @@ enum family family_of(const struct fact_os *os)
 
     if (!os)
         return FAMILY_UNKNOWN;
+    if (same(os->type, "windows"))
+        return FAMILY_WINDOWS;
     for (size_t i = 0; i < ARRAY_SIZE(families) && !family; i++)
         if (is_or_like(os, families[i].id))
             family = families[i].family;
@@ -413,6 +415,13 @@ const char *remedy_to_mbr(struct judge *j)
     const char *list = "";
     unsigned n = 0;
 
+    if (family_of(f->os) == FAMILY_WINDOWS)
+        return remedy_lines(j,
+                            _("Copy the volume of Windows to a new disk with an MBR, "
+                              "from a rescue system "
+                              "(here as S:), mark it active there, and make it start:"),
+                            "bcdboot S:\\Windows /s S: /f BIOS", "bootsect /nt60 S: /mbr",
+                            NULL);
     for (size_t i = 0; i < f->partitions.n && n <= 4; i++) {
         const struct fact_partition *p = &f->partitions.v[i];
 
@@ -437,4 +446,29 @@ const char *remedy_to_mbr(struct judge *j)
         "parted /dev/vdb set 1 boot on", "mkfs.ext4 /dev/vdb1 && mount /dev/vdb1 /mnt",
         "cp -ax / /mnt",
         TEXT(j, "%s --target=i386-pc --boot-directory=/mnt/boot /dev/vdb", grub), NULL);
+}
+
+const char *remedy_loader(struct judge *j, bool uefi)
+{
+    if (family_of(j->facts->os) == FAMILY_WINDOWS)
+        return uefi ? remedy_lines(j, "bcdboot C:\\Windows /s S: /f UEFI", NULL)
+                    : remedy_lines(j, "bootsect /nt60 SYS /mbr",
+                                   "bcdboot C:\\Windows /f BIOS", NULL);
+    return uefi ? remedy_lines(j, "grub-install --target=x86_64-efi --removable", NULL)
+                : remedy_lines(j, "grub-install --target=i386-pc /dev/vda", NULL);
+}
+
+const char *remedy_active(struct judge *j)
+{
+    if (family_of(j->facts->os) == FAMILY_WINDOWS)
+        return remedy_lines(j, _("In diskpart:"), "select disk 0", "select partition 1",
+                            "active", NULL);
+    return remedy_lines(j, "parted /dev/vda set 1 boot on", NULL);
+}
+
+const char *remedy_check(struct judge *j)
+{
+    if (family_of(j->facts->os) == FAMILY_WINDOWS)
+        return remedy_lines(j, _("In Windows, as administrator:"), "chkdsk C: /f", NULL);
+    return remedy_lines(j, _("Check it now, unmounted:"), "e2fsck -f DEVICE", NULL);
 }

@@ -20,6 +20,7 @@ enum family {
     FAMILY_ARCH,
     FAMILY_ALPINE,
     FAMILY_GENTOO,
+    FAMILY_WINDOWS,
 };
 
 enum family family_of(const struct fact_os *os);
@@ -42,6 +43,15 @@ const char *remedy_loader_config(struct judge *j);
 
 const char *remedy_agent_install(struct judge *j);
 const char *remedy_agent_enable(struct judge *j);
+
+/* Put a boot loader where a BIOS, or UEFI, finds it. */
+const char *remedy_loader(struct judge *j, bool uefi);
+
+/* Mark the partition that a BIOS starts. */
+const char *remedy_active(struct judge *j);
+
+/* Check a filesystem. */
+const char *remedy_check(struct judge *j);
 
 /* From GPT to MBR without losing partitions. */
 const char *remedy_to_mbr(struct judge *j);

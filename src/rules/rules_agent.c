@@ -102,3 +102,27 @@ void rule_config_2(struct judge *j, const struct check *c)
                      "blkid -L config-2", "mount -o ro /dev/cdrom /mnt",
                      "cat /mnt/qcloud_action/os.conf", NULL));
 }
+
+void rule_windows_agent(struct judge *j, const struct check *c)
+{
+    const struct fact_cloud_init *ci = j->facts->cloud_init;
+
+    if (!ci || ci->enabled)
+        return;
+    if (!ci->installed)
+        agent_finding(
+            j, c, ci->evidence,
+            *ci->disabled_by
+                ? TEXT(j, _("cloudbase-init is not installed: %s"), ci->disabled_by)
+                : _("cloudbase-init is not installed: there is no such service"),
+            remedy_lines(j,
+                         _("In Windows, as administrator, with its installer at "
+                           "hand:"),
+                         "msiexec /i CloudbaseInitSetup_Stable_x64.msi /qn", NULL));
+    else
+        agent_finding(j, c, ci->evidence,
+                      TEXT(j, _("cloudbase-init is installed, but does not start: %s"),
+                           ci->disabled_by),
+                      remedy_lines(j, _("In Windows, as administrator:"),
+                                   "sc config cloudbase-init start= auto", NULL));
+}

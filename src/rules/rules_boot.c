@@ -63,8 +63,7 @@ void rule_clean(struct judge *j, const struct check *c)
                     o.fs->needs_recovery
                         ? _("The disk was copied from a running machine. Shut the "
                             "machine down and copy it again, or copy a snapshot of it.")
-                        : remedy_lines(j, _("Check it now, unmounted:"),
-                                       "e2fsck -f DEVICE", NULL));
+                        : remedy_check(j));
     }
 }
 
@@ -88,10 +87,9 @@ void rule_check_due(struct judge *j, const struct check *c)
                        (unsigned)((now - (uint64_t)o.fs->last_checked) / 86400),
                        o.fs->check_interval / 86400);
         if (why)
-            finding_add(
-                j, c, LEVEL_NOTE, o.device,
-                TEXT(j, _("the next start checks the filesystem: %s"), why),
-                remedy_lines(j, _("Check it now, unmounted:"), "e2fsck -f DEVICE", NULL));
+            finding_add(j, c, LEVEL_NOTE, o.device,
+                        TEXT(j, _("the next start checks the filesystem: %s"), why),
+                        remedy_check(j));
     }
 }
 
@@ -109,6 +107,8 @@ static const char *clean_up_commands(struct judge *j)
         return "zypper clean --all";
     case FAMILY_ARCH:
         return "pacman -Scc";
+    case FAMILY_WINDOWS:
+        return "cleanmgr /lowdisk";
     default:
         return "";
     }
@@ -126,7 +126,10 @@ void rule_free_space(struct judge *j, const struct check *c)
         if (!o.fs || o.fs->total_bytes < floor || same(o.role, "esp"))
             continue;
         remedy = remedy_lines(j, _("Make room:"), clean_up_commands(j),
-                              "du -xh / | sort -h | tail -n 30", NULL);
+                              family_of(j->facts->os) == FAMILY_WINDOWS
+                                  ? ""
+                                  : "du -xh / | sort -h | tail -n 30",
+                              NULL);
         full = root && (o.fs->free_bytes < FREE_FULL ||
                         (o.fs->total_inodes && o.fs->free_inodes == 0));
         if (o.fs->free_bytes < floor)

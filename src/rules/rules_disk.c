@@ -135,7 +135,7 @@ void rule_bios_start(struct judge *j, const struct check *c)
     }
     finding_add(j, c, LEVEL_WARNING, "partition_table",
                 _("no partition is marked active: some BIOS then starts nothing"),
-                remedy_lines(j, "parted /dev/vda set 1 boot on", NULL));
+                remedy_active(j));
 }
 
 void rule_esp_loader(struct judge *j, const struct check *c)
@@ -152,7 +152,7 @@ void rule_esp_loader(struct judge *j, const struct check *c)
     finding_add(j, c, uefi_only ? LEVEL_ERROR : LEVEL_WARNING, "",
                 _("the EFI system partition has no \\EFI\\BOOT\\BOOTX64.EFI or "
                   "BOOTAA64.EFI, the only names that a new machine starts"),
-                remedy_lines(j, "grub-install --target=x86_64-efi --removable", NULL));
+                remedy_loader(j, true));
 }
 
 void rule_firmware(struct judge *j, const struct check *c)
@@ -164,14 +164,12 @@ void rule_firmware(struct judge *j, const struct check *c)
             return;
     if (f->firmware.n == 0)
         return; /* P06, P07 and P09 say what is missing */
-    finding_add(
-        j, c, LEVEL_ERROR, "firmware",
-        j->profile->firmware == FIRMWARE_BIOS
-            ? _("the disk starts by UEFI only, and the cloud offers a BIOS")
-            : _("the disk starts by BIOS only, and the cloud offers UEFI"),
-        j->profile->firmware == FIRMWARE_BIOS
-            ? remedy_lines(j, "grub-install --target=i386-pc /dev/vda", NULL)
-            : remedy_lines(j, "grub-install --target=x86_64-efi --removable", NULL));
+    finding_add(j, c, LEVEL_ERROR, "firmware",
+                j->profile->firmware == FIRMWARE_BIOS
+                    ? _("the disk starts by UEFI only, and the cloud offers a BIOS")
+                    : _("the disk starts by BIOS only, and the cloud offers UEFI"),
+                j->profile->firmware == FIRMWARE_BIOS ? remedy_loader(j, false)
+                                                      : remedy_loader(j, true));
 }
 
 void rule_boot_code(struct judge *j, const struct check *c)
@@ -183,7 +181,7 @@ void rule_boot_code(struct judge *j, const struct check *c)
     if (f->disk.boot_code[0] == '\0')
         finding_add(j, c, LEVEL_WARNING, "",
                     _("the boot record holds no code: a BIOS has nothing to start"),
-                    remedy_lines(j, "grub-install /dev/vda", NULL));
+                    remedy_loader(j, false));
     else if (same(f->disk.boot_code, "unknown"))
         finding_add(j, c, LEVEL_WARNING, "",
                     _("the code in the boot record is no loader that we know"), "");
@@ -226,21 +224,22 @@ void rule_installer(struct judge *j, const struct check *c)
           "take that disk."));
 }
 
-static bool is_encrypted(const char *filesystem)
+static bool is_encrypted(const char *filesystem, bool bitlocker)
 {
-    return same(filesystem, "crypto_LUKS") || same(filesystem, "BitLocker");
+    return same(filesystem, "crypto_LUKS") ||
+           (bitlocker && same(filesystem, "BitLocker"));
 }
 
-/* The device of the first encrypted volume; NULL: none. */
-static const char *encrypted_device(struct judge *j)
+/* The device of the first encrypted volume; NULL: none.  BitLocker is N15's. */
+static const char *encrypted_device(struct judge *j, bool bitlocker)
 {
     const struct facts *f = j->facts;
 
     for (size_t i = 0; i < f->partitions.n; i++)
-        if (is_encrypted(f->partitions.v[i].filesystem))
+        if (is_encrypted(f->partitions.v[i].filesystem, bitlocker))
             return partition_text(j, f->partitions.v[i].index);
     for (size_t i = 0; i < f->logical_volumes.n; i++)
-        if (is_encrypted(f->logical_volumes.v[i].filesystem))
+        if (is_encrypted(f->logical_volumes.v[i].filesystem, bitlocker))
             return f->logical_volumes.v[i].name;
     return NULL;
 }
@@ -298,7 +297,7 @@ void rule_data_disk(struct judge *j, const struct check *c)
 {
     const struct fact_candidate *data = candidate(j->facts, "data");
 
-    if (!rootless(j) || encrypted_device(j) || has_lvm(j->facts) ||
+    if (!rootless(j) || encrypted_device(j, true) || has_lvm(j->facts) ||
         candidate(j->facts, "boot"))
         return;
     finding_add(j, c, LEVEL_ERROR, data ? device_text(j, data->device) : "",
@@ -311,7 +310,7 @@ void rule_boot_only(struct judge *j, const struct check *c)
 {
     const struct fact_candidate *boot = candidate(j->facts, "boot");
 
-    if (!rootless(j) || encrypted_device(j) || has_lvm(j->facts) || !boot)
+    if (!rootless(j) || encrypted_device(j, true) || has_lvm(j->facts) || !boot)
         return;
     finding_add(j, c, LEVEL_ERROR, device_text(j, boot->device),
                 TEXT(j, _("only a boot partition is on the disk (%s), and no root (%s)"),
@@ -324,7 +323,7 @@ void rule_volumes_complete(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
 
-    if (!rootless(j) || !has_lvm(f) || encrypted_device(j))
+    if (!rootless(j) || !has_lvm(f) || encrypted_device(j, true))
         return;
     finding_add(j, c, LEVEL_ERROR, "",
                 f->volume_problems.n
@@ -377,22 +376,22 @@ void rule_several_roots(struct judge *j, const struct check *c)
 
 void rule_encrypted(struct judge *j, const struct check *c)
 {
-    const char *device = encrypted_device(j);
+    const char *device = encrypted_device(j, false);
 
     if (!rootless(j) || !device)
         return;
-    finding_add(j, c, LEVEL_ERROR, device,
-                _("the disk has no root that can be read, and this volume is encrypted"),
-                _("Decrypt the system first: a cloud cannot ask for a passphrase when it "
-                  "starts an instance. cryptsetup reencrypt --decrypt does it for LUKS, "
-                  "manage-bde -off for BitLocker."));
+    finding_add(
+        j, c, LEVEL_ERROR, device,
+        _("the disk has no root that can be read, and this volume is encrypted"),
+        _("Decrypt the system first: a cloud cannot ask for a passphrase when it "
+          "starts an instance. cryptsetup reencrypt --decrypt does it for LUKS."));
 }
 
 void rule_root_filesystem(struct judge *j, const struct check *c)
 {
     const struct fact_root *root = j->facts->root;
 
-    if (!root || j->policy->filesystems.n == 0 ||
+    if (!root || j->type == SYSTEM_WINDOWS || j->policy->filesystems.n == 0 ||
         names_have(&j->policy->filesystems, root->filesystem))
         return;
     finding_add(j, c, LEVEL_ERROR, device_text(j, root->device),

@@ -10,8 +10,13 @@ static const char *listed_names(struct judge *j)
 {
     const char *all = "";
 
-    for (size_t i = 0; i < j->profile->systems.n; i++)
-        all = TEXT(j, "%s%s%s", all, i ? ", " : "", j->profile->systems.v[i].name);
+    for (size_t i = 0; i < j->profile->systems.n; i++) {
+        const struct profile_system *s = &j->profile->systems.v[i];
+
+        all = TEXT(j, "%s%s%s", all, i ? ", " : "", s->name);
+        if (s->editions.n)
+            all = TEXT(j, "%s (%s)", all, names_joined(j, &s->editions));
+    }
     return all;
 }
 

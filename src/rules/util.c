@@ -84,10 +84,25 @@ static bool version_takes(const char *listed, const char *version)
     return *version == '\0' || *version == '.';
 }
 
-static bool system_takes(const struct profile_system *s, const char *id,
-                         const char *version)
+/* "Standard" takes ServerStandard, ServerStandardCore, ServerStandardEval. */
+static bool edition_takes(const profile_names *listed, const char *edition)
 {
-    if (!names_have(&s->ids, id))
+    static const char server[] = "Server";
+
+    if (listed->n == 0 || edition[0] == '\0')
+        return true;
+    if (starts(edition, server))
+        edition += sizeof server - 1;
+    for (size_t i = 0; i < listed->n; i++)
+        if (starts(edition, listed->v[i]))
+            return true;
+    return false;
+}
+
+static bool system_takes(const struct profile_system *s, const char *id,
+                         const char *version, const char *edition)
+{
+    if (!names_have(&s->ids, id) || !edition_takes(&s->editions, edition))
         return false;
     if (s->versions.n == 0 || version[0] == '\0')
         return true;
@@ -100,13 +115,14 @@ static bool system_takes(const struct profile_system *s, const char *id,
 const struct profile_system *system_find(const struct judge *j, const struct fact_os *os)
 {
     const struct profile_system *any = NULL;
+    const char *edition = j->facts->windows ? j->facts->windows->edition : "";
 
     for (size_t i = 0; i < j->profile->systems.n; i++) {
         const struct profile_system *s = &j->profile->systems.v[i];
 
         if (s->type != j->type)
             continue;
-        if (system_takes(s, os->id, os->version))
+        if (system_takes(s, os->id, os->version, edition))
             return s;
         if (names_have(&s->ids, "*"))
             any = s;
@@ -137,8 +153,15 @@ static const struct {
 #undef DRIVER
 };
 
-bool facts_know_driver(const char *name)
+bool facts_know_driver(const char *name, enum system_type type)
 {
+    static const char *const windows[] = {"viostor", "vioscsi", "netkvm"};
+
+    for (size_t i = 0; type == SYSTEM_WINDOWS && i < ARRAY_SIZE(windows); i++)
+        if (same(windows[i], name))
+            return true;
+    if (type == SYSTEM_WINDOWS)
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
         if (same(drivers[i].name, name))
             return true;

@@ -46,7 +46,9 @@ int hive_open(struct hive *ret, struct block *dev, struct err *err)
     if (load_le32(b + 20) != 1 || load_le32(b + 24) < 3 || load_le32(b + 24) > 6)
         return FAIL(err, ERR_UNSUPPORTED, "hive: version %" PRIu32 ".%" PRIu32,
                     load_le32(b + 20), load_le32(b + 24));
-    h.dirty = load_le32(b + 4) != load_le32(b + 8);
+    h.sequence[0] = load_le32(b + 4);
+    h.sequence[1] = load_le32(b + 8);
+    h.dirty = h.sequence[0] != h.sequence[1];
     h.root = load_le32(b + 36);
     h.size = load_le32(b + 40);
     if (h.size % BIN_MIN || !range_within(BASE, h.size, dev->size))

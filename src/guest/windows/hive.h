@@ -21,7 +21,8 @@ struct hive {
     struct block *dev; /* borrowed */
     uint32_t size;     /* bytes of all bins */
     uint32_t root;
-    bool dirty; /* the two sequence numbers differ: a log would change it */
+    bool dirty;           /* the two sequence numbers differ: a log would change it */
+    uint32_t sequence[2]; /* differ: `dirty` */
     unsigned steps;
 };
 
