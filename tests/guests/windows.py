@@ -147,7 +147,8 @@ class Windows:
                 **{f'{name}.inf': b'\1\0\0\0'})
 
     def put_drivers(self, system, drivers):
-        number = 17100 if self.database == 'critical' else 24000
+        old = self.database == 'critical' and 'sha2-drivers' not in self.added
+        number = 14100 if 'old-drivers' in self.added else 17100 if old else 24000
         for name in self.drivers:
             start = 3 if name == 'netkvm' or 'demand-start' in self.added else 0
             if 'service' not in self.without:
@@ -181,6 +182,14 @@ class Windows:
                    '{5d8a1c2e-0000-4a6b-9c1d-525400123456}', **address)
         if 'vmware' in self.added:
             system.put(f'{self.set}\\Services\\VMTools', Start=2)
+        if 'hide-devices' in self.added:
+            system.put(f'{self.set}\\Services\\xenpci\\Parameters',
+                       hide_devices=['PCI\\VEN_8086&DEV_7010'])
+        if 'fast-startup' in self.added:
+            system.put(f'{control}\\Session Manager\\Power', HiberbootEnabled=1)
+        if 'pagefile-d' in self.added:
+            system.put(f'{control}\\Session Manager\\Memory Management',
+                       PagingFiles=['D:\\pagefile.sys 0 0'])
         if 'install-blocked' in self.added:
             system.put(f'{self.set}\\Services\\PlugPlay\\Parameters', DeviceInstallDisabled=1)
         if 'agent' not in self.without:
@@ -206,12 +215,17 @@ class Windows:
                      ImageState='IMAGE_STATE_UNDEPLOYABLE' if 'sysprep' in self.added
                      else 'IMAGE_STATE_COMPLETE')
         cbs = 'Microsoft\\Windows\\CurrentVersion\\Component Based Servicing'
-        packages = ['Foundation', 'for_KB2919355', 'for_KB4474419', 'for_RollupFix']
+        packages = ['Foundation', 'for_KB2919355', 'for_RollupFix']
+        if 'sha2' not in self.without:
+            packages.append('for_KB4474419')
         if 'faulty-update' in self.added and self.version == '2012-R2':
             packages.append('for_KB5009624')
         for name in packages:
             software.put(f'{cbs}\\Packages\\Package_{name}~31bf3856ad364e35~amd64~~6.3.1.0',
                          CurrentState=112)
+        if 'deny-devices' in self.added:
+            software.put('Policies\\Microsoft\\Windows\\DeviceInstall\\Restrictions',
+                         DenyUnspecified=1)
         if 'reboot' in self.added:
             software.put(f'{cbs}\\RebootPending')
 
@@ -225,7 +239,7 @@ class Windows:
             '<QQIII', self.start, 0, 0, 1, disk) + bytes(28)
 
     def put_store(self, store):
-        default = BOOTMGR if 'entry' in self.without else ENTRY
+        default = ENTRY[:-2] + '7}' if 'entry' in self.without else ENTRY
         store.put('Description', KeyName='BCD00000000', System=1)
         store.put(f'Objects\\{BOOTMGR}\\Description', Type=0x10100002)
         store.put(f'Objects\\{BOOTMGR}\\Elements\\23000003', Element=default)
@@ -253,6 +267,10 @@ class Windows:
         self.file('Windows/explorer.exe', program(self.machine, (6, 0, 0, 0)))
         if 'hibernated' in self.added:
             self.file('hiberfil.sys', b'HIBR'.ljust(4096, b'\0'))
+        if 'resumed' in self.added:
+            self.file('hiberfil.sys', b'WAKE'.ljust(4096, b'\0'))
+        if 'log' in self.added:
+            self.file('Windows/System32/config/SYSTEM.LOG1', b'regf'.ljust(512, b'\0'))
         if 'pending' in self.added:
             self.file('Windows/WinSxS/pending.xml', b'<PendingTransaction/>')
 

@@ -9,7 +9,6 @@
 #               lvm, the system on a logical volume
 #     format    ntfs (default), vfat
 #     damage    SYSTEM or SOFTWARE, by commas; SYSTEM:stale, SYSTEM:gone
-#     dirty     1: the volume is marked as in use
 #
 # Needs /dev/fuse for ntfs-3g.
 set -euo pipefail
@@ -96,6 +95,10 @@ make_ntfs() {
     mkntfs -F -Q -q -L Windows -p "$3" -H 255 -S 63 -s 512 "$1" 2>/dev/null
     ntfs-3g "$1" "$tmp/mount" </dev/null
     cp -r "$4/." "$tmp/mount"
+    if has with read-only && [ -d "$tmp/mount/Windows" ]; then
+        setfattr -n system.ntfs_attrib_be -v 0x00000001 \
+            "$tmp/mount/Windows/System32/drivers/viostor.sys"
+    fi
     umount "$tmp/mount"
 }
 
