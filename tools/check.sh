@@ -4,10 +4,10 @@
 #
 #   build        gcc, warnings are errors     every suite but slow
 #   build-clang  clang, warnings are errors   unit, hostile, fault, fuzz
-#   build-asan   ASan and UBSan               those, and the comparisons with other tools
+#   build-asan   ASan and UBSan               those, the comparisons with other tools, mutations
 #
 # --all adds what takes long: the suite slow, the thread sanitizer (build-tsan) over what has
-# threads, the analyzers, a minute of fuzzing a target.
+# threads, the analyzers, a minute of fuzzing a target, a thousand mutants of each image.
 # The last line is "N passed, M failed" over all of it; a configuration that does not build,
 # or a step that fails, counts as one failure, and a skipped test as well: a test that cannot
 # run has not passed.  Exit status 1 when anything failed.
@@ -155,6 +155,7 @@ if [ -n "$all" ]; then
     fi
     step 'static analysis' tools/analyze.sh
     step 'fuzzing' tools/fuzz.sh 60
+    step 'mutations' tools/mutate.sh 1000
 fi
 
 finish

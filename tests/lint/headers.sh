@@ -11,7 +11,7 @@ compile() {
     # shellcheck disable=SC2086 # CC may carry options
     printf '#include "%s"\n#include "%s"\n' "$1" "$1" |
         $CC -std=gnu11 -fsyntax-only -Wall -Wextra -Werror -D_GNU_SOURCE \
-            -D_FILE_OFFSET_BITS=64 -I. -Isrc -Iinclude -x c - 2>&1 ||
+            -D_FILE_OFFSET_BITS=64 -I. -Isrc -Iinclude -Itests -x c - 2>&1 ||
         echo "FAILED: $1"
 }
 export -f compile
