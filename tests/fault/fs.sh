@@ -45,6 +45,11 @@ for name in packed plain mirror; do
     zstd -qdf "$(dirname "$0")/../oracle/btrfs/$name.img.zst" -o "$work/image"
     case_ "btrfs, $name" "$FAULT_FS" "$work/image"
 done
+for name in packed folders pieces; do
+    seeds=$(dirname "$0")/../fuzz
+    case_ "make: NTFS, $name" python3 "$seeds/sparse.py" "$seeds/corpora/ntfs/$name" "$work/image" 2097152
+    case_ "NTFS, $name" "$FAULT_FS" "$work/image"
+done
 rm -f "$work/image"
 truncate -s 32M "$work/image"
 printf -- '-\n0 0\nd--755 0 0\nbig d--755 0 0\n' >"$work/proto"

@@ -68,6 +68,12 @@ def put(name, data):
         f.write(data)
 
 
+def more():
+    """What tests/fault wants to see of a volume: some entries."""
+    for i in range(9):
+        put('more-%d' % i, b'%d' % i)
+
+
 def small():
     put('hello', b'hello\n')
     put('big', bytes(range(250)) * 8)
@@ -82,6 +88,7 @@ def packed():
     put('packed/numbers', b''.join(b'%d\n' % i for i in range(1500)))
     put('packed/ends', b'text of the unit ' * 800)
     os.truncate('packed/ends', 100000)
+    more()
 
 
 def folders():
@@ -106,12 +113,12 @@ def links():
 
 def pieces():
     """A file in more runs than its record holds, with an attribute list."""
-    with open('a', 'wb') as a, open('b', 'wb') as b:
-        for i in range(400):
-            for f in (a, b):
-                f.write(b'%01023d\n' % i if i % 9 == 0 else b'.' * 1024)
-                f.flush()
-                os.fsync(f.fileno())
+    with open('pieces', 'wb') as f:
+        for i in range(260):
+            f.seek(i * 4096)
+            f.write(b'.' * 1024)
+            f.flush()
+    more()
 
 
 def make(work, name, fill, cluster):
@@ -128,10 +135,9 @@ def make(work, name, fill, cluster):
         run('umount', mount)
     with open(image, 'rb') as f:
         data = bytearray(f.read())
-    if name == 'pieces':  # the data itself does not matter
-        for i in range(0, len(data), 1024):
-            if data[i:i + 9] in (b'.' * 9, b'0' * 9):
-                data[i:i + 1024] = bytes(1024)
+    for i in range(0, len(data), 1024):
+        if data[i:i + 1024] == b'.' * 1024:  # of pieces
+            data[i:i + 1024] = bytes(1024)
     shrink(data)
     with open(os.path.join(here, 'corpora/ntfs', name), 'wb') as f:
         f.write(sparse(bytes(data)))

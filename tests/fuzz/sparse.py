@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""sparse.py: what sparse.h unpacks."""
+"""sparse.py SEED IMAGE BYTES: what sparse.h unpacks, laid out in a file."""
 import struct
+import sys
 
 UNIT = 64
 
@@ -19,3 +20,18 @@ def sparse(image):
         out += struct.pack('<HB', i, n) + b''.join(units[i:i + n])
         i += n
     return out
+
+
+def unpack(seed, image):
+    at = 0
+    while at + 3 <= len(seed):
+        i, n = struct.unpack_from('<HB', seed, at)
+        image.seek(i * UNIT)
+        image.write(seed[at + 3:at + 3 + n * UNIT])
+        at += 3 + n * UNIT
+
+
+if __name__ == '__main__':
+    with open(sys.argv[1], 'rb') as f, open(sys.argv[2], 'wb') as out:
+        out.truncate(int(sys.argv[3]))
+        unpack(f.read(), out)
