@@ -100,7 +100,10 @@ static void print_system(const struct term *t, const json_t *facts)
     const json_t *kernel;
     size_t i;
 
-    if (json_is_object(os))
+    if (json_is_object(os) && !json_is_object(root))
+        fprintf(t->out, "  %s\n",
+                *text(os, "name") ? text(os, "name") : text(os, "type"));
+    else if (json_is_object(os))
         fprintf(t->out, _("  %s, %s, root on %s (%s)\n"),
                 *text(os, "name") ? text(os, "name") : text(os, "type"),
                 *text(os, "arch") ? text(os, "arch") : _("unknown processor"),

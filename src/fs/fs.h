@@ -37,8 +37,11 @@ enum fs_type {
     FS_REISERFS,
     FS_JFS,
     FS_ZFS,
-    FS_UFS, /* FreeBSD */
+    FS_UFS, /* the BSDs */
     FS_REFS,
+    FS_HFSPLUS,
+    FS_APFS,
+    FS_VMFS,
     FS_TYPE_MAX,
 };
 

@@ -34,6 +34,9 @@ static const char *const type_names[FS_TYPE_MAX] = {
     [FS_ZFS] = "zfs_member",
     [FS_UFS] = "ufs",
     [FS_REFS] = "ReFS",
+    [FS_HFSPLUS] = "hfsplus",
+    [FS_APFS] = "apfs",
+    [FS_VMFS] = "VMFS_volume_member",
 };
 
 const char *fs_type_name(enum fs_type type)
@@ -328,6 +331,40 @@ static bool refs(struct look *l, struct fs_ident *id)
     return bytes_at(l->start, 0, "\0\0\0ReFS\0", 8);
 }
 
+/* Apple's TN1150: the volume header is the third sector; "HX" tells case apart. */
+static bool hfsplus(struct look *l, struct fs_ident *id)
+{
+    uint16_t version = load_be16(l->start.p + 1024 + 2);
+    uint32_t block = load_be32(l->start.p + 1024 + 40);
+
+    (void)id;
+    return ((bytes_at(l->start, 1024, "H+", 2) && version == 4) ||
+            (bytes_at(l->start, 1024, "HX", 2) && version == 5)) &&
+           block >= 512 && is_power_of_2(block);
+}
+
+/* Apple File System Reference: nx_magic behind the header of an object. */
+static bool apfs(struct look *l, struct fs_ident *id)
+{
+    uint32_t block = load_le32(l->start.p + 36);
+
+    if (!bytes_at(l->start, 32, "NXSB", 4) || block < 4096 || block > 65536 ||
+        !is_power_of_2(block))
+        return false;
+    look_uuid(id, l->start.p + 72);
+    return true;
+}
+
+/* VMFS 3 to 6: the member's header lies 1 MiB into its partition. */
+static bool vmfs(struct look *l, struct fs_ident *id)
+{
+    uint8_t raw[4];
+
+    (void)id;
+    return l->dev->size >= 2 << 20 && look_read(l, raw, sizeof raw, 1 << 20) == 0 &&
+           load_le32(raw) == 0xc001d00d;
+}
+
 static const struct {
     enum fs_type type;
     bool (*is)(struct look *l, struct fs_ident *id);
@@ -342,7 +379,9 @@ static const struct {
     {FS_F2FS, f2fs},      {FS_REISERFS, reiserfs},
     {FS_JFS, jfs},        {FS_UFS, ufs},
     {FS_SWAP, swap},      {FS_ISO9660, look_iso9660},
-    {FS_UDF, look_udf},   {FS_VFAT, look_vfat},
+    {FS_UDF, look_udf},   {FS_HFSPLUS, hfsplus},
+    {FS_APFS, apfs},      {FS_VFAT, look_vfat},
+    {FS_VMFS, vmfs},
 };
 
 int fs_identify(struct fs_ident *ret, struct block *dev, struct err *err)

@@ -196,7 +196,8 @@ struct fact_boot {
     const char
         *device_map;     /* first stale line of device.map ("(hd0) /dev/sda"); "" (L19) */
     const char *problem; /* the default could not be determined: why; "" */
-    bool no_entry;       /* no settings of a loader, or settings with nothing to start */
+    const char *hypervisor; /* "/boot/xen-4.17-amd64.gz" starts below the kernel; "" */
+    bool no_entry;     /* no settings of a loader, or settings with nothing to start */
     bool boot_missing; /* /boot is a mount point in fstab, and its filesystem is not here
                         */
 };

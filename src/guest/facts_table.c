@@ -187,6 +187,7 @@ static const struct fact_field fact_boot_fields[] = {
     F(cmdline),       F(kernel_exists), F(initramfs_exists), F(root),
     F(root_resolves), F(root_by_id),    F(serial_console),   F(linux16_uefi),
     F(device_map),    F(problem),       F(boot_missing),     F(no_entry),
+    F(hypervisor),
 };
 #undef F
 TABLE(fact_boot);

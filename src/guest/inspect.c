@@ -219,7 +219,7 @@ static const char *unread_layer(enum fs_type type)
     } rows[] = {
         {FS_LVM2, "lvm2"},         {FS_MDRAID, "mdraid"}, {FS_F2FS, "f2fs"},
         {FS_REISERFS, "reiserfs"}, {FS_JFS, "jfs"},       {FS_ZFS, "zfs"},
-        {FS_UFS, "ufs"},           {FS_REFS, "refs"},
+        {FS_REFS, "refs"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -422,7 +422,9 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
         return r;
     step(g, "root");
     r = root_find(g, err);
-    if (r < 0 || !g->root)
+    if (r == 0 && !g->root)
+        return guest_others(g, err);
+    if (r < 0)
         return r;
     r = g->windows ? windows_facts(g, err) : look_at_linux(g, err);
     guest_weigh_problems(g);

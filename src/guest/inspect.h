@@ -91,6 +91,7 @@ int guest_volumes(struct guest *g, struct lvm2_groups *groups, struct err *err);
 /* ---- the collectors; each reads g->tree and fills its part of g->facts */
 
 int root_find(struct guest *g, struct err *err);     /* candidates, root, g->tree */
+int guest_others(struct guest *g, struct err *err);  /* os, when there is no root */
 int linux_release(struct guest *g, struct err *err); /* os */
 int linux_fstab(struct guest *g, struct err *err);   /* linux.fstab, mounts on the tree */
 int linux_boot(struct guest *g, struct err *err);    /* boot: the default entry */

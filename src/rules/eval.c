@@ -162,6 +162,9 @@ static bool may_be_root_unread(const char *filesystem, const struct fact_fs *fs)
         "zfs_member",
         "ufs",
         "ReFS",
+        "hfsplus",
+        "apfs",
+        "VMFS_volume_member",
         "linux_raid_member",
     };
 

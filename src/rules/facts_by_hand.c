@@ -119,6 +119,7 @@ static void good_boot(struct facts *f, struct arena *a)
         .serial_console = true,
         .device_map = "",
         .problem = "",
+        .hypervisor = "",
     };
 }
 

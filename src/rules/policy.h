@@ -21,9 +21,10 @@ enum agent_rule {
 
 /* [linux], [windows], [other]: what holds for systems of one type. */
 struct policy {
-    uint32_t tables;           /* TABLE_*; 0: as the profile */
-    uint32_t archs;            /* ARCH_*; 0: as the profile */
-    profile_names filesystems; /* of the root; empty: every one */
+    uint32_t tables;                /* TABLE_*; 0: as the profile */
+    uint32_t archs;                 /* ARCH_*; 0: as the profile */
+    profile_names filesystems;      /* of the root; empty: every one */
+    profile_names features_refused; /* of that filesystem, as its superblock names them */
     bool lvm_refused;
     uint32_t agent; /* enum agent_rule: cloud-init or cloudbase-init */
     const char *agent_version_min;

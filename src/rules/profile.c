@@ -114,6 +114,7 @@ static const struct key policy_keys[] = {
     {"partition-tables", KEY_BITS, AT(policy, tables), table_words},
     {"architectures", KEY_BITS, AT(policy, archs), arch_words},
     {"filesystems", KEY_WORDS, AT(policy, filesystems)},
+    {"filesystem-features-refused", KEY_WORDS, AT(policy, features_refused)},
     {"lvm-refused", KEY_BOOL, AT(policy, lvm_refused)},
     {"cloud-init", KEY_CHOICE, AT(policy, agent), agent_words},
     {"cloud-init-version-min", KEY_TEXT, AT(policy, agent_version_min)},

@@ -143,6 +143,7 @@ static void test_values(void **state)
               "raw-size-multiple = 1GiB\nvhd-size-multiple = 1MiB\n"
               "vhd-kinds = fixed\nvmdk-kinds = streamOptimized\n"
               "[linux]\nfilesystems =  ext3\text4 \ncloud-init = required\n"
+              "filesystem-features-refused = metadata_csum\n"
               "module-drivers = udf vfat\nboot-loaders = grub2\n"
               "[system Windows Server 2008 R2]\ntype = windows\nids = windows\n"
               "versions = 2008-R2\neditions = Standard Datacenter\n"
@@ -168,6 +169,7 @@ static void test_values(void **state)
     assert_string_equal(p->policy[SYSTEM_LINUX].module_drivers.v[1], "vfat");
     assert_string_equal(p->policy[SYSTEM_LINUX].boot_loaders.v[0], "grub2");
     assert_string_equal(p->policy[SYSTEM_LINUX].filesystems.v[1], "ext4");
+    assert_string_equal(p->policy[SYSTEM_LINUX].features_refused.v[0], "metadata_csum");
     assert_int_equal(p->policy[SYSTEM_LINUX].agent, AGENT_REQUIRED);
     assert_string_equal(profile_system_at(p, 0)->name, "Windows Server 2008 R2");
     assert_int_equal(profile_system_at(p, 0)->type, SYSTEM_WINDOWS);

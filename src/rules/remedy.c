@@ -356,14 +356,14 @@ const char *remedy_agent_enable(struct judge *j)
                                 "rc-update add cloud-init default",
                                 "rc-update add cloud-config default",
                                 "rc-update add cloud-final default", NULL);
-    else if (same(init, "upstart"))
+    else if (same(init, "upstart") && family_of(j->facts->os) != FAMILY_REDHAT6)
         commands = "rm -f /etc/init/cloud-init*.override /etc/init/cloud-*.override";
     else if (same(init, "sysvinit") && family_of(j->facts->os) == FAMILY_DEBIAN)
         commands = remedy_lines(j, "update-rc.d cloud-init-local defaults",
                                 "update-rc.d cloud-init defaults",
                                 "update-rc.d cloud-config defaults",
                                 "update-rc.d cloud-final defaults", NULL);
-    else if (same(init, "sysvinit"))
+    else if (same(init, "sysvinit") || same(init, "upstart")) /* Red Hat 6 */
         commands =
             remedy_lines(j, "chkconfig cloud-init-local on", "chkconfig cloud-init on",
                          "chkconfig cloud-config on", "chkconfig cloud-final on", NULL);

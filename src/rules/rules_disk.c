@@ -116,11 +116,17 @@ void rule_partition_bounds(struct judge *j, const struct check *c)
                                  "fdisk -l /dev/vda", NULL));
 }
 
+/* It has a loader and a way to start of its own. */
+static bool is_other_system(const struct judge *j)
+{
+    return j->type_known && j->type == SYSTEM_OTHER;
+}
+
 void rule_bios_start(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
 
-    if (!has_table(j) || has_firmware(f, "uefi"))
+    if (!has_table(j) || has_firmware(f, "uefi") || is_other_system(j))
         return;
     for (size_t i = 0; i < f->partitions.n; i++)
         if (f->partitions.v[i].active)
@@ -176,7 +182,8 @@ void rule_boot_code(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
 
-    if (!has_table(j) || has_firmware(f, "uefi") || j->facts->disk.esp_loader[0])
+    if (!has_table(j) || has_firmware(f, "uefi") || j->facts->disk.esp_loader[0] ||
+        is_other_system(j))
         return;
     if (f->disk.boot_code[0] == '\0')
         finding_add(j, c, LEVEL_WARNING, "",
@@ -387,11 +394,60 @@ void rule_encrypted(struct judge *j, const struct check *c)
           "starts an instance. cryptsetup reencrypt --decrypt does it for LUKS."));
 }
 
+static const struct fact_fs *root_fs(const struct facts *f)
+{
+    for (size_t i = 0; i < f->partitions.n; i++)
+        if (same(f->partitions.v[i].role, "root"))
+            return f->partitions.v[i].fs;
+    for (size_t i = 0; i < f->logical_volumes.n; i++)
+        if (same(f->logical_volumes.v[i].role, "root"))
+            return f->logical_volumes.v[i].fs;
+    return NULL;
+}
+
+/* Whole words of fact_fs.features. */
+static bool has_feature(const char *features, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = features; (p = strstr(p, name)); p += n)
+        if ((p == features || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static void judge_features(struct judge *j, const struct check *c)
+{
+    const struct fact_root *root = j->facts->root;
+    const struct fact_fs *fs = root_fs(j->facts);
+
+    for (size_t i = 0; fs && i < j->policy->features_refused.n; i++) {
+        const char *name = j->policy->features_refused.v[i];
+
+        if (!has_feature(fs->features, name))
+            continue;
+        finding_add(
+            j, c, LEVEL_ERROR, device_text(j, root->device),
+            TEXT(j,
+                 _("the root has the feature %s of %s, which the cloud does not "
+                   "take"),
+                 name, root->filesystem),
+            starts(root->filesystem, "ext")
+                ? remedy_lines(j, _("Take it away, unmounted:"),
+                               TEXT(j, "e2fsck -f DEVICE && tune2fs -O ^%s DEVICE", name),
+                               NULL)
+                : _("Copy the system to a filesystem without it."));
+    }
+}
+
 void rule_root_filesystem(struct judge *j, const struct check *c)
 {
     const struct fact_root *root = j->facts->root;
 
-    if (!root || j->type == SYSTEM_WINDOWS || j->policy->filesystems.n == 0 ||
+    if (!root || j->type == SYSTEM_WINDOWS)
+        return;
+    judge_features(j, c);
+    if (j->policy->filesystems.n == 0 ||
         names_have(&j->policy->filesystems, root->filesystem))
         return;
     finding_add(j, c, LEVEL_ERROR, device_text(j, root->device),

@@ -25,6 +25,15 @@ void rule_kernel_own(struct judge *j, const struct check *c)
 
 void rule_kernel_xen(struct judge *j, const struct check *c)
 {
+    const struct fact_boot *b = j->facts->boot;
+
+    if (b && b->hypervisor[0])
+        finding_add(
+            j, c, LEVEL_WARNING, b->config,
+            TEXT(j, _("the default boot entry \"%s\" starts the hypervisor %s first"),
+                 b->entry, b->hypervisor),
+            remedy_lines(j, _("Let an entry without it start by default, then:"),
+                         remedy_loader_config(j), NULL));
     for (size_t i = 0; i < j->facts->kernels.n; i++) {
         const struct fact_kernel *k = &j->facts->kernels.v[i];
 

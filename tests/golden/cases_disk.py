@@ -293,7 +293,7 @@ def lvm_refused(d):
 
 
 fires("P15", "LVM where a profile refuses it", "--profile",
-      "tests/golden/no-lvm.profile")(lvm_refused)
+      "tests/golden/strict.profile")(lvm_refused)
 
 
 @quiet("P15", "LVM where the profile takes it")
@@ -329,7 +329,7 @@ def _(d):
     disk.poke(d.file, AT, b"LUKS\xba\xbe\0\2")
 
 
-@fires("P17", "BitLocker in the place of the root")
+@quiet("P17", "BitLocker in the place of the root is N15")
 def _(d):
     only(d, entry(0x07, FIRST, d.root_size // 512, True))
     disk.poke(d.file, AT, b"\xeb\x58\x90-FVE-FS-")
@@ -352,6 +352,16 @@ def _(d):
 @quiet("P18", "ext3 where the guide names it", "--profile", "tencent-2016")
 def _(d):
     d.kind = "ext3"
+
+
+@fires("P18", "a feature that a profile refuses", "--profile", "tests/golden/strict.profile")
+def _(d):
+    d.mke2fs = ("-O", "^metadata_csum_seed,^orphan_file,project")
+
+
+@quiet("P18", "without it", "--profile", "tests/golden/strict.profile")
+def _(d):
+    pass
 
 
 @fires("P19", "not marked clean")

@@ -253,8 +253,8 @@ def compare(said, renew, complete):
             continue
         if not complete:
             known, text = blocks(old), "".join(records)
-            old = "".join(f"== {name}\n{known.get(name, '').rstrip()}\n"
-                          for name in blocks(text))
+            old = "".join(f"== {name}\n{known[name].rstrip()}\n" for name in blocks(text)
+                          if name in known)
         if old != text:
             bad += 1
             sys.stdout.writelines(difflib.unified_diff(

@@ -63,6 +63,13 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
     return 1;
 }
 
+bool boot_is_xen(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(slash ? slash + 1 : path, "xen", 3) == 0;
+}
+
 int boot_names(struct guest *g, const struct guest_fs *fs, const char *path,
                struct tree_names *ret, struct err *err)
 {

@@ -31,8 +31,9 @@ struct boot_entry {
     const char *title;
     struct boot_file kernel;
     LIST(struct boot_file) initrds;
-    const char *options; /* words after the kernel */
-    bool linux16;        /* GRUB: the 16-bit protocol of BIOS */
+    const char *options;    /* words after the kernel */
+    const char *hypervisor; /* what starts below the kernel; NULL, "" nothing */
+    bool linux16;           /* GRUB: the 16-bit protocol of BIOS */
 };
 
 /* What a reader found. */
@@ -52,6 +53,9 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
              enum fs_node_type type, uint64_t *size, struct err *err);
 int boot_names(struct guest *g, const struct guest_fs *fs, const char *path,
                struct tree_names *ret, struct err *err);
+
+/* Is it Xen by its name: "/boot/xen-4.17-amd64.gz"? */
+bool boot_is_xen(const char *path);
 
 /* Appends words to a command line, with one blank between. */
 const char *boot_join(struct guest *g, const char *a, const char *b);

@@ -245,6 +245,7 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
         return r;
     }
     boot->entry = text(g, choice->entry.title);
+    boot->hypervisor = text(g, choice->entry.hypervisor ? choice->entry.hypervisor : "");
     if (!*boot->problem)
         explain(g, boot, &choice->entry);
     cmdline_facts(g, boot, choice->entry.options);

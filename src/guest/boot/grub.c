@@ -186,6 +186,7 @@ static void keep(struct grub *x)
     *e = (struct boot_entry){.linux16 = old.linux16};
     e->title = arena_str(a, old.title);
     e->options = arena_str(a, old.options);
+    e->hypervisor = old.hypervisor ? arena_str(a, old.hypervisor) : "";
     e->kernel = (struct boot_file){old.kernel.fs, arena_str(a, old.kernel.path)};
     for (size_t i = 0; i < old.initrds.n; i++) {
         struct boot_file *f = LIST_ADD(a, &e->initrds);

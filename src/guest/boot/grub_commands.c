@@ -304,6 +304,46 @@ static int cmd_initrd(struct grub *x, const struct grub_words *w, struct err *er
     return 0;
 }
 
+/* Xen stands where a kernel would, and the kernel and its initramfs are its modules. What
+ * else speaks multiboot is no Linux. */
+static int cmd_multiboot(struct grub *x, const struct grub_words *w, struct err *err)
+{
+    struct boot_entry *e = &x->ret->entry;
+
+    (void)err;
+    if (w->w.n < 2 || !boot_is_xen(w->w.v[1]))
+        return 0;
+    e->hypervisor = w->w.v[1];
+    e->kernel = (struct boot_file){NULL, ""};
+    e->initrds.n = 0;
+    return 0;
+}
+
+static int cmd_module(struct grub *x, const struct grub_words *w, struct err *err)
+{
+    struct boot_entry *e = &x->ret->entry;
+    struct boot_file *f;
+    size_t i = 1;
+
+    (void)err;
+    while (i < w->w.n && strncmp(w->w.v[i], "--", 2) == 0)
+        i++;
+    if (!e->hypervisor || i >= w->w.n)
+        return 0;
+    if (!*e->kernel.path) {
+        e->kernel = file(x, w->w.v[i++]);
+        /* Instead of the name that the protocol wants and Linux does not. */
+        if (i < w->w.n && strcmp(w->w.v[i], "placeholder") == 0)
+            i++;
+        e->options = grub_join(x, w, i);
+        return 0;
+    }
+    f = e->initrds.n < BOOT_INITRDS_MAX ? LIST_ADD(&x->arena, &e->initrds) : NULL;
+    if (f)
+        *f = file(x, w->w.v[i]);
+    return 0;
+}
+
 /* ---- the menu */
 
 static int add_entry(struct grub *x, struct menu_entry **ret, struct err *err)
@@ -424,6 +464,12 @@ int grub_command(void *arg, const struct grub_words *w, struct bytes body,
         {"initrd", cmd_initrd},
         {"initrd16", cmd_initrd},
         {"initrdefi", cmd_initrd},
+        {"multiboot", cmd_multiboot},
+        {"multiboot2", cmd_multiboot},
+        {"xen_hypervisor", cmd_multiboot},
+        {"module", cmd_module},
+        {"module2", cmd_module},
+        {"xen_module", cmd_module},
     };
     struct grub *x = arg;
     const char *name = w->w.v[0];

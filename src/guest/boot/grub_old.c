@@ -58,6 +58,22 @@ static struct boot_file take_file(struct legacy *l, struct bytes word)
     return f;
 }
 
+/* Below Xen the kernel is a module. */
+static void take_kernel(struct legacy *l, struct bytes path, struct bytes options)
+{
+    struct boot_entry *e = l->entry;
+    struct boot_file f = take_file(l, path);
+
+    if (!e->hypervisor && boot_is_xen(f.path)) {
+        e->hypervisor = f.path;
+        e->kernel = (struct boot_file){NULL, ""};
+        return;
+    }
+    options = text_trim(options);
+    e->kernel = f;
+    e->options = arena_strn(l->g->arena, (const char *)options.p, options.n);
+}
+
 static void entry_line(struct legacy *l, struct bytes line)
 {
     struct boot_entry *e = l->entry;
@@ -74,9 +90,16 @@ static void entry_line(struct legacy *l, struct bytes line)
     } else if (command(line, "kernel", &args)) {
         while (text_next_word(&args, &word) && text_starts(word, "--"))
             continue;
-        e->kernel = take_file(l, word);
-        args = text_trim(args);
-        e->options = arena_strn(l->g->arena, (const char *)args.p, args.n);
+        take_kernel(l, word, args);
+    } else if (command(line, "module", &args) && e->hypervisor &&
+               text_next_word(&args, &word) && !*e->kernel.path) {
+        take_kernel(l, word, args);
+    } else if (command(line, "module", &args) && e->hypervisor &&
+               text_next_word(&args, &word)) {
+        struct boot_file f = take_file(l, word), *p = LIST_ADD(l->g->arena, &e->initrds);
+
+        if (p)
+            *p = f;
     } else if (command(line, "initrd", &args) && text_next_word(&args, &word)) {
         struct boot_file f = take_file(l, word), *p;
 

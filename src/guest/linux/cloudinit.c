@@ -143,6 +143,28 @@ static int read_dpkg(struct guest *g, struct fact_cloud_init *c, struct err *err
     return 0;
 }
 
+/* apk's list: a paragraph a package, P: its name, V: its version. */
+static int read_apk(struct guest *g, struct fact_cloud_init *c, struct err *err)
+{
+    static const char *const paths[] = {"/lib/apk/db/installed",
+                                        "/usr/lib/apk/db/installed"};
+    AUTO(buf_fini) struct buf b = {0};
+    struct bytes rest, line;
+    bool found = false;
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths) && r == 0; i++)
+        r = guest_read(g, paths[i], DPKG_STATUS_MAX, true, &b, err);
+    rest = buf_bytes(&b);
+    while (r == 1 && !*c->version && text_next_line(&rest, &line)) {
+        if (text_starts(line, "P:") || line.n == 0)
+            found = text_is(line, "P:cloud-init");
+        else if (found && text_starts(line, "V:"))
+            c->version = guest_text(g, package_upstream(bytes_sub(line, 2, line.n - 2)));
+    }
+    return r;
+}
+
 /* "cloud_init-22.4.2.dist-info", "cloud_init-0.7.9-py2.7.egg-info" */
 static struct bytes version_of_folder(const char *name)
 {
@@ -491,6 +513,8 @@ int linux_cloud_init(struct guest *g, struct err *err)
     if (c->installed)
         c->evidence = program;
     r = read_dpkg(g, c, err);
+    if (r >= 0 && c->installed && !*c->version)
+        r = read_apk(g, c, err);
     if (r >= 0 && c->installed && !*c->version)
         r = find_python_version(g, c, err);
     if (r >= 0 && c->installed)

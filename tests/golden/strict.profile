@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# No cloud's rules: for the check that no shipped profile asks of a Linux system.
+# No cloud's rules: for what no shipped profile asks of a Linux system.
 
 [profile]
-name = no-lvm
-title = LVM refused
+name = strict
+title = What no cloud here asks
 source = this test
 formats = raw qcow2 vhd vmdk
 partition-tables = mbr gpt
@@ -12,3 +12,4 @@ architectures = x86_64
 
 [linux]
 lvm-refused = yes
+filesystem-features-refused = project
