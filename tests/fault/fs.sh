@@ -59,4 +59,14 @@ done >>"$work/proto"
 printf '$\nnoise ---644 0 0 %s\nlink l--777 0 0 target\n$\n' "$work/source/noise" >>"$work/proto"
 case_ "make: XFS" mkfs.xfs -q --unsupported -l size=2000b -d agcount=2 -p "$work/proto" "$work/image"
 case_ "XFS" "$FAULT_FS" "$work/image"
+python3 - "$(dirname "$0")/../fuzz/corpora/xfs/dirty-v5" "$work/image" <<'END'
+import struct, sys
+data = open(sys.argv[1], 'rb').read()
+with open(sys.argv[2], 'wb') as f:
+    f.truncate(20 << 20)
+    for at in range(1, len(data) - 513, 514):
+        f.seek(512 * struct.unpack_from('<H', data, at)[0])
+        f.write(data[at + 2:at + 514])
+END
+case_ "XFS with a log to replay" "$FAULT_FS" "$work/image"
 finish

@@ -65,6 +65,23 @@ static void repair(size_t at)
     }
 }
 
+/* A record of the log, its header and what follows. */
+static void repair_record(size_t at)
+{
+    uint8_t *p = image + at;
+    size_t n = load_be32(p + 12), headers = load_be32(p + 320) > 32768 ? 8 : 1;
+    uint32_t crc;
+
+    if (memcmp(p, "\xfe\xed\xba\xbe", 4) != 0 ||
+        !range_within(at + headers * UNIT, n, sizeof image))
+        return;
+    store_le32(p + 32, 0);
+    crc = crc32c(0, p, 328);
+    for (size_t i = 1; i < headers && i < div_up(n, 32768); i++)
+        crc = crc32c(crc, p + i * UNIT, 260);
+    store_le32(p + 32, crc32c(crc, p + headers * UNIT, n));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(block_unrefp) struct block *dev = NULL;
@@ -78,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(image + place(first + i * RECORD), first + i * RECORD + 2, UNIT);
     for (size_t i = 0; records && data[0] & 1 && i < records; i++)
         repair(place(first + i * RECORD));
+    for (size_t i = 0; records && data[0] & 1 && i < records; i++)
+        repair_record(place(first + i * RECORD));
     if (block_mem_open(&dev, image, sizeof image, &err) == 0) {
         if (fs_open(&fs, &id, dev, &err) == 0)
             fuzz_tree(fs);

@@ -101,12 +101,18 @@ sectors of 4 KiB | -s size=4096
 END
 
 make_ci() { make_xfs -n version=ci; }
-unclean() { "$FSCAT" info "$image" | grep -q '^clean 0 needs_recovery 1 stale_possible 1 the log'; }
+replayed() { "$FSCAT" info "$image" | grep -q '^clean 0 needs_recovery 1 stale_possible 0'; }
+unclean() {
+    "$FSCAT" info "$image" |
+        grep -q '^clean 0 needs_recovery 1 stale_possible 1 the log was not cleanly unmounted, and a record of it is damaged'
+}
 refused() { ! "$FSCAT" info "$image" >"$work/out" 2>&1 && grep -q "$1" "$work/out"; }
 same_cat() { "$FSCAT" cat "$image" "$1" | cmp - "$source/$2"; }
 put() { printf %s "$2" | dd of="$image" bs=1 seek="$1" conv=notrunc status=none; }
 set_bit() { xfs_db -x -c 'sb 0' -c "write -d $1" "$image" >/dev/null; }
 
+# What the kernel writes at a time may be torn; this is in front of that.
+spoil_log() { put $((16801792 + 100 * 512 + 77)) spoilt; }
 kernel_tree() { "$FSCAT" "$@" tree "$image" | LC_ALL=C sort | diff <(zstd -qdc "$here/xfs/kernel.tree.zst") -; }
 has() { same xattr "$1" "$("$FSCAT" xattr "$image" "$2" "$3")"; }
 
@@ -131,5 +137,9 @@ case_ "an attribute in the inode" has 1 /labelled security.selinux
 case_ "an attribute in blocks" has 1 /pieces security.selinux
 case_ "no attribute" has 0 /unwritten security.selinux
 case_ "unpack a copy of it while mounted" zstd -qdf "$here/xfs/dirty.img.zst" -o "$image"
+case_ "the log is replayed: as the kernel showed it" kernel_tree
+case_ "and byte by byte, what was replayed" kernel_tree -1
+case_ "it was not unmounted, and nothing is older" replayed
+case_ "spoil a record in the middle of the log" spoil_log
 case_ "the log says that the state may be older" unclean
 finish

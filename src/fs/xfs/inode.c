@@ -11,13 +11,10 @@ enum {
     CORE_5 = 176,
     FLAG_REALTIME = 1 << 0,
     FLAG_IMMUTABLE = 1 << 3,
-    FLAG2_BIGTIME = 1 << 3,
-    FLAG2_NREXT64 = 1 << 4,
     LINK_HEAD = 56, /* of a block of a target, version 5 */
 };
 
-static int inode_address(const struct xfs *x, uint64_t ino, uint64_t *ret,
-                         struct err *err)
+int xfs_inode_address(const struct xfs *x, uint64_t ino, uint64_t *ret, struct err *err)
 {
     const struct xfs_super *s = &x->super;
     uint64_t slot = ino & ((UINT64_C(1) << s->inodes_log) - 1);
@@ -89,7 +86,7 @@ static int decode(struct xfs *x, struct xfs_inode *i, uint64_t ino, struct err *
         .uid = load_be32(p + 8),
         .gid = load_be32(p + 12),
         .size = load_be64(p + 56),
-        .mtime = time_of(p + 40, flags2 & FLAG2_BIGTIME),
+        .mtime = time_of(p + 40, flags2 & XFS_FLAG2_BIGTIME),
         .flags = load_be16(p + 90) & FLAG_IMMUTABLE ? FS_NODE_IMMUTABLE : 0,
     };
     i->st.type = type_of(i->st.mode);
@@ -98,13 +95,13 @@ static int decode(struct xfs *x, struct xfs_inode *i, uint64_t ino, struct err *
     if (i->st.size > INT64_MAX)
         return FAIL(err, ERR_CORRUPT, "size %" PRIu64, i->st.size);
     i->realtime = load_be16(p + 90) & FLAG_REALTIME;
-    return set_forks(i, x->super.inode_size, v5, flags2 & FLAG2_NREXT64, err);
+    return set_forks(i, x->super.inode_size, v5, flags2 & XFS_FLAG2_NREXT64, err);
 }
 
 int xfs_inode_read(struct xfs *x, struct xfs_inode *ret, uint64_t ino, struct err *err)
 {
     uint64_t at;
-    int r = inode_address(x, ino, &at, err);
+    int r = xfs_inode_address(x, ino, &at, err);
 
     if (r == 0)
         r = block_read(x->cache, ret->raw, x->super.inode_size, at, err);

@@ -6,7 +6,7 @@
 
 #include "base/checked.h"
 #include "base/crc.h"
-#include "fs/xfs/xfs.h"
+#include "fs/xfs/log.h"
 
 enum {
     BIT_SHARED = 0x200, /* of version 4 */
@@ -75,6 +75,7 @@ static int decode_features(struct xfs_super *s, const uint8_t *p, struct err *er
     if (s->version == 5) {
         s->ro_compat = load_be32(p + 212);
         s->incompat = load_be32(p + 216);
+        s->log_incompat = load_be32(p + 220);
         if (s->incompat & ~(uint32_t)INCOMPAT_KNOWN)
             return FAIL(err, ERR_UNSUPPORTED, "incompatible features %#" PRIx32,
                         s->incompat & ~(uint32_t)INCOMPAT_KNOWN);
@@ -146,6 +147,7 @@ static int decode(struct xfs *x, const uint8_t *p, struct err *err)
     s->inodes_log = p[123];
     s->ag_log = p[124];
     s->inodes_percent = p[127];
+    s->inode_align = load_be32(p + 180);
     s->inodes = load_be64(p + 128);
     s->inodes_free = load_be64(p + 136);
     s->blocks_free = load_be64(p + 144);
@@ -216,28 +218,86 @@ static void set_features(struct fs_info *info, const struct xfs_super *s)
         add_name(info, "ascii-ci");
 }
 
+/* From now on what the log has is read in place of what lies there. */
+static int use_overlay(struct xfs *x, struct block *overlay, struct err *err)
+{
+    struct block *cache = NULL;
+    int r = block_cache_open(&cache, overlay, XFS_CACHE_LINE, XFS_CACHE_LINES, err);
+
+    if (r < 0)
+        return r;
+    block_unref(x->cache);
+    x->cache = cache;
+    return super_read(x, err);
+}
+
+static int replay(struct xfs *x, struct xfs_log *log, struct err *err)
+{
+    AUTO(block_unrefp) struct block *overlay = NULL;
+    struct fs_info *info = &x->info;
+    char why[XFS_LOG_WHY_MAX];
+    int r = xfs_replay(&overlay, log, why, err);
+
+    if (r == 0 && overlay)
+        r = use_overlay(x, overlay, err);
+    if (r < 0)
+        return r;
+    info->stale_possible = why[0];
+    if (why[0])
+        snprintf(info->stale_reason, sizeof info->stale_reason,
+                 "the log was not cleanly unmounted, and %s", why);
+    return 0;
+}
+
+/* While it is mounted the superblock's counts are not kept: the groups' are. */
+static int count_groups(struct xfs *x, struct err *err)
+{
+    struct xfs_super *s = &x->super;
+    uint64_t blocks_free = 0, inodes = 0, inodes_free = 0;
+
+    if (s->ag_count > XFS_COUNTED_GROUPS_MAX)
+        return 0;
+    for (uint64_t i = 0; i < s->ag_count; i++) {
+        uint64_t at = i * s->ag_blocks << s->block_log;
+        uint8_t space[64], nodes[32];
+        int r = block_read(x->cache, space, sizeof space, at + s->sector_size, err);
+
+        if (r == 0)
+            r = block_read(x->cache, nodes, sizeof nodes, at + 2 * s->sector_size, err);
+        if (r < 0)
+            return r;
+        if (memcmp(space, "XAGF", 4) != 0 || memcmp(nodes, "XAGI", 4) != 0)
+            return 0;
+        blocks_free += (uint64_t)load_be32(space + 48) + load_be32(space + 52) +
+                       load_be32(space + 60); /* those of the lists of free space too */
+        inodes += load_be32(nodes + 16);
+        inodes_free += load_be32(nodes + 28);
+    }
+    s->blocks_free = blocks_free;
+    s->inodes = inodes;
+    s->inodes_free = inodes_free;
+    return 0;
+}
+
 static int look_at_log(struct xfs *x, struct err *err)
 {
     struct fs_info *info = &x->info;
-    const char *why = "the log was not cleanly unmounted, and it is not replayed";
-    bool clean = false;
+    struct xfs_log log;
+    int r;
 
     if (x->super.log_start == 0) {
-        why = "the log is on another device";
-    } else {
-        int r = x->super.log_blocks
-                    ? xfs_log_is_clean(x, &clean, err)
-                    : FAIL(err, ERR_CORRUPT, "superblock: a log of no blocks");
-
-        if (r < 0)
-            return r;
-        info->needs_recovery = !clean;
+        info->stale_possible = true;
+        snprintf(info->stale_reason, sizeof info->stale_reason,
+                 "the log is on another device");
+        return 0;
     }
-    info->clean = clean;
-    info->stale_possible = !clean;
-    if (!clean)
-        snprintf(info->stale_reason, sizeof info->stale_reason, "%s", why);
-    return 0;
+    r = x->super.log_blocks ? xfs_log_open(&log, x, &info->clean, err)
+                            : FAIL(err, ERR_CORRUPT, "superblock: a log of no blocks");
+    if (r < 0 || info->clean)
+        return r;
+    info->needs_recovery = true;
+    r = replay(x, &log, err);
+    return r < 0 ? r : count_groups(x, err);
 }
 
 /* Inodes are made when they are needed: what is free is room for them, as statfs() has

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xfs.h: XFS versions 4 and 5, read only; private to src/fs/xfs
  *
- *   open.c    superblock, geometry, features         log.c   was it unmounted?
+ *   open.c    superblock, geometry, features         log.h   was it unmounted?  replay
  *   inode.c   inode ──> where its forks lie          xattr.c is there such an attribute?
  *   map.c     block of a fork ──> block of the device, by extent list or B+tree
  *   dir.c     entries, inside the inode or in blocks; the hash index is not used
@@ -23,6 +23,7 @@ enum {
     XFS_LINK_MAX = 1024,
     XFS_DIR_BYTES_MAX = 64 << 20, /* of one directory: over a million entries */
     XFS_ATTR_BLOCKS_MAX = 4096,
+    XFS_COUNTED_GROUPS_MAX = 1024,
     XFS_CACHE_LINE = 16 * 1024,
     XFS_CACHE_LINES = 128,
 };
@@ -32,6 +33,11 @@ enum {
     XFS_INCOMPAT_META_UUID = 1 << 2,
 };
 
+enum {
+    XFS_FLAG2_BIGTIME = 1 << 3, /* of an inode */
+    XFS_FLAG2_NREXT64 = 1 << 4,
+};
+
 struct xfs_super {
     unsigned version; /* 4, 5 */
     uint32_t block_size, sector_size, inode_size, dir_size, ag_blocks, ag_count;
@@ -39,9 +45,10 @@ struct xfs_super {
     uint64_t blocks, root;
     uint64_t log_start; /* 0: on another device */
     uint32_t log_blocks;
-    uint32_t ro_compat, incompat;
-    uint16_t bits;  /* of version 4 */
-    uint32_t bits2; /* of version 4 */
+    uint32_t ro_compat, incompat, log_incompat;
+    uint32_t inode_align; /* of chunks of inodes, in blocks */
+    uint16_t bits;        /* of version 4 */
+    uint32_t bits2;       /* of version 4 */
     bool ftype, ascii_ci;
     uint64_t inodes, inodes_free, blocks_free;
     unsigned inodes_percent;
@@ -87,6 +94,9 @@ struct xfs_marks {
     size_t crc, uuid, owner;
 };
 
+/* Number of an inode ──> byte offset. */
+int xfs_inode_address(const struct xfs *x, uint64_t ino, uint64_t *ret, struct err *err);
+
 /* True for version 4. */
 bool xfs_marks_right(const struct xfs *x, struct bytes b, const struct xfs_marks *at,
                      uint64_t owner);
@@ -125,8 +135,3 @@ int xfs_readdir(struct fs *fs, uint64_t dir,
                 void *arg, struct err *err);
 int xfs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
                   struct err *err);
-
-/* ---- log.c */
-
-/* Is the last record of the log the one that an unmount writes? */
-int xfs_log_is_clean(struct xfs *x, bool *ret, struct err *err);
