@@ -114,8 +114,12 @@ static void print_system(const struct term *t, const json_t *facts)
     if (json_is_object(cloud)) {
         bool installed = json_is_true(json_object_get(cloud, "installed"));
 
-        fprintf(t->out, "  cloud-init %s%s\n",
-                !installed ? _("not installed") : text(cloud, "version"),
+        fprintf(t->out, "  %s %s%s\n",
+                strcmp(text(os, "type"), "windows") == 0 ? "cloudbase-init"
+                                                         : "cloud-init",
+                !installed                ? _("not installed")
+                : *text(cloud, "version") ? text(cloud, "version")
+                                          : _("installed"),
                 installed && !json_is_true(json_object_get(cloud, "enabled"))
                     ? _(", not enabled")
                     : "");

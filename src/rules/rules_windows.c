@@ -9,10 +9,22 @@ static bool on_filesystem(const struct facts *f, const char *name)
     return same(f->root->filesystem, name);
 }
 
+/* What is said of the boot files then is beside the point. */
+static bool on_volume(const struct facts *f)
+{
+    return strchr(f->root->device, '/') != NULL;
+}
+
 void rule_windows_filesystem(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
 
+    if (on_volume(f)) {
+        finding_add(j, c, LEVEL_ERROR, f->root->device,
+                    _("Windows lies on a logical volume, from which nothing starts it"),
+                    _("Copy the system to a plain partition of a new disk."));
+        return;
+    }
     if (on_filesystem(f, "ntfs"))
         return;
     finding_add(j, c, LEVEL_ERROR, device_text(j, f->root->device),
@@ -46,7 +58,7 @@ void rule_windows_store(struct judge *j, const struct check *c)
 {
     const struct fact_windows_boot *b = j->facts->windows->boot;
 
-    if (!b)
+    if (!b || on_volume(j->facts))
         return;
     if (*b->store == '\0')
         finding_add(j, c, LEVEL_ERROR, device_text(j, b->device),
@@ -61,7 +73,7 @@ void rule_windows_manager(struct judge *j, const struct check *c)
 {
     const struct fact_windows_boot *b = j->facts->windows->boot;
 
-    if (b && *b->manager == '\0')
+    if (b && *b->manager == '\0' && !on_volume(j->facts))
         finding_add(j, c, LEVEL_ERROR, device_text(j, b->device),
                     _("the boot manager (bootmgr, or bootmgfw.efi for UEFI) is not on "
                       "the partition that starts"),

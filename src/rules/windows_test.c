@@ -167,7 +167,8 @@ CHANGE(gpt, f->partition_table = "gpt"; f->disk.bios_boot = true)
 CHANGE(unclean, f->partitions.v[0].fs->clean = false)
 CHANGE(full, f->partitions.v[0].fs->free_bytes = 50 << 20)
 CHANGE(inactive, f->partitions.v[0].active = false)
-CHANGE(lvm, f->root->device = "vg/win"; facts_partition(f, a, 2, "LVM2_member"))
+CHANGE(lvm, f->root->device = "vg/win"; facts_partition(f, a, 2, "LVM2_member");
+       w->boot->manager = "")
 
 #define OK   "accepted"
 #define NO   "refused"
@@ -271,6 +272,7 @@ static const struct {
     {unclean, D22, "P19", LEVEL_WARNING, "not marked clean", "chkdsk C: /f", OK},
     {full, D22, "P21", LEVEL_WARNING, "50 MiB are free", "cleanmgr", OK},
     {inactive, D22, "P06", LEVEL_WARNING, "active", "diskpart", OK},
+    {lvm, KVM, "N01", LEVEL_ERROR, "logical volume", "plain partition", ROOT},
     {lvm, D22, "P15", LEVEL_ERROR, "LVM volume", "plain partition", ROOT},
 };
 

@@ -15,6 +15,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 file=$1
+rm -f "$file"
 shift
 
 declare -A option=([layout]=plain [format]=ntfs [damage]='' [with]='' [without]='')
@@ -129,8 +130,8 @@ else
     make_ntfs "$tmp/system" $SYSTEM_MIB $((start * 2048)) "$tmp/tree"
 fi
 
-rm -f "$file"
-truncate -s $((start + SYSTEM_MIB + 2))M "$file"
+# LVM puts a MiB of its own in front.
+truncate -s $((start + SYSTEM_MIB + 3))M "$file"
 # A boot record that looks like Windows': its code is only recognised.
 python3 - "$file" <<'EOF'
 import sys
@@ -144,7 +145,7 @@ case ${option[layout]} in
 plain | dynamic | lvm)
     type=7
     [ "${option[layout]}" != dynamic ] || type=42
-    [ "${option[layout]}" != lvm ] || type=8e
+    [ "${option[layout]}" != lvm ] || type=8e size=$((size + 2048))
     printf 'label: dos\nlabel-id: %#x\nstart=2048, size=%d, type=%s, bootable\n' \
         $SIGNATURE $size $type | table
     ;;
@@ -166,4 +167,9 @@ if [ "${option[layout]}" = dynamic ]; then
     printf PRIVHEAD | dd of="$file" bs=512 seek=6 conv=notrunc status=none
 fi
 [ ! -f "$tmp/first" ] || dd if="$tmp/first" of="$file" bs=1M seek=1 conv=notrunc,sparse status=none
-dd if="$tmp/system" of="$file" bs=1M seek=$start conv=notrunc,sparse status=none
+if [ "${option[layout]}" = lvm ]; then
+    python3 "$here/lvm.py" "$file" windows "[[2048, $size]]" \
+        "{\"system\": {\"file\": \"$tmp/system\", \"segments\": [[$((SYSTEM_MIB / 4)), [[0, 0]]]]}}"
+else
+    dd if="$tmp/system" of="$file" bs=1M seek=$start conv=notrunc,sparse status=none
+fi
