@@ -2,34 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # btrfs.sh: roots on btrfs
 #
-# What mkfs.btrfs cannot make (subvolumes, compression, a log tree) a kernel makes that runs as
-# a process, User Mode Linux: no loop device, no mount, no root.
-
-# uml DISK SCRIPT: runs the script in that kernel, as root, DISK being /dev/ubda.  Everything
-# else of this machine is seen and cannot be written; /mnt can.  The kernel stops as when the
-# power fails: without a sync.
-uml() {
-    cat >"$tmp/uml.sh" <<EOF
-#!/bin/sh
-export PATH=$PATH LC_ALL=C
-mount -t proc proc /proc
-mount -t devtmpfs dev /dev
-mount -t tmpfs none /mnt
-(
-    set -e
-    $2
-) && echo 'uml: done'
-echo o >/proc/sysrq-trigger
-sleep 60
-EOF
-    chmod 755 "$tmp/uml.sh"
-    TMPDIR=$tmp timeout 1800 linux.uml mem=256M root=/dev/root rootfstype=hostfs rootflags=/ ro \
-        init="$tmp/uml.sh" ubd0="$1" con=null con0=null,fd:1 quiet </dev/null >"$tmp/uml.log" 2>&1 || true
-    grep -q '^uml: done' "$tmp/uml.log" || {
-        cat "$tmp/uml.log" >&2
-        die "User Mode Linux failed: is linux.uml installed, and ptrace allowed?"
-    }
-}
+# What mkfs.btrfs cannot make (subvolumes, compression, a log tree) uml.sh makes.
 
 # btrfs_grub ROOT PARTITION FOLDER: what grub-install and update-grub would leave when / of the
 # system is this folder of the filesystem: "/@", or nothing.
@@ -102,14 +75,14 @@ EOF
 # at the top level, makes subvolumes and fills them.
 btrfs_system() {
     mbr_disk "$1" "$DISK_SIZE"
-    uml "$1" "
+    "$here/uml.sh" "$tmp" "
         mkfs.btrfs -q -U $ROOT_UUID /dev/ubda1
         mkdir /mnt/top
         mount -t btrfs -o compress=zstd /dev/ubda1 /mnt/top
         cd /mnt/top
         $2
         cd /
-        umount /mnt/top"
+        umount /mnt/top" "$1"
     grub_write "$1" "$tmp/root" 1
     rm -rf "$tmp/root"
 }
@@ -159,10 +132,10 @@ EOF
 btrfs_changed() {
     guest_need btrfs-subvolumes
     cp --sparse=always "$(guest_file btrfs-subvolumes)" "$1"
-    uml "$1" "
+    "$here/uml.sh" "$tmp" "
         mkdir /mnt/root
         mount -t btrfs -o subvol=@,compress=zstd /dev/ubda1 /mnt/root
-        $2"
+        $2" "$1"
 }
 
 disk_btrfs_no_cloud_init() {
