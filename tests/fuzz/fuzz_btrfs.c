@@ -5,23 +5,10 @@
 #include "fuzz/fuzz.h"
 
 #include <assert.h>
-#include <string.h>
 
-#include "base/crc.h"
+#include "fuzz/btrfs_sums.h"
 #include "fuzz/fuzz_tree.h"
 #include "fuzz/sparse.h"
-
-static void repair(uint8_t *image, size_t size)
-{
-    enum { SUPER = 64 * 1024, NODE = 4096 };
-
-    if (size < SUPER + NODE)
-        return;
-    store_le32(image + SUPER, crc32c(0, image + SUPER + 32, NODE - 32));
-    for (size_t at = SUPER + NODE; at + NODE <= size; at += NODE)
-        if (memcmp(image + at + 32, image + SUPER + 32, 16) == 0)
-            store_le32(image + at, crc32c(0, image + at + 32, NODE - 32));
-}
 
 static int visit_subvolume(void *arg, const struct fs_subvolume *s, struct err *err)
 {
@@ -50,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     (void)sparse_unpack(image, data + 1, size - 1, 64 * 1024);
     if (data[0] & 1)
-        repair(image, sizeof image);
+        btrfs_sums_repair(image, sizeof image);
     if (block_mem_open(&dev, image, sizeof image, &err) < 0)
         return 0;
     if (fs_open(&fs, &id, dev, &err) < 0) {
