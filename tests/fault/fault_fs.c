@@ -16,7 +16,7 @@
 enum { PIECE = 96 << 10, DEPTH_MAX = 40 };
 
 /* libntfs-3g forgets what it read when it then refuses to mount. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libntfs-3g.so";

@@ -10,7 +10,7 @@
 #include "fuzz/sparse.h"
 
 /* The library forgets what it read when it then refuses to mount. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libntfs-3g.so";
