@@ -86,6 +86,22 @@ static int open_dir(struct ntfs *n, ntfs_inode **ret, uint64_t dir, struct err *
     return r;
 }
 
+#define NOWHERE ((uint64_t)-1)
+
+static uint64_t search(struct ntfs *n, ntfs_inode *up, const ntfschar *name, int len,
+                       bool case_sensitive)
+{
+    uint64_t ref;
+
+    if (!case_sensitive)
+        n->volume->state &= ~(1ul << NV_CaseSensitive);
+    errno = 0;
+    ref = ntfs_inode_lookup_by_name(up, name, len);
+    /* Else readdir() gives names in small letters. */
+    NVolSetCaseSensitive(n->volume);
+    return ref;
+}
+
 static int find(struct ntfs *n, struct fs_stat *ret, uint64_t dir, const char *name,
                 struct err *err)
 {
@@ -99,12 +115,11 @@ static int find(struct ntfs *n, struct fs_stat *ret, uint64_t dir, const char *n
     len = ntfs_mbstoucs(name, &wide);
     if (len <= 0)
         return 0; /* no name that NTFS could hold */
-    /* Set for the search alone: it makes readdir() give names in small letters. */
-    n->volume->state &= ~(1ul << NV_CaseSensitive);
-    errno = 0;
-    ref = ntfs_inode_lookup_by_name(up, wide, len);
-    NVolSetCaseSensitive(n->volume);
-    if (ref == (uint64_t)-1)
+    /* A folder may have names that differ in case alone: the very same one first. */
+    ref = search(n, up, wide, len, true);
+    if (ref == NOWHERE && errno == ENOENT && !n->io.code)
+        ref = search(n, up, wide, len, false);
+    if (ref == NOWHERE)
         return errno == ENOENT && !n->io.code
                    ? 0
                    : ntfs_fail(n, err, "folder in MFT record", dir);

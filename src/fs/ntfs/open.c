@@ -110,7 +110,11 @@ static int mount(struct ntfs *n, struct err *err)
     n->volume = ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
                                            NTFS_MNT_IGNORE_HIBERFILE);
     if (!n->volume) {
-        int r = ntfs_fail(n, err, "system files, from MFT record", 0);
+        int r =
+            n->io.code
+                ? FAIL(err, n->io.code, "system files: %s", n->io.msg)
+                : FAIL(err, errno == ENOMEM ? ERR_NOMEM : ERR_CORRUPT,
+                       "system files cannot be read (the library's code is %d)", errno);
 
         ntfs_device_free(dev);
         return r;
