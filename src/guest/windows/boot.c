@@ -218,13 +218,11 @@ static bool may_start(const struct guest *g, const struct guest_fs *gf, bool efi
 {
     bool any = false;
 
-    if (!gf->fs)
-        return false;
     if (efi)
         return is_esp(gf);
     for (size_t i = 0; i < g->facts->partitions.n; i++)
         any |= g->facts->partitions.v[i].active;
-    return !any || (gf->partition && gf->partition->active);
+    return any ? gf->partition && gf->partition->active : gf->fs != NULL;
 }
 
 static int look_for(struct windows *w, bool efi, struct err *err)
@@ -245,6 +243,9 @@ static int look_for(struct windows *w, bool efi, struct err *err)
 
         if (!may_start(w->g, at.gf, efi))
             continue;
+        if (!at.gf->fs)
+            return FAIL(err, ERR_UNSUPPORTED, "%s, which starts, cannot be read",
+                        at.gf->device);
         if (*b->device == '\0')
             b->device = at.gf->device;
         tree_init(&tree, at.gf->fs);

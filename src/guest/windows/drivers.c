@@ -172,31 +172,40 @@ static int look_at_service(struct look *l, struct err *err)
     return look_at_override(l, key, err);
 }
 
-static int look_at_file(struct look *l, struct err *err)
+/* What the file says of itself.  When it cannot be read, it is there all the same. */
+static int look_at_program(struct look *l, const struct tree_node *node, struct err *err)
 {
     AUTO(block_unrefp) struct block *file = NULL;
     struct guest *g = l->w->g;
-    struct tree_node node;
     struct pe pe;
-    int r = *l->ret->path ? tree_find(&g->tree, l->ret->path, &node, err) : 0;
+    int r = registry_file(&file, &g->tree, node, err);
+
+    if (r == 0)
+        r = pe_read(&pe, file, err);
+    if (r == 0) {
+        l->ret->machine = pe.machine;
+        l->ret->version = arena_str(g->arena, pe.version);
+    } else if (r == -ERR_CORRUPT && !guest_is_fatal(g, r) &&
+               strstr(err->msg, "program")) {
+        err_clear(err);
+        l->ret->machine = "none";
+        return 0;
+    }
+    return r < 0 && !guest_is_fatal(g, r)
+               ? guest_problem(g, "guest", l->ret->path, true, err)
+               : r;
+}
+
+static int look_at_file(struct look *l, struct err *err)
+{
+    struct tree_node node;
+    int r = *l->ret->path ? tree_find(&l->w->g->tree, l->ret->path, &node, err) : 0;
 
     if (r <= 0 || node.st.type != FS_REG)
         return r < 0 ? r : 0;
     l->ret->file = true;
     l->ret->read_only = !(node.st.mode & 0222);
-    r = registry_file(&file, &g->tree, &node, err);
-    if (r == 0)
-        r = pe_read(&pe, file, err);
-    if (r == -ERR_CORRUPT && !guest_is_fatal(g, r)) {
-        err_clear(err);
-        l->ret->machine = "none";
-        return 0;
-    }
-    if (r == 0) {
-        l->ret->machine = pe.machine;
-        l->ret->version = arena_str(g->arena, pe.version);
-    }
-    return r;
+    return look_at_program(l, &node, err);
 }
 
 int windows_drivers(struct windows *w, struct err *err)
@@ -217,6 +226,8 @@ int windows_drivers(struct windows *w, struct err *err)
             r = look_at_file(&l, err);
         if (r >= 0)
             r = look_at_binding(&l, err);
+        if (r < 0)
+            w->facts->drivers.n--; /* half of it would look like "not there" */
     }
     return r < 0 ? r : 0;
 }
