@@ -35,7 +35,7 @@ check='
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux
 '
 all='
-    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf
+    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf arch-test syslinux
 '
 
 say() { printf 'install-deps: %s\n' "$*"; }

@@ -15,7 +15,9 @@ trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 for name; do
     disk=$("$here/build.sh" --file "$name")
     firmware=()
-    [ "$name" != gpt-esp ] || firmware=(-bios /usr/share/ovmf/OVMF.fd)
+    case $name in
+    gpt-esp | systemd-boot | *-uefi) firmware=(-bios /usr/share/ovmf/OVMF.fd) ;;
+    esac
     log=$work/$name.log
     started=$SECONDS
     qemu-system-x86_64 -machine pc -accel tcg,tb-size=256 -cpu qemu64 -m 512 -smp 1 \

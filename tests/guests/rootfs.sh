@@ -9,17 +9,24 @@
 ROOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a01
 BOOT_UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a02
 
-ROOT_PACKAGES=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,ifupdown
-ROOT_PACKAGES+=,isc-dhcp-client,iproute2,openssh-server,zstd,e2fsprogs,fdisk,kmod,login
-ROOT_PACKAGES+=,passwd,cloud-guest-utils,cloud-init,grub-pc,grub-efi-amd64-bin,lvm2
+BASE_PACKAGES=initramfs-tools,systemd-sysv,udev,dbus,ifupdown,isc-dhcp-client,iproute2
+BASE_PACKAGES+=,openssh-server,zstd,e2fsprogs,fdisk,kmod,login,passwd,cloud-guest-utils
+BASE_PACKAGES+=,cloud-init,lvm2
 
-# The Debian 12 mirrors that apt of this machine is set up with, as one-line sources.  None
-# found (not Debian 12): nothing, and mmdebstrap takes its own default.
+# rootfs_sources [SUITE]: the Debian mirrors that apt of this machine is set up with, as
+# one-line sources.  None found (not Debian 12): nothing, and mmdebstrap takes its default.
+# With a suite it is the release without updates, which a mirror may not have complete for a
+# suite that is retired and for every architecture.
 rootfs_sources() {
     apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI) $(SUITE) $(COMPONENT)' \
         'Created-By: Packages' 2>/dev/null |
-        awk '$1 == "Debian" && $2 ~ /^bookworm(-security|-updates)?$/ && NF == 5 {
-                 suite = $2; print "deb " $3 " " suite " " $5 }' |
+        awk -v wanted="${1-}" '
+            $1 == "Debian" && $2 ~ /^bookworm(-security|-updates)?$/ && NF == 5 {
+                if (!wanted)
+                    print "deb " $3 " " $2 " " $5
+                else if ($2 == "bookworm")
+                    print "deb " $3 " " wanted " " $5
+            }' |
         grep -v -e ' cdrom:' -e ' file:' -e ' copy:' | sort -u
 }
 
@@ -29,18 +36,32 @@ rootfs_apt_settings() {
         grep -v '""' || true
 }
 
-# rootfs_bootstrap FILE: a tar file.  The long step: half a minute and more.
-rootfs_bootstrap() {
-    local out=$1 work sources
+# rootfs_mmdebstrap SUITE ARCHITECTURE OUTPUT OPTION...: mmdebstrap, over the mirrors of this
+# machine.
+rootfs_mmdebstrap() {
+    local suite=$1 arch=$2 out=$3 sources
+    shift 3
 
-    work=$(mktemp -d)
-    rootfs_apt_settings >"$work/apt.conf"
-    sources=$(rootfs_sources)
-    say "bootstrapping Debian 12 from $(echo "${sources:-the default mirror}" | awk 'NR == 1 { print $2 }')"
+    rootfs_apt_settings >"$tmp/apt.conf"
+    if [ "$suite $arch" = 'bookworm amd64' ]; then
+        sources=$(rootfs_sources)
+    else
+        sources=$(rootfs_sources "$suite")
+    fi
+    say "bootstrapping $suite from $(echo "${sources:-the default mirror}" | awk 'NR == 1 { print $2 }')"
+    if ! mmdebstrap --quiet --mode=auto --aptopt="$tmp/apt.conf" --architectures="$arch" "$@" \
+        "$suite" "$out" ${sources:+-} <<<"$sources" >"$tmp/run.log" 2>&1; then
+        cat "$tmp/run.log" >&2
+        die "mmdebstrap failed: is there a network, and does 'apt-get update' work?"
+    fi
+}
+
+# rootfs_debian FILE SUITE ARCHITECTURE PACKAGES: a tree.  The long step: half a minute and
+# more.
+rootfs_debian() {
     # Documents and translations are a third of it and concern nobody here.
-    if ! mmdebstrap --quiet --mode=auto --variant=minbase --format=tar \
-        --include="$ROOT_PACKAGES" \
-        --aptopt="$work/apt.conf" \
+    rootfs_mmdebstrap "$2" "$3" "$tmp/bootstrap.tar" --variant=minbase --format=tar \
+        --include="$BASE_PACKAGES,$4" --dpkgopt=force-unsafe-io \
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/i18n/*' \
@@ -48,22 +69,116 @@ rootfs_bootstrap() {
         --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --essential-hook='echo grub-pc grub-pc/install_devices_empty boolean true |
             chroot "$1" debconf-set-selections' \
-        --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
-        bookworm "$out" ${sources:+-} <<<"$sources" >"$work/log" 2>&1; then
-        cat "$work/log" >&2
-        rm -rf "$work"
-        die "mmdebstrap failed: is there a network, and does 'apt-get update' work?"
-    fi
-    rm -rf "$work"
-}
-
-tree_bookworm() {
-    rootfs_bootstrap "$tmp/bootstrap.tar"
+        --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"'
     mkdir "$tmp/root"
     # Device nodes cannot be made in a user namespace; the kernel brings its own /dev.
     tar -C "$tmp/root" --numeric-owner --exclude='./dev/*' -xf "$tmp/bootstrap.tar"
     rootfs_configure "$tmp/root"
-    tar -C "$tmp/root" --numeric-owner --sort=name -cf - . | zstd -q -1 -T2 -o "$1"
+    rootfs_pack "$tmp/root" "$1"
+}
+
+rootfs_pack() {
+    tar -C "$1" --numeric-owner --sort=name -cf - . | zstd -q -1 -T2 -o "$2"
+}
+
+tree_bookworm() {
+    rootfs_debian "$1" bookworm amd64 linux-image-cloud-amd64,grub-pc,grub-efi-amd64-bin
+}
+
+tree_trixie() {
+    rootfs_debian "$1" trixie amd64 linux-image-cloud-amd64,grub-pc,grub-efi-amd64-bin
+}
+
+# Its /bin, /lib and /sbin are folders of their own, as in systems that were upgraded since.
+tree_bullseye() {
+    rootfs_debian "$1" bullseye amd64 linux-image-cloud-amd64,grub-pc,grub-efi-amd64-bin
+}
+
+tree_bullseye_i386() {
+    rootfs_debian "$1" bullseye i386 linux-image-686,grub-pc
+}
+
+tree_bookworm_i386() {
+    rootfs_debian "$1" bookworm i386 linux-image-686-pae,grub-pc
+}
+
+# What dpkg would know of packages that were only taken apart: its status, their lists of
+# files.  For mmdebstrap, which sets $1.
+EXTRACTED='
+    info=$1/var/lib/dpkg/info
+    mkdir -p "$info"
+    for deb in "$1"/var/cache/apt/archives/*.deb; do
+        dpkg-deb -f "$deb" | sed "/^Package:/a Status: install ok installed" >>"$1/status"
+        echo >>"$1/status"
+        dpkg-deb --fsys-tarfile "$deb" | tar -tf - | sed "s/^\.//; s|/\$||; s|^\$|/.|" \
+            >"$info/$(dpkg-deb -f "$deb" Package).list"
+    done
+    mv "$1/status" "$1/var/lib/dpkg/status"'
+
+# rootfs_foreign FILE SUITE ARCHITECTURE PACKAGES: a tree whose programs cannot run here, so
+# that no package was configured: what their scripts would have done, as far as it matters to
+# a machine that starts, is done by hand.
+rootfs_foreign() {
+    local root=$tmp/root unit target version
+
+    rootfs_mmdebstrap "$2" "$3" "$root" --variant=extract --format=directory \
+        --include="$BASE_PACKAGES,base-files,base-passwd,bash,coreutils,dpkg,$4" \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --extract-hook="$EXTRACTED"
+    cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
+    cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
+    sed 's/:.*/:*:19000:0:99999:7:::/' "$root/etc/passwd" >"$root/etc/shadow"
+    chmod 640 "$root/etc/shadow"
+    for unit in "$root"/usr/lib/systemd/system/{cloud-*,ssh,networking}.service; do
+        target=$(sed -n 's/^WantedBy=//p' "$unit")
+        [ -n "$target" ] || continue
+        mkdir -p "$root/etc/systemd/system/$target.wants"
+        ln -s "/lib/systemd/system/${unit##*/}" "$root/etc/systemd/system/$target.wants/"
+    done
+    version=$(kernel_version "$root")
+    depmod -b "$root" "$version"
+    rootfs_initramfs "$root" "$version"
+    mkdir -p "$root/etc/default" "$root/etc/network/interfaces.d"
+    rootfs_configure "$root"
+    rm -rf "${root:?}/dev"
+    mkdir "$root/dev"
+    rootfs_pack "$root" "$1"
+}
+
+# rootfs_initramfs ROOT VERSION: one laid out as initramfs-tools does it, with its scripts and
+# the modules that a virtual machine needs, but without programs.
+rootfs_initramfs() {
+    local tree=$tmp/initramfs modules=usr/lib/modules/$2 name
+
+    mkdir -p "$tree"/{conf/conf.d,etc,run,scripts,"$modules"}
+    ln -s usr/lib "$tree/lib"
+    cp "$1/usr/share/initramfs-tools/init" "$tree/init"
+    cp -r "$1"/usr/share/initramfs-tools/scripts/. "$tree/scripts"
+    cp "$1/etc/initramfs-tools/initramfs.conf" "$tree/conf/"
+    for name in virtio_pci virtio_blk virtio_scsi virtio_net sd_mod ext4 nvme; do
+        modprobe -d "$1" -S "$2" --show-depends "$name" | sed -n "s|^insmod $1/||p"
+    done | sort -u | while read -r name; do
+        mkdir -p "$tree/${name%/*}"
+        cp "$1/$name" "$tree/$name"
+    done
+    cp "$1/$modules"/modules.{builtin,order} "$tree/$modules/"
+    depmod -b "$tree" "$2"
+    (cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) |
+        zstd -q -9 -o "$1/boot/initrd.img-$2"
+    rm -rf "$tree"
+}
+
+# kernel_version ROOT: of its only kernel.
+kernel_version() {
+    local modules=("$1"/lib/modules/*)
+    echo "${modules[0]##*/}"
+}
+
+tree_bookworm_arm64() {
+    rootfs_foreign "$1" bookworm arm64 linux-image-cloud-arm64,grub-common,grub-efi-arm64-bin
+}
+
+tree_trixie_arm64() {
+    rootfs_foreign "$1" trixie arm64 linux-image-cloud-arm64,grub-common,grub-efi-arm64-bin
 }
 
 # rootfs_unpack TREE DIR [PATH...]: a tree, or these parts of it, into a new folder.
@@ -87,6 +202,54 @@ rootfs_run() {
         cat "$tmp/run.log" >&2
         die "in the guest: '$*' failed with $status"
     }
+}
+
+# rootfs_apt ROOT COMMAND...: apt of this machine on the guest's files, with the guest's
+# mirrors and dpkg.
+rootfs_apt() {
+    local root=$1
+    shift
+
+    rootfs_apt_settings >"$tmp/apt.conf"
+    APT_CONFIG=$tmp/apt.conf DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+        "${@:1:1}" -o Dir="$root" -o Dir::State::status="$root/var/lib/dpkg/status" \
+        -o APT::Architecture="$(cat "$root/var/lib/dpkg/arch-native" 2>/dev/null ||
+            dpkg --admindir="$root/var/lib/dpkg" --print-architecture)" \
+        -o APT::Sandbox::User= -o APT::Install-Recommends=false \
+        -o DPkg::Chroot-Directory="$root" -o Dpkg::Use-Pty=false \
+        -o DPkg::Options::=--force-unsafe-io "${@:2}" </dev/null
+}
+
+# rootfs_add ROOT PACKAGE...: installs, or with a "-" at the end removes.
+rootfs_add() {
+    local root=$1 status=0
+    shift
+
+    # No services are started, and plain files do for what scripts write to.
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    : >"$root/dev/null"
+    {
+        rootfs_apt "$root" apt-get -q update &&
+            rootfs_apt "$root" apt-get -q -y --allow-remove-essential install "$@"
+    } >"$tmp/run.log" 2>&1 || status=$?
+    rm -rf "$root/usr/sbin/policy-rc.d" "${root:?}/dev" "$root"/var/lib/apt/lists/* \
+        "$root"/var/cache/apt/* "$root"/var/log/apt "$root"/var/log/*.log
+    mkdir "$root/dev"
+    [ $status -eq 0 ] || {
+        cat "$tmp/run.log" >&2
+        die "apt in the guest: '$*' failed with $status"
+    }
+}
+
+# rootfs_known ROOT EXPRESSION: names of packages that its mirrors have.
+rootfs_known() {
+    rootfs_apt "$1" apt-get -q update >"$tmp/run.log" 2>&1 || {
+        cat "$tmp/run.log" >&2
+        die "apt-get update failed"
+    }
+    rootfs_apt "$1" apt-cache pkgnames | grep -xE "$2"
+    rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*
 }
 
 rootfs_configure() {
