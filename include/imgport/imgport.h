@@ -2,7 +2,7 @@
 /* imgport.h: the public face of libimgport
  *
  * Three jobs: say what is in a machine image (imgport_info), whether a cloud takes it
- * (imgport_check), and make a qcow2 of it (imgport_convert).
+ * (imgport_check), and convert it (imgport_convert).
  *
  * Image bytes are parsed in a separate process, imgport-worker, which gives up everything
  * but computing before it reads the first of them; the calling process is never sandboxed
@@ -29,7 +29,7 @@ struct imgport_error {
 };
 
 struct imgport_progress {
-    const char *phase;    /* "inspect", "convert", "sync" */
+    const char *phase;    /* "inspect", "convert", "verify", "checksum", "sync" */
     const char *step;     /* what is looked at, in "inspect"; "" else */
     uint64_t done, total; /* bytes; total 0: not known */
     uint64_t written;     /* bytes of the output */
@@ -85,11 +85,17 @@ IMGPORT_API int imgport_info(char **ret, const struct imgport_info_options *opti
 
 struct imgport_convert_options {
     struct imgport_source source;
-    const char *dest;        /* path of the output */
-    const char *format;      /* "qcow2" (NULL) */
-    const char *compression; /* "none" (NULL), "zlib", "zstd" */
+    const char *dest;   /* path of the output */
+    const char *format; /* "qcow2" (NULL), "raw", "vhd" or "vpc", "vmdk" */
+    /* vhd: "dynamic" (NULL), "fixed"; vmdk: "monolithicSparse" (NULL), "streamOptimized"
+     */
+    const char *subformat;
+    const char *compression; /* qcow2: "none" (NULL), "zlib", "zstd" */
+    unsigned cluster_size;   /* qcow2: a power of two from 512 to 2 MiB; 0: 64 KiB */
     unsigned threads;        /* 0: one a processor */
     bool overwrite;          /* replace an existing dest */
+    bool verify;             /* read the output back and compare it with the source */
+    bool checksum;           /* SHA-256 of the source file and of the output */
     imgport_progress_fn *progress;
     void *progress_arg;
 };

@@ -2,7 +2,9 @@
 /* convert.c: imgport_convert(): the worker writes, the broker names */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "api/digest.h"
 #include "api/output.h"
 #include "api/session.h"
 #include "base/scoped.h"
@@ -18,10 +20,9 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
                     "unknown format \"%s\"; known are raw, qcow2, vhd (vpc), vmdk",
                     o->source.format);
     if (o->format && image_format_from_name(o->format) == IMAGE_FORMAT_MAX)
-        return FAIL(err, ERR_ARG, "unknown output format \"%s\"", o->format);
-    if (o->format && image_format_from_name(o->format) != IMAGE_QCOW2)
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "output format %s is not written yet: only qcow2 is", o->format);
+        return FAIL(err, ERR_ARG,
+                    "unknown output format \"%s\"; known are qcow2, raw, vhd (vpc), vmdk",
+                    o->format);
     for (size_t i = 0; i < ARRAY_SIZE(compressions); i++)
         known |= !o->compression || strcmp(o->compression, compressions[i]) == 0;
     if (!known)
@@ -37,13 +38,23 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
     return 0;
 }
 
+static const char *format_of(const struct imgport_convert_options *o)
+{
+    return o->format ? image_format_name(image_format_from_name(o->format)) : "qcow2";
+}
+
 static int make_request(json_t **ret, const struct imgport_convert_options *o,
                         struct err *err)
 {
-    *ret = json_pack("{s:s, s:s, s:b, s:s, s:s, s:i}", "job", "convert", "format",
-                     o->source.format ? o->source.format : "", "siblings", 1, "output",
-                     "qcow2", "compression", o->compression ? o->compression : "none",
-                     "threads", (int)o->threads);
+    const char *slash = strrchr(o->dest, '/');
+
+    *ret =
+        json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:b}", "job", "convert",
+                  "format", o->source.format ? o->source.format : "", "siblings", 1,
+                  "output", format_of(o), "kind", o->subformat ? o->subformat : "",
+                  "name", session_text(slash ? slash + 1 : o->dest), "compression",
+                  o->compression ? o->compression : "", "cluster", (int)o->cluster_size,
+                  "threads", (int)o->threads, "verify", (int)o->verify);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
 }
 
@@ -63,18 +74,42 @@ static int tell_sync(const struct imgport_convert_options *o, json_int_t size,
     return 0;
 }
 
-static int finish(json_t **ret, struct output *out, const json_t *answer,
-                  const struct imgport_convert_options *o, struct err *err)
+/* What was read and what was written, once more from the beginning. */
+static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT], int source,
+                       int output, const struct imgport_convert_options *o,
+                       struct err *err)
 {
-    json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
-    const char *format = "";
+    off_t a = lseek(source, 0, SEEK_END), b = lseek(output, 0, SEEK_END);
+    uint64_t done = 0, total;
     int r;
 
-    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:I, s:I, s:I}", "source_format",
-                    &format, "virtual_size", &virtual_size, "data_bytes", &data_bytes,
-                    "file_size", &file_size) < 0)
+    if (a < 0 || b < 0)
+        return FAIL_SYS(err, errno, "size of the files");
+    total = (uint64_t)a + (uint64_t)b;
+    r = digest_file(from, source, &done, total, o->progress, o->progress_arg, err);
+    if (r < 0) {
+        err_prefix(err, "%s", o->source.path);
+        return r;
+    }
+    return digest_file(to, output, &done, total, o->progress, o->progress_arg, err);
+}
+
+static int finish(json_t **ret, struct output *out, int source, const json_t *answer,
+                  const struct imgport_convert_options *o, struct err *err)
+{
+    char from[DIGEST_TEXT] = "", to[DIGEST_TEXT] = "";
+    json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
+    const char *format, *kind, *compression;
+    int r;
+
+    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:s, s:s, s:I, s:I, s:I}",
+                    "source_format", &format, "kind", &kind, "compression", &compression,
+                    "virtual_size", &virtual_size, "data_bytes", &data_bytes, "file_size",
+                    &file_size) < 0)
         return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
-    r = tell_sync(o, file_size, err);
+    r = o->checksum ? digest_both(from, to, source, out->fd, o, err) : 0;
+    if (r == 0)
+        r = tell_sync(o, file_size, err);
     if (r == 0)
         r = output_sync(out, err);
     if (r == 0)
@@ -83,11 +118,13 @@ static int finish(json_t **ret, struct output *out, const json_t *answer,
         r = output_commit(out, err);
     if (r < 0)
         return r;
-    *ret = json_pack("{s:o, s:s, s:o, s:s, s:s, s:I, s:I, s:I}", "source",
-                     session_text(o->source.path), "source_format", format, "dest",
-                     session_text(o->dest), "dest_format", "qcow2", "compression",
-                     o->compression ? o->compression : "none", "virtual_size",
-                     virtual_size, "data_bytes", data_bytes, "file_size", file_size);
+    *ret =
+        json_pack("{s:o, s:s, s:o, s:s, s:s*, s:s, s:I, s:I, s:I, s:s*, s:s*}", "source",
+                  session_text(o->source.path), "source_format", format, "dest",
+                  session_text(o->dest), "dest_format", format_of(o), "dest_subformat",
+                  *kind ? kind : NULL, "compression", compression, "virtual_size",
+                  virtual_size, "data_bytes", data_bytes, "file_size", file_size,
+                  "source_sha256", *from ? from : NULL, "dest_sha256", *to ? to : NULL);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
@@ -131,7 +168,7 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
         err_prefix(err, "%s", is_about_output(err) ? o->dest : o->source.path);
         return r;
     }
-    r = finish(ret, &out, answer, o, err);
+    r = finish(ret, &out, source.fd, answer, o, err);
     err_prefix(err, "%s", o->dest);
     return r;
 }

@@ -150,7 +150,8 @@ static int relay_progress(void *arg, const struct broker_progress *p)
 {
     const struct session_run *run = arg;
     struct imgport_progress out = {
-        .phase = run->phase,
+        /* A conversion becomes a verification within one worker. */
+        .phase = strcmp(p->step, "verify") == 0 ? "verify" : run->phase,
         .step = p->step,
         .done = p->done,
         .total = p->total,

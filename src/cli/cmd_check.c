@@ -18,6 +18,7 @@ static int run(const struct command *self, int argc, char **argv)
     };
     struct imgport_check_options options = {0};
     bool as_json = false, scan = false;
+    const char *style = NULL;
     const struct option_row rows[] = {
         {"json", 0, NULL, &as_json},
         {"profile", 0, &options.profile, NULL},
@@ -28,6 +29,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"license", 0, &options.license, NULL},
         {"scan", 0, NULL, &scan}, /* files are scanned anyway when it decides */
         {NULL, 'f', &options.source.format, NULL},
+        {"progress", 0, &style, NULL},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -40,6 +42,8 @@ static int run(const struct command *self, int argc, char **argv)
 
     if (r >= 0)
         return r;
+    if (!progress_style(&progress, style))
+        return cmd_usage(self, _("--progress takes json"));
     progress_init(&progress);
     options.language = cmd_language(as_json);
     options.progress = progress_tell;
@@ -84,6 +88,7 @@ const struct command cmd_check = {
            "  --scan             read a remote image whole where its size decides\n"
            "  --json             the report as JSON\n"
            "  -f FORMAT          SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
+           "  --progress=json    progress as lines of JSON on standard error\n"
            "  --lang LANG        zh or en\n"
            "  --help             this text\n"
            "  --version          the version\n"

@@ -12,14 +12,11 @@
 
 enum { THREADS_MAX = 64 };
 
-static int not_yet(const char *what)
-{
-    fprintf(stderr, _("imgport: %s comes with a later version\n"), what);
-    return EXIT_TROUBLE;
-}
-
 static void print_result(const json_t *r)
 {
+    static const struct {
+        const char *sum, *name;
+    } sums[] = {{"source_sha256", "source"}, {"dest_sha256", "dest"}};
     char disk[UNITS_MAX], data[UNITS_MAX], file[UNITS_MAX];
 
     printf(
@@ -29,22 +26,48 @@ static void print_result(const json_t *r)
                     (uint64_t)json_integer_value(json_object_get(r, "virtual_size"))),
         units_bytes(data, (uint64_t)json_integer_value(json_object_get(r, "data_bytes"))),
         units_bytes(file, (uint64_t)json_integer_value(json_object_get(r, "file_size"))));
+    /* As sha256sum prints and checks it. */
+    for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+        if (json_object_get(r, sums[i].sum))
+            printf("%s  %s\n", json_string_value(json_object_get(r, sums[i].sum)),
+                   json_string_value(json_object_get(r, sums[i].name)));
+}
+
+/* "4096", "64k", "2M". */
+static bool parse_size(unsigned *ret, const char *text)
+{
+    size_t n = strlen(text);
+    unsigned shift = 0;
+    uint64_t value;
+
+    if (n && strchr("kK", text[n - 1]))
+        shift = 10;
+    else if (n && text[n - 1] == 'M')
+        shift = 20;
+    if (!text_u64(&value, bytes_of(text, shift ? n - 1 : n)) || value == 0 ||
+        value > ((uint64_t)INT32_MAX >> shift))
+        return false;
+    *ret = (unsigned)(value << shift);
+    return true;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
     struct imgport_convert_options options = {0};
-    bool as_json = false, checksum = false, verify = false;
-    const char *words[2] = {NULL, NULL}, *threads = NULL;
+    bool as_json = false;
+    const char *words[2] = {NULL, NULL}, *threads = NULL, *cluster = NULL, *style = NULL;
     const struct option_row rows[] = {
         {NULL, 'O', &options.format, NULL},
+        {"subformat", 0, &options.subformat, NULL},
         {NULL, 'c', &options.compression, NULL},
+        {"cluster-size", 0, &cluster, NULL},
         {NULL, 'j', &threads, NULL},
         {NULL, 'f', &options.source.format, NULL},
         {"overwrite", 0, NULL, &options.overwrite},
-        {"checksum", 0, NULL, &checksum},
-        {"verify", 0, NULL, &verify},
+        {"checksum", 0, NULL, &options.checksum},
+        {"verify", 0, NULL, &options.verify},
         {"json", 0, NULL, &as_json},
+        {"progress", 0, &style, NULL},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -59,10 +82,11 @@ static int run(const struct command *self, int argc, char **argv)
     if (threads &&
         (!text_u64(&n, bytes_of(threads, strlen(threads))) || n == 0 || n > THREADS_MAX))
         return cmd_usage(self, _("-j takes a number from 1 to %d"), THREADS_MAX);
-    if (checksum)
-        return not_yet("--checksum");
-    if (verify)
-        return not_yet("--verify");
+    if (cluster && !parse_size(&options.cluster_size, cluster))
+        return cmd_usage(self,
+                         _("--cluster-size takes a number of bytes, as 65536 or 64k"));
+    if (!progress_style(&progress, style))
+        return cmd_usage(self, _("--progress takes json"));
     progress_init(&progress);
     options.source.path = words[0];
     options.dest = words[1];
@@ -86,7 +110,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command cmd_convert = {
     .name = "convert",
-    .summary = N_("make a qcow2 of it"),
+    .summary = N_("convert it: to qcow2, raw, vhd or vmdk"),
     .help = N_(
         "Usage: imgport convert [OPTION ...] SOURCE DEST\n"
         "\n"
@@ -94,14 +118,21 @@ const struct command cmd_convert = {
         "is whole and on the disk.\n"
         "\n"
         "Options:\n"
-        "  -O FORMAT     qcow2 (the only one so far)\n"
-        "  -c METHOD     compress clusters: none, zlib or zstd\n"
+        "  -O FORMAT     qcow2 (if none is given), raw, vhd or vmdk\n"
+        "  --subformat KIND\n"
+        "                of a vhd: dynamic or fixed; of a vmdk: monolithicSparse or\n"
+        "                streamOptimized; the first is made if none is given\n"
+        "  -c METHOD     compress the clusters of a qcow2: none, zlib or zstd\n"
+        "  --cluster-size N\n"
+        "                of a qcow2: 512 to 2M, else 64k\n"
         "  -j N          threads; else one a processor\n"
         "  -f FORMAT     SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
         "  --overwrite   replace DEST when it exists\n"
-        "  --checksum    not in this version\n"
-        "  --verify      not in this version\n"
+        "  --checksum    tell the SHA-256 of both files, read once more\n"
+        "  --verify      read DEST back and compare it with SOURCE\n"
         "  --json        sizes and formats as JSON\n"
+        "  --progress=json\n"
+        "                progress as lines of JSON on standard error\n"
         "  --lang LANG   zh or en\n"
         "  --help        this text\n"
         "  --version     the version\n"),

@@ -27,10 +27,11 @@ static bool saw_everything(const json_t *facts)
 static int run(const struct command *self, int argc, char **argv)
 {
     bool as_json = false;
-    const char *source = NULL, *format = NULL;
+    const char *source = NULL, *format = NULL, *style = NULL;
     const struct option_row rows[] = {
         {"json", 0, NULL, &as_json},
         {NULL, 'f', &format, NULL},
+        {"progress", 0, &style, NULL},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -42,6 +43,8 @@ static int run(const struct command *self, int argc, char **argv)
 
     if (r >= 0)
         return r;
+    if (!progress_style(&progress, style))
+        return cmd_usage(self, _("--progress takes json"));
     progress_init(&progress);
     r = imgport_info(&text,
                      &(struct imgport_info_options){
@@ -76,6 +79,8 @@ const struct command cmd_info = {
         "Options:\n"
         "  --json        the facts as JSON\n"
         "  -f FORMAT     SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
+        "  --progress=json\n"
+        "                progress as lines of JSON on standard error\n"
         "  --lang LANG   zh or en\n"
         "  --help        this text\n"
         "  --version     the version\n"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/progress.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,14 +23,21 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+bool progress_style(struct progress *p, const char *style)
+{
+    p->as_json = style != NULL;
+    return !style || strcmp(style, "json") == 0;
+}
+
 void progress_init(struct progress *p)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction sa = {.sa_handler = on_signal};
 
-    memset(p, 0, sizeof *p);
+    p->line[0] = p->phase_name[0] = '\0';
+    p->shown = 0;
     term_init(&p->term, stderr);
-    p->started = now();
+    p->started = p->phase = now();
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction old;
 
@@ -48,9 +56,18 @@ static void show(struct progress *p, const char *line)
     snprintf(p->line, sizeof p->line, "%s", line);
 }
 
+static const char *phase_text(const struct imgport_progress *w)
+{
+    if (strcmp(w->phase, "verify") == 0)
+        return _("comparing: ");
+    if (strcmp(w->phase, "checksum") == 0)
+        return _("checksums: ");
+    return "";
+}
+
 static void show_bytes(struct progress *p, const struct imgport_progress *w)
 {
-    double elapsed = now() - p->started;
+    double elapsed = now() - p->phase;
     double rate = elapsed > 0 ? (double)w->done / elapsed : 0;
     char done[UNITS_MAX], total[UNITS_MAX], speed[UNITS_MAX], left[UNITS_MAX];
     unsigned percent = (unsigned)((double)w->done * 100 / (double)w->total);
@@ -60,19 +77,39 @@ static void show_bytes(struct progress *p, const struct imgport_progress *w)
     units_bytes(total, w->total);
     units_bytes(speed, (uint64_t)rate);
     units_time(left, rate > 0 ? (uint64_t)((double)(w->total - w->done) / rate) + 1 : 0);
-    /* Percent, done, total, rate, time left. */
-    snprintf(line, sizeof line, _("%2u %%  %s of %s  %s/s  %s left"),
+    /* Phase, percent, done, total, rate, time left. */
+    snprintf(line, sizeof line, _("%s%2u %%  %s of %s  %s/s  %s left"), phase_text(w),
              percent > 99 ? 99 : percent, done, total, speed, left);
     show(p, line);
+}
+
+static void print_json(struct progress *p, const struct imgport_progress *w)
+{
+    /* Phases and steps are words of ours. */
+    fprintf(stderr,
+            "{\"phase\": \"%s\", \"step\": \"%s\", \"done\": %" PRIu64
+            ", \"total\": %" PRIu64 ", \"written\": %" PRIu64 ", \"seconds\": %.1f}\n",
+            w->phase, w->step, w->done, w->total, w->written, now() - p->started);
 }
 
 int progress_tell(void *arg, const struct imgport_progress *w)
 {
     struct progress *p = arg;
     char line[512];
+    bool begins = strcmp(p->phase_name, w->phase) != 0;
 
     if (caught)
         return 1;
+    if (begins) {
+        snprintf(p->phase_name, sizeof p->phase_name, "%s", w->phase);
+        p->phase = now();
+    }
+    if (p->as_json && (begins || now() - p->shown >= 0.1)) {
+        p->shown = now();
+        print_json(p, w);
+    }
+    if (p->as_json)
+        return 0;
     /* What is done in half a second needs no line. */
     if (!p->term.tty || now() - p->started < 0.5 || now() - p->shown < 0.1)
         return 0;
@@ -92,7 +129,7 @@ void progress_end(struct progress *p)
 {
     if (p->line[0])
         show(p, "");
-    if (p->term.tty && p->shown > 0)
+    if (p->term.tty && p->shown > 0 && !p->as_json)
         fputs("\r", p->term.out);
     fflush(p->term.out);
 }

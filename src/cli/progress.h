@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* progress.h: one line on a terminal's stderr that tells the truth: bytes done of bytes
- * to do, and never 100 % before the result is in its place */
+ * to do, and never 100 % before the result is in its place
+ *
+ * For programs, lines of JSON on stderr, at most ten a second and one for each phase:
+ *   {"phase": "convert", "step": "", "done": N, "total": N, "written": N, "seconds": S}
+ * total 0 is "not known"; seconds are those since the start. */
 #pragma once
 
 #include <signal.h>
@@ -10,9 +14,14 @@
 
 struct progress {
     struct term term;
-    double started, shown; /* seconds */
-    char line[512];        /* what stands there now */
+    bool as_json;                 /* lines of JSON for a program instead */
+    double started, phase, shown; /* seconds */
+    char phase_name[16];          /* which phase began at `phase` */
+    char line[512];               /* what stands there now */
 };
+
+/* "json" or NULL (a line on a terminal); false: an unknown word. */
+bool progress_style(struct progress *p, const char *style);
 
 /* Catches SIGINT, SIGTERM and SIGHUP: the job is then canceled by the next tick. */
 void progress_init(struct progress *p);

@@ -18,6 +18,8 @@ enum { PLAN_STRIDE = 4096 };
 struct job {
     const struct convert_options *options;
     struct out out;
+    uint32_t cluster;     /* bytes */
+    uint64_t batch;       /* bytes */
     uint64_t done, total; /* bytes of ranges */
     uint64_t data_clusters;
 };
@@ -34,7 +36,7 @@ static int report(struct job *j, const char *phase, struct err *err)
 
 static struct plan plan_of(const struct job *j)
 {
-    return plan_begin(j->options->source, CONVERT_CLUSTER, CONVERT_BATCH);
+    return plan_begin(j->options->source, j->cluster, j->batch);
 }
 
 /* The plan is walked twice, here for its sum alone: that costs less than to keep it. */
@@ -64,7 +66,7 @@ static int measure(struct job *j, struct err *err)
 
 static unsigned thread_count(const struct job *j)
 {
-    uint64_t batches = max_u64(div_up(j->total, CONVERT_BATCH), 1);
+    uint64_t batches = max_u64(div_up(j->total, j->batch), 1);
     unsigned n = j->options->threads;
     cpu_set_t cpus;
 
@@ -98,7 +100,14 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
 
     if (j->total == 0)
         return 0;
-    r = ring_new(&ring, j->options->source, j->options->compression, thread_count(j),
+    r = ring_new(&ring,
+                 &(struct ring_spec){
+                     .source = j->options->source,
+                     .pack = sink->pack,
+                     .cluster = j->cluster,
+                     .batch = j->batch,
+                     .threads = thread_count(j),
+                 },
                  err);
     if (r < 0)
         return r;
@@ -131,34 +140,75 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
     }
 }
 
+static const struct sink_driver *find_sink(const struct convert_options *o,
+                                           struct err *err)
+{
+    const char *kind = o->kind ? o->kind : "";
+    const struct sink_driver *driver = sink_find(o->format, kind);
+
+    if (!driver)
+        FAIL(err, ERR_ARG, "%s is not written as \"%s\"", image_format_name(o->format),
+             kind);
+    return driver;
+}
+
+static int make_spec(struct sink_spec *ret, const struct convert_options *o,
+                     const struct sink_driver *driver, struct err *err)
+{
+    struct sink_spec spec = {
+        .cluster = o->cluster ? o->cluster : CONVERT_CLUSTER,
+        .compression =
+            o->compression == CONVERT_USUAL ? driver->compression : o->compression,
+        .name = o->name ? o->name : "",
+    };
+
+    if (!driver->holds(spec.compression))
+        return FAIL(err, ERR_ARG, "%s%s%s does not hold this kind of compression",
+                    image_format_name(driver->format), *driver->kind ? " " : "",
+                    driver->kind);
+    if (spec.cluster < CONVERT_CLUSTER_MIN || spec.cluster > CONVERT_CLUSTER_MAX ||
+        (spec.cluster & (spec.cluster - 1)))
+        return FAIL(err, ERR_ARG,
+                    "a cluster size of %" PRIu32
+                    " bytes: it is a power of two from %d to "
+                    "%d",
+                    spec.cluster, CONVERT_CLUSTER_MIN, CONVERT_CLUSTER_MAX);
+    if (spec.cluster != CONVERT_CLUSTER && !driver->any_cluster_size)
+        return FAIL(err, ERR_ARG, "%s has no cluster size to choose",
+                    image_format_name(driver->format));
+    /* A guest sees sectors; a file that ends within one is taken as padded with zeros. */
+    if (o->source->size > INT64_MAX)
+        return FAIL(err, ERR_LIMIT, "a disk of %" PRIu64 " bytes, limit 2^63",
+                    o->source->size);
+    spec.virtual_size = round_up(o->source->size, 512);
+    *ret = spec;
+    return 0;
+}
+
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err)
 {
     AUTO(sink_closep) struct sink *sink = NULL;
-    const struct sink_driver *driver = sink_find(options->format);
+    const struct sink_driver *driver = find_sink(options, err);
     struct job j = {.options = options, .out = {.fd = options->fd}};
-    uint64_t virtual_size = options->source->size, file_size = 0;
+    struct sink_spec spec;
+    uint64_t file_size = 0;
     int r;
 
     if (!driver)
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "this output format is not supported yet: only qcow2 is written");
-    if (!driver->holds(options->compression))
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "the output format does not hold this kind of compression");
-    /* A guest sees sectors; a file that ends within one is taken as padded with zeros. */
-    if (virtual_size > INT64_MAX)
-        return FAIL(err, ERR_LIMIT, "a disk of %" PRIu64 " bytes, limit 2^63",
-                    virtual_size);
-    virtual_size = round_up(virtual_size, 512);
-    r = driver->open(&sink, &j.out, virtual_size, options->compression, err);
+        return -ERR_ARG;
+    r = make_spec(&spec, options, driver, err);
+    if (r == 0)
+        r = driver->open(&sink, &j.out, &spec, err);
     if (r < 0)
         return r;
+    j.cluster = spec.cluster;
+    j.batch = max_u64(CONVERT_BATCH, spec.cluster);
     r = measure(&j, err);
     if (r < 0)
         return r;
     log_debug(LOG_CONVERT, "%" PRIu64 " of %" PRIu64 " bytes to read, %u threads",
-              j.total, virtual_size, thread_count(&j));
+              j.total, spec.virtual_size, thread_count(&j));
     r = conduct(&j, sink, err);
     if (r < 0)
         return r;
@@ -170,9 +220,11 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
     if (r < 0)
         return r;
     *ret = (struct convert_result){
-        .virtual_size = virtual_size,
-        .data_bytes = j.data_clusters * CONVERT_CLUSTER,
+        .virtual_size = sink->virtual_size,
+        .data_bytes = j.data_clusters * j.cluster,
         .file_size = file_size,
+        .kind = driver->kind,
+        .compression = spec.compression,
     };
     return 0;
 }

@@ -15,6 +15,12 @@ enum convert_compression {
     CONVERT_PLAIN,
     CONVERT_ZLIB,
     CONVERT_ZSTD,
+    CONVERT_USUAL, /* what the format is usually written with */
+};
+
+enum {
+    CONVERT_CLUSTER_MIN = 512, /* of QCOW2 */
+    CONVERT_CLUSTER_MAX = 2 * 1024 * 1024,
 };
 
 struct convert_progress {
@@ -26,10 +32,14 @@ struct convert_progress {
 };
 
 struct convert_options {
-    struct block *source;     /* borrowed; the guest's disk */
-    int fd;                   /* empty, open for writing, seekable; borrowed */
-    enum image_format format; /* IMAGE_QCOW2 */
+    struct block *source; /* borrowed; the guest's disk */
+    int fd;               /* empty, open for writing, seekable; borrowed */
+    enum image_format format;
+    const char
+        *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */
+    const char *name; /* [opt] of the file, without folders: a VMDK names itself */
     enum convert_compression compression;
+    uint32_t cluster; /* bytes, a power of two, for QCOW2; 0: 64 KiB */
     unsigned threads; /* 0: one a processor; more than 16 are not used */
     /* [opt] Told now and then from the thread that called convert_run(); non-zero cancels
      * (ERR_CANCELED). */
@@ -38,16 +48,19 @@ struct convert_options {
 };
 
 struct convert_result {
-    uint64_t virtual_size;
-    uint64_t data_bytes; /* guest bytes that were not zero, in clusters */
-    uint64_t file_size;  /* of the output */
+    uint64_t virtual_size; /* of the output: a VHD is rounded up to whole MiB */
+    uint64_t data_bytes;   /* guest bytes that were not zero, in clusters */
+    uint64_t file_size;    /* of the output */
+    const char *kind;      /* static; "" when the format has only one */
+    enum convert_compression compression;
 };
 
 /* Writes everything but syncs nothing.  The bytes written depend on what the source reads
- * as, the format and the compression, and on nothing else.  Needs about 32 MiB at most,
- * whatever the size of the disk, and no system calls but pwrite, those of the source and
- * those of threads.  On failure the content of fd is garbage: the caller discards it.
- * ERR_IO carries the errno (ENOSPC) in err->sys; under RLIMIT_FSIZE the caller ignores
- * SIGXFSZ.  When several things fail, the one that comes first on the disk is told. */
+ * as and on these options but threads, and on nothing else.  Needs about 32 MiB at most,
+ * whatever the size of the disk, and no system calls but pwrite, ftruncate, those of the
+ * source and those of threads.  On failure the content of fd is garbage: the caller
+ * discards it. ERR_IO carries the errno (ENOSPC) in err->sys; under RLIMIT_FSIZE the
+ * caller ignores SIGXFSZ.  When several things fail, the one that comes first on the disk
+ * is told. */
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err);

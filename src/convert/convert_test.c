@@ -17,6 +17,7 @@
 #include "convert/convert.h"
 #include "convert/plan.h"
 #include "convert/sink.h"
+#include "convert/verify.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
@@ -186,6 +187,47 @@ static int convert(struct convert_result *ret, int fd, struct block *source,
                        err);
 }
 
+/* Everything that is written, with every kind of compression it holds. */
+static const struct kind {
+    const char *name;
+    enum image_format format;
+    const char *kind;
+    enum convert_compression compression;
+    uint32_t cluster;
+    uint64_t unit; /* the disk is rounded up to it */
+} kinds[] = {
+    {"qcow2", IMAGE_QCOW2, "", CONVERT_PLAIN, 0, 512},
+    {"qcow2, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 0, 512},
+    {"qcow2, zstd", IMAGE_QCOW2, "", CONVERT_ZSTD, 0, 512},
+    {"qcow2 of 512 B", IMAGE_QCOW2, "", CONVERT_PLAIN, 512, 512},
+    {"qcow2 of 512 B, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 512, 512},
+    {"qcow2 of 4 KiB, zstd", IMAGE_QCOW2, "", CONVERT_ZSTD, 4 * KIB, 512},
+    {"qcow2 of 2 MiB", IMAGE_QCOW2, "", CONVERT_PLAIN, 2 * MIB, 512},
+    {"qcow2 of 2 MiB, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 2 * MIB, 512},
+    {"raw", IMAGE_RAW, "", CONVERT_PLAIN, 0, 512},
+    {"vhd, dynamic", IMAGE_VHD, "", CONVERT_PLAIN, 0, MIB},
+    {"vhd, fixed", IMAGE_VHD, "fixed", CONVERT_PLAIN, 0, MIB},
+    {"vmdk, monolithicSparse", IMAGE_VMDK, "monolithicSparse", CONVERT_PLAIN, 0, 512},
+    {"vmdk, streamOptimized", IMAGE_VMDK, "streamOptimized", CONVERT_USUAL, 0, 512},
+};
+
+static int convert_kind(struct convert_result *ret, int fd, struct block *source,
+                        const struct kind *k, unsigned threads, struct err *err)
+{
+    return convert_run(ret,
+                       &(struct convert_options){
+                           .source = source,
+                           .fd = fd,
+                           .format = k->format,
+                           .kind = k->kind,
+                           .name = "a disk.vmdk",
+                           .compression = k->compression,
+                           .cluster = k->cluster,
+                           .threads = threads,
+                       },
+                       err);
+}
+
 /* ---- tests */
 
 static void test_plan(void **state)
@@ -231,23 +273,25 @@ static void test_same_bytes(void **state)
     static const unsigned threads[] = {2, 3, 8, 0};
 
     (void)state;
-    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
         AUTO(closep) int first = output(), by_solid = output();
         struct convert_result want, got;
         struct err err = {0};
 
-        assert_int_equal(convert(&want, first, &holes.block, c, 1, &err), 0);
-        assert_int_equal(want.virtual_size, round_up(MIXED_SIZE, 512));
+        print_message("%s\n", k->name);
+        assert_int_equal(convert_kind(&want, first, &holes.block, k, 1, &err), 0);
+        assert_int_equal(want.virtual_size, round_up(MIXED_SIZE, k->unit));
         assert_int_equal(want.file_size, size_of(first));
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
             AUTO(closep) int fd = output();
 
-            assert_int_equal(convert(&got, fd, &holes.block, c, threads[i], &err), 0);
+            assert_int_equal(convert_kind(&got, fd, &holes.block, k, threads[i], &err),
+                             0);
             assert_memory_equal(&got, &want, sizeof got);
             assert_true(same_files(fd, first));
         }
         /* What is stored as zeros, or not at all, makes no difference either. */
-        assert_int_equal(convert(&got, by_solid, &solid.block, c, 4, &err), 0);
+        assert_int_equal(convert_kind(&got, by_solid, &solid.block, k, 4, &err), 0);
         assert_true(same_files(by_solid, first));
     }
 }
@@ -259,18 +303,20 @@ static void test_read_back(void **state)
     DISK(d, MIXED_SIZE, mixed, true);
 
     (void)state;
-    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
         AUTO(block_unrefp) struct block *file = NULL, *disk = NULL;
         struct convert_result result;
         struct image_info info;
         struct err err = {0};
         int fd = output();
 
-        assert_int_equal(convert(&result, fd, &d.block, c, 2, &err), 0);
+        print_message("%s\n", k->name);
+        assert_int_equal(convert_kind(&result, fd, &d.block, k, 2, &err), 0);
         assert_int_equal(block_file_open(&file, fd, &err), 0);
         if (image_open(&disk, &info, file, NULL, &err) < 0)
             fail_msg("%s", err.msg);
-        assert_int_equal(info.format, IMAGE_QCOW2);
+        assert_int_equal(info.format, k->format);
+        assert_true(!*k->kind || strcmp(info.kind, k->kind) == 0);
         assert_int_equal(info.fault, IMAGE_FAULT_NONE);
         assert_false(info.dirty);
         assert_int_equal(disk->size, result.virtual_size);
@@ -281,6 +327,53 @@ static void test_read_back(void **state)
             assert_int_equal(block_read(disk, got, n, off, &err), 0);
             assert_memory_equal(got, want, n);
         }
+    }
+}
+
+/* A byte that is not the source's, wherever it is, and a file that is no image. */
+static void test_verify(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t at; /* of a raw output */
+        const char *want;
+    } cases[] = {
+        {"the first byte", 0, "offset 0"},
+        {"within data", 3 * MIB + 5, "offset 3145733"},
+        {"where there was a hole", 8 * MIB + 300 * KIB, "offset 8695808"},
+        {"behind the end of the source", MIXED_SIZE + 3, "offset 15728720"},
+    };
+    DISK(d, MIXED_SIZE, mixed, true);
+    struct convert_options o = {.source = &d.block, .format = IMAGE_RAW};
+    struct err err = {0};
+
+    (void)state;
+    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+        AUTO(block_unrefp) struct block *file = NULL;
+        struct convert_options as = {.source = &d.block, .format = k->format};
+        struct convert_result result;
+        int fd = output();
+
+        print_message("%s\n", k->name);
+        assert_int_equal(convert_kind(&result, fd, &d.block, k, 2, &err), 0);
+        assert_int_equal(block_file_open(&file, fd, &err), 0);
+        assert_int_equal(convert_verify(&as, file, &err), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        AUTO(block_unrefp) struct block *file = NULL;
+        struct convert_result result;
+        uint8_t byte;
+
+        print_message("%s\n", cases[i].name);
+        o.fd = output();
+        assert_int_equal(convert_run(&result, &o, &err), 0);
+        read_at(o.fd, &byte, 1, cases[i].at);
+        byte ^= 0x80;
+        assert_int_equal(pwrite(o.fd, &byte, 1, (off_t)cases[i].at), 1);
+        assert_int_equal(block_file_open(&file, o.fd, &err), 0);
+        assert_int_equal(convert_verify(&o, file, &err), -ERR_CORRUPT);
+        assert_non_null(strstr(err.msg, cases[i].want));
+        err_clear(&err);
     }
 }
 
@@ -437,7 +530,7 @@ static void test_every_failing_access(void **state)
     struct err err = {0};
 
     (void)state;
-    for (unsigned c = CONVERT_PLAIN; c <= CONVERT_ZSTD; c++) {
+    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
         for (unsigned nth = 1;; nth++) {
             AUTO(block_unrefp) struct block *b = NULL;
             AUTO(closep) int fd = output();
@@ -446,10 +539,10 @@ static void test_every_failing_access(void **state)
             int r;
 
             assert_int_equal(block_fault_open(&b, &d.block, nth, &count, &err), 0);
-            r = convert(&result, fd, b, c, 3, &err);
+            r = convert_kind(&result, fd, b, k, 3, &err);
             if (count < nth) {
                 assert_int_equal(r, 0);
-                assert_true(nth > 30);
+                assert_true(nth > 15);
                 break;
             }
             assert_int_equal(r, -ERR_IO);
@@ -489,6 +582,30 @@ static void test_first_error_wins(void **state)
 
 static void test_refusals(void **state)
 {
+    static const struct {
+        struct convert_options options;
+        const char *want;
+    } refused[] = {
+        {{.format = IMAGE_UNKNOWN}, "unknown is not written as \"\""},
+        {{.format = IMAGE_QCOW2, .kind = "fixed"}, "qcow2 is not written as \"fixed\""},
+        {{.format = IMAGE_VMDK, .kind = "vmfs"}, "vmdk is not written as \"vmfs\""},
+        {{.format = IMAGE_RAW, .compression = CONVERT_ZLIB},
+         "raw does not hold this kind of compression"},
+        {{.format = IMAGE_VMDK, .kind = "streamOptimized", .compression = CONVERT_ZSTD},
+         "vmdk streamOptimized does not hold this kind of compression"},
+        {{.format = IMAGE_QCOW2, .cluster = 65535},
+         "a cluster size of 65535 bytes: it is a power of two from 512 to 2097152"},
+        {{.format = IMAGE_QCOW2, .cluster = 256},
+         "a cluster size of 256 bytes: it is a power of two from 512 to 2097152"},
+        {{.format = IMAGE_VHD, .cluster = 4096}, "vhd has no cluster size to choose"},
+    };
+    static const struct {
+        enum image_format format;
+        uint64_t limit;
+    } too_large[] = {
+        {IMAGE_VHD, UINT64_C(2040) << 30},
+        {IMAGE_VMDK, UINT64_C(64) << 40},
+    };
     DISK(d, MIXED_SIZE, mixed, false);
     AUTO(closep) int full = open("/dev/full", O_WRONLY), fd = output();
     struct convert_result result;
@@ -502,11 +619,22 @@ static void test_refusals(void **state)
         assert_int_equal(err.sys, ENOSPC);
         err_clear(&err);
     }
-    for (unsigned f = IMAGE_UNKNOWN; f < IMAGE_FORMAT_MAX; f++) {
-        struct convert_options o = {.source = &d.block, .fd = fd, .format = f};
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        struct convert_options o = refused[i].options;
 
-        assert_int_equal(convert_run(&result, &o, &err),
-                         f == IMAGE_QCOW2 ? 0 : -ERR_UNSUPPORTED);
+        print_message("%s\n", refused[i].want);
+        o.source = &d.block;
+        o.fd = fd;
+        assert_int_equal(convert_run(&result, &o, &err), -ERR_ARG);
+        assert_string_equal(err.msg, refused[i].want);
+        err_clear(&err);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(too_large); i++) {
+        struct convert_options o = {
+            .source = &d.block, .fd = fd, .format = too_large[i].format};
+
+        d.block.size = too_large[i].limit + 1;
+        assert_int_equal(convert_run(&result, &o, &err), -ERR_LIMIT);
         err_clear(&err);
     }
     d.block.size = (UINT64_C(1) << 51) + 1;
@@ -522,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_read_back),
+        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_golden_bytes),
         cmocka_unit_test(test_size_is_foretold),
         cmocka_unit_test(test_progress),

@@ -41,3 +41,15 @@ int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err 
     o->run_offset = off;
     return 0;
 }
+
+int out_end(struct out *o, uint64_t size, struct err *err)
+{
+    int r = out_flush(o, err);
+
+    if (r < 0)
+        return r;
+    while (ftruncate(o->fd, (off_t)size) < 0)
+        if (errno != EINTR)
+            return FAIL_SYS(err, errno, "set the size of the file to %" PRIu64, size);
+    return 0;
+}

@@ -21,3 +21,6 @@ struct out {
 /* Puts n bytes at off; may write now or at the next out_flush(). */
 int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err *err);
 int out_flush(struct out *o, struct err *err);
+
+/* The file ends at `size`: longer than what was put, it ends in a hole. */
+int out_end(struct out *o, uint64_t size, struct err *err);

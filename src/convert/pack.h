@@ -10,18 +10,31 @@
 
 struct packer;
 
-/* 1 MiB of the guest's disk, or less, on its way to the sink. */
-struct batch {
-    uint64_t offset; /* in the guest's disk; a multiple of CONVERT_CLUSTER */
-    size_t length;   /* bytes read to data */
-    uint8_t *data;   /* CONVERT_BATCH bytes */
-    struct cluster clusters[CONVERT_BATCH_CLUSTERS];
-    unsigned count; /* of clusters that are not zero */
+enum {
+    /* Bytes in front of a batch's data: what is packed may grow a little and must not
+     * run over what is still to be packed. */
+    BATCH_SLACK = 64 * 1024,
 };
 
-int packer_new(struct packer **ret, enum convert_compression c, struct err *err);
+/* A MiB of the guest's disk, or a cluster if that is more, on its way to the sink. */
+struct batch {
+    uint64_t offset; /* in the guest's disk; a multiple of the cluster size */
+    size_t length;   /* bytes read to data */
+    size_t room;     /* bytes that data can hold */
+    uint8_t *memory; /* owned: BATCH_SLACK bytes, then data */
+    uint8_t *data;
+    struct cluster *clusters; /* owned */
+    unsigned count;           /* of clusters that are not zero */
+};
+
+/* room is a multiple of cluster.  Zeroed or initialised, it can be released. */
+int batch_init(struct batch *b, size_t room, uint32_t cluster, struct err *err);
+void batch_fini(struct batch *b);
+
+int packer_new(struct packer **ret, enum pack_kind kind, uint32_t cluster,
+               struct err *err);
 void packer_freep(struct packer **p);
 
-/* Fills clusters and count from data, which it overwrites: clusters point into it, one
- * behind the other where they are compressed. */
+/* Fills clusters and count from data, which it overwrites: clusters point into memory,
+ * one behind the other where they are compressed. */
 int packer_run(struct packer *p, struct batch *b, struct err *err);

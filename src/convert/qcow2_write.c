@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qcow2_write.c: a qcow2 v3 file, front to back
+/* qcow2_write.c: a qcow2 v3 file, front to back (figures for clusters of 64 KiB)
  *
  *   0         header                         written last
  *   1         L1 table                       a page at a time
@@ -20,17 +20,10 @@
 #include "convert/sink.h"
 
 enum {
-    CLUSTER_BITS = 16,
-    CLUSTER = 1 << CLUSTER_BITS,
     HEADER_SIZE = 112,                  /* v3 with the compression type */
-    TABLE_ENTRIES = CLUSTER / 8,        /* of L2, and of one cluster of L1 */
-    REFCOUNTS = CLUSTER / 2,            /* of one refcount block */
     L1_MAX = 32 * 1024 * 1024 / 8,      /* entries; QEMU opens no larger table */
     REFTABLE_MAX = 8 * 1024 * 1024 / 8, /* entries; likewise */
-    COMPRESSED_SHIFT = 62 - (CLUSTER_BITS - 8),
 };
-
-static_assert(CLUSTER - CONVERT_CLUSTER == 0, "clusters are stored as they come");
 
 #define FLAG_COPIED            (UINT64_C(1) << 63) /* refcount is exactly one */
 #define FLAG_COMPRESSED        (UINT64_C(1) << 62)
@@ -39,20 +32,29 @@ static_assert(CLUSTER - CONVERT_CLUSTER == 0, "clusters are stored as they come"
 
 struct qcow2_sink {
     struct sink sink;
-    uint64_t virtual_size; /* bytes */
+    uint64_t cluster;       /* bytes */
+    uint64_t table_entries; /* of L2, and of one cluster of L1 */
+    uint64_t refcounts;     /* of one refcount block */
     uint64_t l1_entries;
-    enum convert_compression compression;
+    unsigned cluster_bits;
+    bool zstd;
     uint64_t next;              /* first free cluster of the file */
     uint64_t part, part_end;    /* free bytes behind the last compressed cluster */
     uint64_t l1_page, l2_index; /* which are held below; NO_TABLE: none yet */
     uint64_t *refblocks;        /* where the finished refcount blocks are */
     uint64_t refblock_count, refblock_room;
-    uint8_t l1[CLUSTER], l2[CLUSTER], refs[CLUSTER];
+    uint8_t *l1, *l2, *refs; /* a cluster each */
 };
 
 static struct qcow2_sink *qcow2_of(struct sink *s)
 {
     return CONTAINER_OF(s, struct qcow2_sink, sink);
+}
+
+/* Where the number of sectors begins in the entry of a compressed cluster. */
+static unsigned compressed_shift(const struct qcow2_sink *q)
+{
+    return 62 - (q->cluster_bits - 8);
 }
 
 static int write_now(struct qcow2_sink *q, const uint8_t *p, size_t n, uint64_t off,
@@ -65,9 +67,9 @@ static int write_now(struct qcow2_sink *q, const uint8_t *p, size_t n, uint64_t 
 
 static void ref_add(struct qcow2_sink *q, uint64_t cluster)
 {
-    uint8_t *p = q->refs + cluster % REFCOUNTS * 2;
+    uint8_t *p = q->refs + cluster % q->refcounts * 2;
 
-    assert(cluster / REFCOUNTS == q->refblock_count);
+    assert(cluster / q->refcounts == q->refblock_count);
     store_be16(p, (uint16_t)(load_be16(p) + 1));
 }
 
@@ -87,18 +89,18 @@ static int refs_write(struct qcow2_sink *q, uint64_t at, struct err *err)
         q->refblocks = grown;
         q->refblock_room = room;
     }
-    int r = write_now(q, q->refs, CLUSTER, at * CLUSTER, err);
+    int r = write_now(q, q->refs, q->cluster, at * q->cluster, err);
     if (r < 0)
         return r;
     q->refblocks[q->refblock_count++] = at;
-    memset(q->refs, 0, CLUSTER);
+    memset(q->refs, 0, q->cluster);
     return 0;
 }
 
 /* The next cluster of the file, counted once. */
 static int cluster_take(uint64_t *ret, struct qcow2_sink *q, struct err *err)
 {
-    if (q->next / REFCOUNTS != q->refblock_count) {
+    if (q->next / q->refcounts != q->refblock_count) {
         uint64_t at = q->next;
         int r = refs_write(q, at, err);
 
@@ -117,12 +119,12 @@ static int l1_write(struct qcow2_sink *q, struct err *err)
 {
     if (q->l1_page == NO_TABLE)
         return 0;
-    return write_now(q, q->l1, CLUSTER, (1 + q->l1_page) * CLUSTER, err);
+    return write_now(q, q->l1, q->cluster, (1 + q->l1_page) * q->cluster, err);
 }
 
 static int l2_write(struct qcow2_sink *q, struct err *err)
 {
-    uint64_t page = q->l2_index / TABLE_ENTRIES, at = 0;
+    uint64_t page = q->l2_index / q->table_entries, at = 0;
     int r;
 
     if (q->l2_index == NO_TABLE)
@@ -130,24 +132,24 @@ static int l2_write(struct qcow2_sink *q, struct err *err)
     r = cluster_take(&at, q, err);
     if (r < 0)
         return r;
-    r = write_now(q, q->l2, CLUSTER, at * CLUSTER, err);
+    r = write_now(q, q->l2, q->cluster, at * q->cluster, err);
     if (r < 0)
         return r;
-    memset(q->l2, 0, CLUSTER);
+    memset(q->l2, 0, q->cluster);
     if (page != q->l1_page) {
         r = l1_write(q, err);
         if (r < 0)
             return r;
-        memset(q->l1, 0, CLUSTER);
+        memset(q->l1, 0, q->cluster);
         q->l1_page = page;
     }
-    store_be64(q->l1 + q->l2_index % TABLE_ENTRIES * 8, at * CLUSTER | FLAG_COPIED);
+    store_be64(q->l1 + q->l2_index % q->table_entries * 8, at * q->cluster | FLAG_COPIED);
     return 0;
 }
 
-/* Room for n < CLUSTER bytes that need no alignment: behind the last such piece when it
- * fits there or runs on into the next cluster, else from a new cluster on.  A piece never
- * runs from one refcount block's clusters into the next one's. */
+/* Room for n < q->cluster bytes that need no alignment: behind the last such piece when
+ * it fits there or runs on into the next cluster, else from a new cluster on.  A piece
+ * never runs from one refcount block's clusters into the next one's. */
 static int bytes_take(uint64_t *ret, struct qcow2_sink *q, uint32_t n, struct err *err)
 {
     uint64_t cluster = 0;
@@ -159,15 +161,15 @@ static int bytes_take(uint64_t *ret, struct qcow2_sink *q, uint32_t n, struct er
 
         if (r < 0)
             return r;
-        if (q->part_end == 0 || cluster * CLUSTER != end)
-            q->part = cluster * CLUSTER;
-        q->part_end = (cluster + 1) * CLUSTER;
+        if (q->part_end == 0 || cluster * q->cluster != end)
+            q->part = cluster * q->cluster;
+        q->part_end = (cluster + 1) * q->cluster;
     }
     *ret = q->part;
     /* The piece shares the cluster it begins in, unless it is the first there: that one
      * was counted when the cluster was taken. */
-    if (q->part % CLUSTER)
-        ref_add(q, q->part / CLUSTER);
+    if (q->part % q->cluster)
+        ref_add(q, q->part / q->cluster);
     q->part += n;
     return 0;
 }
@@ -175,7 +177,7 @@ static int bytes_take(uint64_t *ret, struct qcow2_sink *q, uint32_t n, struct er
 static int qcow2_put(struct sink *s, const struct cluster *c, struct err *err)
 {
     struct qcow2_sink *q = qcow2_of(s);
-    uint64_t index = c->index / TABLE_ENTRIES, at = 0, entry;
+    uint64_t index = c->index / q->table_entries, at = 0, entry;
     int r;
 
     if (index != q->l2_index) {
@@ -185,18 +187,18 @@ static int qcow2_put(struct sink *s, const struct cluster *c, struct err *err)
             return r;
         q->l2_index = index;
     }
-    if (c->length == CLUSTER) {
+    if (c->length == q->cluster) {
         r = cluster_take(&at, q, err);
-        at *= CLUSTER;
+        at *= q->cluster;
         entry = at | FLAG_COPIED;
     } else {
         r = bytes_take(&at, q, c->length, err);
         entry = at | FLAG_COMPRESSED |
-                ((at + c->length - 1) / 512 - at / 512) << COMPRESSED_SHIFT;
+                ((at + c->length - 1) / 512 - at / 512) << compressed_shift(q);
     }
     if (r < 0)
         return r;
-    store_be64(q->l2 + c->index % TABLE_ENTRIES * 8, entry);
+    store_be64(q->l2 + c->index % q->table_entries * 8, entry);
     return out_put(s->out, c->p, c->length, at, err);
 }
 
@@ -211,33 +213,34 @@ static int refcounts_finish(struct qcow2_sink *q, uint64_t *ret_table,
 
     for (;;) {
         end = q->next + (blocks - q->refblock_count) + tables;
-        if (blocks == div_up(end, REFCOUNTS) && tables == div_up(blocks, TABLE_ENTRIES))
+        if (blocks == div_up(end, q->refcounts) &&
+            tables == div_up(blocks, q->table_entries))
             break;
-        blocks = div_up(end, REFCOUNTS);
-        tables = div_up(blocks, TABLE_ENTRIES);
+        blocks = div_up(end, q->refcounts);
+        tables = div_up(blocks, q->table_entries);
     }
     while (q->refblock_count < blocks) {
-        uint64_t first = q->refblock_count * REFCOUNTS;
+        uint64_t first = q->refblock_count * q->refcounts;
         int r;
 
-        for (uint64_t c = max_u64(first, q->next); c < min_u64(end, first + REFCOUNTS);
+        for (uint64_t c = max_u64(first, q->next); c < min_u64(end, first + q->refcounts);
              c++)
             ref_add(q, c);
         r = refs_write(q, at++, err);
         if (r < 0)
             return r;
     }
-    *ret_table = at * CLUSTER;
+    *ret_table = at * q->cluster;
     *ret_table_clusters = tables;
-    *ret_end = end * CLUSTER;
+    *ret_end = end * q->cluster;
     for (uint64_t done = 0; done < blocks;) {
-        uint64_t n = min_u64(blocks - done, TABLE_ENTRIES);
+        uint64_t n = min_u64(blocks - done, q->table_entries);
         int r;
 
-        memset(q->refs, 0, CLUSTER);
+        memset(q->refs, 0, q->cluster);
         for (uint64_t i = 0; i < n; i++)
-            store_be64(q->refs + i * 8, q->refblocks[done + i] * CLUSTER);
-        r = write_now(q, q->refs, CLUSTER, at++ * CLUSTER, err);
+            store_be64(q->refs + i * 8, q->refblocks[done + i] * q->cluster);
+        r = write_now(q, q->refs, q->cluster, at++ * q->cluster, err);
         if (r < 0)
             return r;
         done += n;
@@ -248,20 +251,19 @@ static int refcounts_finish(struct qcow2_sink *q, uint64_t *ret_table,
 static int header_write(struct qcow2_sink *q, uint64_t table, uint64_t table_clusters,
                         struct err *err)
 {
-    bool zstd = q->compression == CONVERT_ZSTD;
     uint8_t h[HEADER_SIZE + 8] = {'Q', 'F', 'I', 0xfb}; /* and the end of extensions */
 
     store_be32(h + 4, 3);
-    store_be32(h + 20, CLUSTER_BITS);
-    store_be64(h + 24, q->virtual_size);
+    store_be32(h + 20, q->cluster_bits);
+    store_be64(h + 24, q->sink.virtual_size);
     store_be32(h + 36, (uint32_t)q->l1_entries);
-    store_be64(h + 40, CLUSTER);
+    store_be64(h + 40, q->cluster);
     store_be64(h + 48, table);
     store_be32(h + 56, (uint32_t)table_clusters);
-    store_be64(h + 72, zstd ? INCOMPATIBLE_ZSTD_TYPE : 0);
+    store_be64(h + 72, q->zstd ? INCOMPATIBLE_ZSTD_TYPE : 0);
     store_be32(h + 96, 4); /* a refcount is 2^4 bits */
     store_be32(h + 100, HEADER_SIZE);
-    h[104] = zstd;
+    h[104] = q->zstd;
     return write_now(q, h, sizeof h, 0, err);
 }
 
@@ -287,11 +289,31 @@ static int qcow2_finish(struct sink *s, uint64_t *ret_size, struct err *err)
     return 0;
 }
 
+/* Counts header and L1.  With small clusters they may need refcount blocks of their own,
+ * which go behind them and are counted likewise. */
+static int head_take(struct qcow2_sink *q, struct err *err)
+{
+    q->next = 1 + div_up(q->l1_entries, q->table_entries);
+    for (uint64_t i = 0; i < q->next; i++) {
+        if (i / q->refcounts != q->refblock_count) {
+            int r = refs_write(q, q->next++, err);
+
+            if (r < 0)
+                return r;
+        }
+        ref_add(q, i);
+    }
+    return 0;
+}
+
 static void qcow2_close(struct sink *s)
 {
     struct qcow2_sink *q = qcow2_of(s);
 
     free(q->refblocks);
+    free(q->l1);
+    free(q->l2);
+    free(q->refs);
     free(q);
 }
 
@@ -300,37 +322,59 @@ static bool qcow2_holds(enum convert_compression c)
     return c == CONVERT_PLAIN || c == CONVERT_ZLIB || c == CONVERT_ZSTD;
 }
 
-static int qcow2_open(struct sink **ret, struct out *out, uint64_t virtual_size,
-                      enum convert_compression c, struct err *err)
+static enum pack_kind pack_of(enum convert_compression c)
 {
+    return c == CONVERT_ZLIB ? PACK_DEFLATE : c == CONVERT_ZSTD ? PACK_ZSTD : PACK_PLAIN;
+}
+
+static int qcow2_open(struct sink **ret, struct out *out, const struct sink_spec *spec,
+                      struct err *err)
+{
+    uint64_t table_entries = spec->cluster / 8;
     /* One even for a disk of no bytes: a cluster of L1 that nothing refers to is a leak.
      */
     uint64_t l1_entries =
-        max_u64(div_up(virtual_size, (uint64_t)CLUSTER * TABLE_ENTRIES), 1);
+        max_u64(div_up(spec->virtual_size, spec->cluster * table_entries), 1);
     struct qcow2_sink *q;
+    int r;
 
     if (l1_entries > L1_MAX)
         return FAIL(err, ERR_LIMIT,
-                    "qcow2: a disk of %" PRIu64 " bytes needs %" PRIu64
-                    " L1 entries, limit %d",
-                    virtual_size, l1_entries, L1_MAX);
+                    "qcow2: a disk of %" PRIu64 " bytes in clusters of %" PRIu32
+                    " needs %" PRIu64 " L1 entries, limit %d",
+                    spec->virtual_size, spec->cluster, l1_entries, L1_MAX);
     q = calloc(1, sizeof *q);
     if (!q)
         return FAIL(err, ERR_NOMEM, "no memory for qcow2 tables");
-    q->sink = (struct sink){&qcow2_sink, out};
-    q->virtual_size = virtual_size;
+    q->sink = (struct sink){&qcow2_sink, out, pack_of(spec->compression), spec->cluster,
+                            spec->virtual_size};
+    q->l1 = calloc(1, spec->cluster);
+    q->l2 = calloc(1, spec->cluster);
+    q->refs = calloc(1, spec->cluster);
+    if (!q->l1 || !q->l2 || !q->refs) {
+        qcow2_close(&q->sink);
+        return FAIL(err, ERR_NOMEM, "no memory for qcow2 tables");
+    }
+    q->cluster = spec->cluster;
+    q->cluster_bits = (unsigned)__builtin_ctz(spec->cluster);
+    q->table_entries = table_entries;
+    q->refcounts = spec->cluster / 2;
     q->l1_entries = l1_entries;
-    q->compression = c;
+    q->zstd = spec->compression == CONVERT_ZSTD;
     q->l1_page = q->l2_index = NO_TABLE;
-    q->next = 1 + div_up(l1_entries, TABLE_ENTRIES);
-    for (uint64_t i = 0; i < q->next; i++)
-        ref_add(q, i);
+    r = head_take(q, err);
+    if (r < 0) {
+        qcow2_close(&q->sink);
+        return r;
+    }
     *ret = &q->sink;
     return 0;
 }
 
 const struct sink_driver qcow2_sink = {
     .format = IMAGE_QCOW2,
+    .kind = "",
+    .any_cluster_size = true,
     .holds = qcow2_holds,
     .open = qcow2_open,
     .put = qcow2_put,

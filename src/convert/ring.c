@@ -83,7 +83,7 @@ void ring_put(struct ring *r, struct range range)
 {
     struct slot *s = slot_of(r, r->next);
 
-    assert(!ring_is_full(r) && range.length <= CONVERT_BATCH);
+    assert(!ring_is_full(r) && range.length <= s->batch.room);
     s->batch.offset = range.offset;
     s->batch.length = (size_t)range.length;
     s->done = false;
@@ -133,7 +133,7 @@ void ring_freep(struct ring **ret)
     for (unsigned i = 0; i < RING_THREADS_MAX; i++)
         packer_freep(&r->workers[i].packer);
     for (unsigned i = 0; i < r->slot_count; i++)
-        free(r->slots[i].batch.data);
+        batch_fini(&r->slots[i].batch);
     pthread_cond_destroy(&r->done);
     pthread_cond_destroy(&r->work);
     pthread_mutex_destroy(&r->lock);
@@ -159,36 +159,33 @@ static int worker_start(struct ring *r, struct worker *w, struct err *err)
     return 0;
 }
 
-int ring_new(struct ring **ret, struct block *source, enum convert_compression c,
-             unsigned threads, struct err *err)
+int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
 {
     AUTO(ring_freep) struct ring *r = NULL;
+    int e;
 
-    assert(threads >= 1 && threads <= RING_THREADS_MAX);
+    assert(spec->threads >= 1 && spec->threads <= RING_THREADS_MAX);
     r = calloc(1, sizeof *r);
     if (!r)
         return FAIL(err, ERR_NOMEM, "no memory for threads");
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->work, NULL);
     pthread_cond_init(&r->done, NULL);
-    r->source = source;
-    r->slot_count = threads + RING_SPARE;
+    r->source = spec->source;
+    r->slot_count = spec->threads + RING_SPARE;
     /* All memory first, so that no thread is started only to be stopped. */
     for (unsigned i = 0; i < r->slot_count; i++) {
-        r->slots[i].batch.data = malloc(CONVERT_BATCH);
-        if (!r->slots[i].batch.data)
-            return FAIL(err, ERR_NOMEM, "no memory for %u batches of %d bytes",
-                        r->slot_count, CONVERT_BATCH);
-    }
-    for (unsigned i = 0; i < threads; i++) {
-        int e = packer_new(&r->workers[i].packer, c, err);
-
+        e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, err);
         if (e < 0)
             return e;
     }
-    for (unsigned i = 0; i < threads; i++) {
-        int e = worker_start(r, &r->workers[i], err);
-
+    for (unsigned i = 0; i < spec->threads; i++) {
+        e = packer_new(&r->workers[i].packer, spec->pack, spec->cluster, err);
+        if (e < 0)
+            return e;
+    }
+    for (unsigned i = 0; i < spec->threads; i++) {
+        e = worker_start(r, &r->workers[i], err);
         if (e < 0)
             return e;
     }

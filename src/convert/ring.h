@@ -21,9 +21,16 @@ enum {
 
 struct ring;
 
-/* Starts `threads` (1 to RING_THREADS_MAX) workers that read from source, borrowed. */
-int ring_new(struct ring **ret, struct block *source, enum convert_compression c,
-             unsigned threads, struct err *err);
+struct ring_spec {
+    struct block *source; /* borrowed */
+    enum pack_kind pack;
+    uint32_t cluster; /* bytes */
+    size_t batch;     /* bytes: the longest range */
+    unsigned threads; /* 1 to RING_THREADS_MAX */
+};
+
+/* Starts the workers. */
+int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err);
 /* Stops and joins the workers, whatever they were doing. */
 void ring_freep(struct ring **r);
 

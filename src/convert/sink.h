@@ -12,33 +12,54 @@
 #include "convert/out.h"
 
 enum {
-    CONVERT_CLUSTER = 64 * 1024, /* the unit of allocation and of compression */
-    CONVERT_BATCH = 1024 * 1024, /* what a worker takes at a time */
-    CONVERT_BATCH_CLUSTERS = CONVERT_BATCH / CONVERT_CLUSTER,
+    CONVERT_CLUSTER = 64 * 1024, /* the usual unit of allocation and of compression */
+    CONVERT_BATCH = 1024 * 1024, /* what a worker takes at a time, or one cluster */
+};
+
+/* What workers make of a cluster before the sink gets it. */
+enum pack_kind {
+    PACK_PLAIN,   /* as it is */
+    PACK_DEFLATE, /* a raw deflate stream, where that is smaller */
+    PACK_ZSTD,    /* a zstd frame, where that is smaller */
+    PACK_GRAIN,   /* a grain of a streamOptimized VMDK, with its marker and its padding */
 };
 
 /* A cluster of the guest's disk that is not zero. */
 struct cluster {
-    uint64_t index;   /* guest offset / CONVERT_CLUSTER */
+    uint64_t index;   /* guest offset / cluster size */
     const uint8_t *p; /* borrowed until the next out_flush() */
-    uint32_t length;  /* CONVERT_CLUSTER, or less: p holds it compressed */
+    uint32_t length;  /* the cluster size, or else p holds it packed */
+};
+
+/* What a sink is to write.  Nothing in it is owned. */
+struct sink_spec {
+    uint64_t virtual_size; /* bytes, a multiple of 512 */
+    uint32_t cluster;      /* bytes, a power of two from 512 to 2 MiB */
+    enum convert_compression compression;
+    const char *name; /* of the file, for formats that say it */
 };
 
 /* Drivers put this first in their own struct. */
 struct sink {
     const struct sink_driver *driver;
-    struct out *out; /* borrowed */
+    struct out *out;       /* borrowed */
+    enum pack_kind pack;   /* what put() wants */
+    uint32_t cluster;      /* bytes */
+    uint64_t virtual_size; /* as the container says; may be rounded up */
 };
 
 struct sink_driver {
     enum image_format format;
+    const char *kind;      /* "dynamic", "streamOptimized"; "": the format has one */
+    bool any_cluster_size; /* else CONVERT_CLUSTER only */
+    enum convert_compression compression; /* when nothing is said of it */
 
-    /* Does it hold compressed clusters of that kind?  CONVERT_PLAIN always. */
+    /* Does it hold that kind of compression? */
     bool (*holds)(enum convert_compression c);
 
-    /* virtual_size is a multiple of 512.  ERR_LIMIT when the format cannot say it. */
-    int (*open)(struct sink **ret, struct out *out, uint64_t virtual_size,
-                enum convert_compression c, struct err *err);
+    /* ERR_LIMIT when the format cannot say the size. */
+    int (*open)(struct sink **ret, struct out *out, const struct sink_spec *spec,
+                struct err *err);
 
     int (*put)(struct sink *s, const struct cluster *c, struct err *err);
 
@@ -48,9 +69,12 @@ struct sink_driver {
     void (*close)(struct sink *s);
 };
 
-/* NULL: no such output. */
-const struct sink_driver *sink_find(enum image_format format);
+/* The first of the format's when kind is "".  NULL: there is none. */
+const struct sink_driver *sink_find(enum image_format format, const char *kind);
 
 void sink_closep(struct sink **s);
 
 extern const struct sink_driver qcow2_sink;
+extern const struct sink_driver raw_sink;
+extern const struct sink_driver vhd_dynamic_sink, vhd_fixed_sink;
+extern const struct sink_driver vmdk_sparse_sink, vmdk_stream_sink;

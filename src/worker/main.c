@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/scoped.h"
-#include "convert/convert.h"
+#include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
 #include "worker/wire.h"
@@ -105,24 +105,31 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 }
 
 struct job {
-    const char *name; /* "inspect" or "convert" */
-    enum convert_compression compression;
+    const char *name;               /* "inspect" or "convert" */
     uint64_t size_limit, size_stop; /* of an inspection */
-    unsigned threads;               /* of a conversion */
+    struct convert_options convert;
+    bool verify;
     struct image_options image;
+};
+
+static bool is_convert(const struct job *job)
+{
+    return strcmp(job->name, "convert") == 0;
+}
+
+/* As in requests and results. */
+static const char *const compressions[] = {
+    [CONVERT_PLAIN] = "none",
+    [CONVERT_ZLIB] = "zlib",
+    [CONVERT_ZSTD] = "zstd",
+    [CONVERT_USUAL] = "",
 };
 
 static int parse_compression(enum convert_compression *ret, const char *name,
                              struct err *err)
 {
-    static const char *const names[] = {
-        [CONVERT_PLAIN] = "none",
-        [CONVERT_ZLIB] = "zlib",
-        [CONVERT_ZSTD] = "zstd",
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(names[i], name) != 0)
+    for (size_t i = 0; i < ARRAY_SIZE(compressions); i++) {
+        if (strcmp(compressions[i], name) != 0)
             continue;
         *ret = (enum convert_compression)i;
         return 0;
@@ -131,34 +138,49 @@ static int parse_compression(enum convert_compression *ret, const char *name,
 }
 
 /* Strings stay in *j. */
+static int parse_convert(struct job *ret, json_t *j, struct err *err)
+{
+    struct convert_options o = {.fd = WIRE_OUTPUT, .progress = say_progress};
+    const char *output, *compression;
+    int threads, cluster, verify = 0;
+
+    if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:i, s:i, s:b}", "output", &output, "kind",
+                    &o.kind, "name", &o.name, "compression", &compression, "cluster",
+                    &cluster, "threads", &threads, "verify", &verify) < 0 ||
+        threads < 0 || cluster < 0)
+        return FAIL(err, ERR_ARG, "request: not of the form");
+    o.threads = (unsigned)threads;
+    o.cluster = (uint32_t)cluster;
+    o.format = image_format_from_name(output);
+    ret->convert = o;
+    ret->verify = verify;
+    return parse_compression(&ret->convert.compression, compression, err);
+}
+
+/* Strings stay in *j. */
 static int parse_job(struct job *ret, json_t *j, struct err *err)
 {
-    const char *name, *format, *output = "qcow2", *compression = "none";
     json_int_t size_limit = 0, size_stop = 0;
-    int siblings, threads = 0;
+    const char *name, *format;
+    int siblings;
     struct job job = {0};
 
-    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?s, s?s, s?i}", "job", &name, "format",
-                    &format, "siblings", &siblings, "size_limit", &size_limit,
-                    "size_stop", &size_stop, "output", &output, "compression",
-                    &compression, "threads", &threads) < 0 ||
-        size_limit < 0 || size_stop < 0 || threads < 0)
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I}", "job", &name, "format", &format,
+                    "siblings", &siblings, "size_limit", &size_limit, "size_stop",
+                    &size_stop) < 0 ||
+        size_limit < 0 || size_stop < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     job.name = name;
     job.size_limit = (uint64_t)size_limit;
     job.size_stop = (uint64_t)size_stop;
-    job.threads = (unsigned)threads;
     if (*format)
         job.image.declared = image_format_from_name(format);
     if (job.image.declared == IMAGE_FORMAT_MAX)
         return FAIL(err, ERR_ARG, "unknown format \"%s\"", format);
-    if (strcmp(output, "qcow2") != 0)
-        return FAIL(err, ERR_UNSUPPORTED, "output format \"%s\" is not written yet",
-                    output);
     if (siblings)
         job.image.sibling = ask_sibling;
     *ret = job;
-    return parse_compression(&ret->compression, compression, err);
+    return is_convert(ret) ? parse_convert(ret, j, err) : 0;
 }
 
 static int receive_job(struct job *ret, json_t **keep, struct err *err)
@@ -175,11 +197,6 @@ static int receive_job(struct job *ret, json_t **keep, struct err *err)
     if (!*keep)
         return FAIL(err, ERR_ARG, "request: not JSON");
     return parse_job(ret, *keep, err);
-}
-
-static bool is_convert(const struct job *job)
-{
-    return strcmp(job->name, "convert") == 0;
 }
 
 static int enter_sandbox(const struct job *job, uint64_t source_size, struct err *err)
@@ -225,17 +242,21 @@ static int inspect(const struct job *job, struct block *source, struct err *err)
     return say_json(WIRE_FACTS, j, err);
 }
 
+static int verify(const struct convert_options *options, struct err *err)
+{
+    AUTO(block_unrefp) struct block *written = NULL;
+    int r;
+
+    say_step(NULL, "verify");
+    r = block_file_open(&written, WIRE_OUTPUT, err);
+    return r < 0 ? r : convert_verify(options, written, err);
+}
+
 static int convert(const struct job *job, struct block *source, struct err *err)
 {
     AUTO(block_unrefp) struct block *disk = NULL;
     AUTO(json_unrefp) json_t *j = NULL;
-    struct convert_options options = {
-        .fd = WIRE_OUTPUT,
-        .format = IMAGE_QCOW2,
-        .compression = job->compression,
-        .threads = job->threads,
-        .progress = say_progress,
-    };
+    struct convert_options options = job->convert;
     struct convert_result result;
     struct image_info info;
     int r;
@@ -247,12 +268,15 @@ static int convert(const struct job *job, struct block *source, struct err *err)
     options.source = disk;
     say_step(NULL, "convert");
     r = convert_run(&result, &options, err);
+    if (r == 0 && job->verify)
+        r = verify(&options, err);
     if (r < 0)
         return r;
-    j = json_pack("{s:s, s:I, s:I, s:I}", "source_format", image_format_name(info.format),
-                  "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
-                  (json_int_t)result.data_bytes, "file_size",
-                  (json_int_t)result.file_size);
+    j = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I}", "source_format", image_format_name(info.format),
+        "kind", result.kind, "compression", compressions[result.compression],
+        "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
+        (json_int_t)result.data_bytes, "file_size", (json_int_t)result.file_size);
     return say_json(WIRE_RESULT, j, err);
 }
 

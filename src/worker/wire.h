@@ -13,10 +13,13 @@
  *
  * REQUEST  {"job": "inspect", "format": "vhd", "siblings": true, "size_limit": N,
  *           "size_stop": N}
- *          {"job": "convert", "format": "vhd", "siblings": true, "output": "qcow2",
- *           "compression": "none", "threads": 2}
- *          format "" is not declared; the sizes as in inspect_options
- * RESULT   {"source_format", "virtual_size", "data_bytes", "file_size"}
+ *          {"job": "convert", "format": "vhd", "siblings": true, "output": "vmdk",
+ *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
+ *           "cluster": 0, "threads": 2, "verify": false}
+ *          format "" is not declared; the sizes as in inspect_options; kind and
+ *          compression "", cluster and threads 0: as usual
+ * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
+ *           "file_size"}
  * error    {"code": "corrupt", "sys": 0, "message": "..."} */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* convertcat: a raw file into a qcow2, for tests of the conversion alone
+/* convertcat: a raw file into a container, for tests of the conversion alone
  *
- *     convertcat [-j THREADS] [-c none|zlib|zstd] RAW QCOW2
+ *     convertcat [-s] [-j THREADS] [-c none|zlib|zstd] [-b CLUSTER] [-O FORMAT[:KIND]]
+ * RAW OUT
  *
  * Prints virtual size, data bytes and file size.  -f fails the NTHth access to the
  * source. Exit 0, 1 when the conversion failed (message on standard error), 2 for wrong
@@ -27,7 +28,8 @@ static const char *const compressions[] = {
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: convertcat [-s] [-j THREADS] [-c none|zlib|zstd] RAW QCOW2\n");
+            "usage: convertcat [-s] [-j THREADS] [-c none|zlib|zstd] [-b CLUSTER] "
+            "[-O FORMAT[:KIND]] RAW OUT\n");
     return 2;
 }
 
@@ -66,6 +68,7 @@ static int run(const char *from, const char *to, bool sandboxed,
     if (fd < 0)
         return FAIL_SYS(err, errno, "%s", to);
     o->source = source;
+    o->name = "disk.vmdk"; /* the same for files that are compared */
     o->fd = fd;
     if (sandboxed) {
         r = sandbox_enter(&limits, err);
@@ -88,13 +91,14 @@ static int run(const char *from, const char *to, bool sandboxed,
 
 int main(int argc, char **argv)
 {
-    struct convert_options o = {.format = IMAGE_QCOW2};
+    struct convert_options o = {.format = IMAGE_QCOW2, .compression = CONVERT_USUAL};
     struct err err = {0};
     bool sandboxed = false;
+    char *kind;
     unsigned c;
     int opt;
 
-    while ((opt = getopt(argc, argv, "sj:c:")) >= 0) {
+    while ((opt = getopt(argc, argv, "sj:c:b:O:")) >= 0) {
         switch (opt) {
         case 's':
             sandboxed = true;
@@ -109,6 +113,17 @@ int main(int argc, char **argv)
             if (c == ARRAY_SIZE(compressions))
                 return usage();
             o.compression = (enum convert_compression)c;
+            break;
+        case 'b':
+            o.cluster = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'O':
+            kind = strchr(optarg, ':');
+            if (kind) {
+                *kind = 0;
+                o.kind = kind + 1;
+            }
+            o.format = image_format_from_name(optarg);
             break;
         default:
             return usage();

@@ -63,12 +63,15 @@ static int run(uint64_t seed, unsigned count, const char *name, struct err *err)
     AUTO(sink_closep) struct sink *s = NULL;
     AUTO(closep) int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     struct out out = {.fd = fd};
+    struct sink_spec spec = {.virtual_size = UINT64_C(1) << 50,
+                             .cluster = CONVERT_CLUSTER,
+                             .compression = CONVERT_ZLIB};
     uint64_t size = 0;
     int r;
 
     if (fd < 0)
         return FAIL_SYS(err, errno, "%s", name);
-    r = qcow2_sink.open(&s, &out, UINT64_C(1) << 50, CONVERT_ZLIB, err);
+    r = qcow2_sink.open(&s, &out, &spec, err);
     if (r < 0)
         return r;
     r = feed(s, seed, count, err);

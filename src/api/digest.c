@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/digest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "base/scoped.h"
+
+enum { STEP = 1024 * 1024 };
+
+static void ctx_freep(EVP_MD_CTX **c)
+{
+    EVP_MD_CTX_free(*c);
+}
+
+static int tell(uint64_t done, uint64_t total, imgport_progress_fn *progress, void *arg,
+                struct err *err)
+{
+    struct imgport_progress p = {"checksum", "", done, total, 0};
+
+    if (progress && progress(arg, &p) != 0)
+        return FAIL(err, ERR_CANCELED, "canceled");
+    return 0;
+}
+
+int digest_file(char ret[DIGEST_TEXT], int fd, uint64_t *base, uint64_t total,
+                imgport_progress_fn *progress, void *arg, struct err *err)
+{
+    AUTO(ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    AUTO(freep) uint8_t *buf = malloc(STEP);
+    uint8_t sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    off_t off = 0;
+
+    if (!ctx || !buf || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+        return FAIL(err, ERR_NOMEM, "no memory for a checksum");
+    for (;;) {
+        ssize_t got = pread(fd, buf, STEP, off);
+        int r;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return FAIL_SYS(err, errno, "read for the checksum");
+        if (got == 0)
+            break;
+        if (EVP_DigestUpdate(ctx, buf, (size_t)got) != 1)
+            return FAIL(err, ERR_NOMEM, "checksum failed");
+        off += got;
+        *base += (uint64_t)got;
+        r = tell(*base, total, progress, arg, err);
+        if (r < 0)
+            return r;
+    }
+    if (EVP_DigestFinal_ex(ctx, sum, &n) != 1 || n != (DIGEST_TEXT - 1) / 2)
+        return FAIL(err, ERR_NOMEM, "checksum failed");
+    for (unsigned i = 0; i < n; i++)
+        snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+    return 0;
+}
