@@ -89,6 +89,12 @@ test_refused() {
     case_ 'make: in a cloud' fill reparse Name 0x9000001a 0000000000000000
     case_ 'a file that a driver makes is refused by its tag' tells \
         'unsupported: .*a driver of Windows .reparse tag 0x9000001a' cat "$image" /Name
+    case_ 'make: a folder of a cloud' fill reparse Windows/System32 0x9000001a 0000000000000000
+    case_ 'what it has is read' same_as_ntfscat \
+        /Windows/System32/config/SOFTWARE /Windows/System32/config/SOFTWARE
+    case_ 'what it has not may be elsewhere' tells \
+        'unsupported: .*not all of it may be on this volume .reparse tag 0x9000001a' \
+        cat "$image" /Windows/System32/none
     case_ 'make: encrypted' fill flags NAME 0x4000
     case_ 'an encrypted file is refused' tells 'unsupported: .*encrypted' cat "$image" /NAME
     mkdir -p "$work/links/to C" "$work/links/to D"

@@ -102,6 +102,20 @@ static uint64_t search(struct ntfs *n, ntfs_inode *up, const ntfschar *name, int
     return ref;
 }
 
+/* A driver of Windows may show more in a folder than the volume has of it. */
+static int is_all_here(struct ntfs *n, ntfs_inode *dir, struct err *err)
+{
+    struct ntfs_reparse reparse;
+    int r = ntfs_reparse_read(n, dir, &reparse, err);
+
+    if (r < 0 || ntfs_reparse_kind(reparse.tag, false) != NTFS_ELSEWHERE)
+        return r;
+    return FAIL(err, ERR_UNSUPPORTED,
+                "folder in MFT record %" PRIu64
+                ": not all of it may be on this volume (reparse tag %#" PRIx32 ")",
+                dir->mft_no, reparse.tag);
+}
+
 static int find(struct ntfs *n, struct fs_stat *ret, uint64_t dir, const char *name,
                 struct err *err)
 {
@@ -121,7 +135,7 @@ static int find(struct ntfs *n, struct fs_stat *ret, uint64_t dir, const char *n
         ref = search(n, up, wide, len, false);
     if (ref == NOWHERE)
         return errno == ENOENT && !n->io.code
-                   ? 0
+                   ? is_all_here(n, up, err)
                    : ntfs_fail(n, err, "folder in MFT record", dir);
     r = open_inode(n, &ni, MREF(ref), err);
     if (r == 0)
