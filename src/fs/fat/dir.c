@@ -75,7 +75,8 @@ static size_t long_take(struct long_name *l, const uint8_t *raw,
         return 0;
     n = text_utf16le(name, sizeof name,
                      bytes_of(l->raw, (size_t)l->entries * LONG_UNITS * 2));
-    if (n > FS_NAME_MAX || memchr(name, '/', n))
+    if (n > FS_NAME_MAX || memchr(name, '/', n) || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
         return 0;
     memcpy(ret, name, n + 1);
     return n;
