@@ -376,27 +376,35 @@ static int list_lvs(struct opening *o, struct err *err)
     return 0;
 }
 
-/* A snapshot's own segments hold what its origin had before, in a form of its own.  An
- * origin keeps its bytes in place, unless a snapshot is being merged into it. */
+static void mark_snapshot(struct opening *o, struct lv *lv, const struct lvm2_node *s)
+{
+    static const char kind[] = "a volume of kind 'snapshot' is not read";
+    struct lv *store = find_lv(o, lvm2_string(s, "cow_store"));
+    struct lv *merging = find_lv(o, lvm2_string(s, "merging_store"));
+    struct lv *origin = merging ? find_lv(o, lvm2_string(s, "origin")) : NULL;
+
+    if (store)
+        store->refused = kind;
+    if (merging)
+        merging->refused = kind;
+    if (origin)
+        origin->refused = "a snapshot is being merged into it";
+    if (merging || store)
+        lv->name = merging ? merging->name : store->name;
+}
+
+/* A snapshot is two volumes: a visible one, "snapshot0", says whose it is, and a hidden
+ * one has the name that everybody knows, and segments that hold what the origin had
+ * before, in a form of their own.  An origin keeps its bytes in place, unless a snapshot
+ * is being merged into it. */
 static void mark_snapshots(struct opening *o)
 {
     for (size_t i = 0; i < o->lvs_n; i++)
-        for (const struct lvm2_node *s = o->lvs[i].section->first; s; s = s->next) {
-            struct lv *store, *origin;
-
-            if (!is_segment(s) || !text_is(lvm2_string(s, "type"), "snapshot"))
-                continue;
-            store = find_lv(o, lvm2_string(s, "cow_store"));
-            if (store)
-                store->refused = "a volume of kind 'snapshot' is not read";
-            store = find_lv(o, lvm2_string(s, "merging_store"));
-            origin = store ? find_lv(o, lvm2_string(s, "origin")) : NULL;
-            if (store)
-                store->refused = "a volume of kind 'snapshot' is not read";
-            if (origin)
-                origin->refused = "a snapshot is being merged into it";
-            break;
-        }
+        for (const struct lvm2_node *s = o->lvs[i].section->first; s; s = s->next)
+            if (is_segment(s) && text_is(lvm2_string(s, "type"), "snapshot")) {
+                mark_snapshot(o, &o->lvs[i], s);
+                break;
+            }
 }
 
 static int add_volume(struct opening *o, struct lvm2_groups *ret, struct lv *lv,

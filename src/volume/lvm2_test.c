@@ -84,9 +84,9 @@ static const struct {
                                  "type = \"snapshot\" origin = \"root\" cow_store = "
                                  "\"other\"")),
      BOTH, "CD", 0, ""},
-    {"a snapshot",
-     VOLUME("root", LINEAR("1", "0", "2", "\"pv0\", 2"))
-         HIDDEN("snapshot0", SEG("1", "0", "2",
+    {"a snapshot, under the name that it is known by",
+     HIDDEN("root", LINEAR("1", "0", "2", "\"pv0\", 2"))
+         VOLUME("snapshot0", SEG("1", "0", "2",
                                  "type = \"snapshot\" origin = \"o\" cow_store = "
                                  "\"root\"")),
      BOTH, NULL, ERR_UNSUPPORTED, "a volume of kind 'snapshot' is not read"},

@@ -20,13 +20,13 @@ cat >"$folder/uml.init" <<END
 #!/bin/sh
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 mount -t proc proc /proc
-mount -t devtmpfs dev /dev
 mount -t tmpfs none /mnt
 mount -t hostfs -o $folder none $folder
 (
     set -e
     $script
-) && echo 'uml: done'
+)
+[ \$? -ne 0 ] || echo 'uml: done'
 echo o >/proc/sysrq-trigger
 sleep 60
 END
