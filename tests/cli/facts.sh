@@ -100,6 +100,10 @@ btrfs-subvolumes|btrfs partition 1 @|$root_uuid
 btrfs-snapshot|btrfs partition 1 @/.snapshots/1/snapshot|$root_uuid
 btrfs-dirty|btrfs partition 1 @|$root_uuid
 btrfs-gpt|btrfs partition 2 |$root_uuid
+xfs|xfs partition 2 |$root_uuid
+xfs-nrext64|xfs partition 2 |$root_uuid
+xfs-dirty|xfs partition 2 |$root_uuid
+xfs-gpt|xfs partition 2 |$root_uuid
 lvm|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
 lvm-striped|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
 lvm-gpt|ext4 debian-vg/root |root=/dev/mapper/debian--vg-root
@@ -111,6 +115,20 @@ btrfs_dirty() {
         matches "$work/flat" 'P19 .*what was read may be older than what was written \(the log tree'
 }
 case_ 'a btrfs that was not unmounted may be older' btrfs_dirty
+
+# The log is replayed: cloud-init is in it only.  On the disk itself it is away.
+xfs_dirty() {
+    expect 0 imgport info --json "$(guest xfs-dirty)" &&
+        same 'state of the root' 'false true false' "$(jq -r '.partitions[1].fs |
+            [.clean, .needs_recovery, .stale_possible] | join(" ")' "$work/out")" &&
+        same 'cloud-init' 'true true' "$(jq -r '.cloud_init | "\(.installed) \(.enabled)"' "$work/out")"
+}
+case_ 'an XFS that was not unmounted is as it was written' xfs_dirty
+has_nrext64() {
+    expect 0 imgport info --json "$(guest xfs-nrext64)" &&
+        same feature true "$(jq '.partitions[1].fs.features | test("nrext64")' "$work/out")"
+}
+case_ 'an XFS with 64-bit counts of extents' has_nrext64
 
 volumes() {
     expect 0 imgport info --json "$(guest "$1")" &&

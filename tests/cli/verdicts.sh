@@ -32,6 +32,12 @@ btrfs-dirty   Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 btrfs-no-cloud-init Root Root CI CI CI ok   ok   ok   ok   ok   Fmt  ok   ok
 btrfs-no-virtio Root Root Virt Virt Virt Virt Virt Virt Virt ok Fmt  Virt Virt
 btrfs-gpt     Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
+xfs           Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+xfs-nrext64   Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+xfs-dirty     Root Root ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
+xfs-no-cloud-init Root Root CI CI CI   ok   ok   ok   ok   ok   Fmt  ok   ok
+xfs-no-virtio Root Root Virt Virt Virt Virt Virt Virt Virt ok   Fmt  Virt Virt
+xfs-gpt       Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm           ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-striped   ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-no-cloud-init ok ok CI   CI   CI   ok   ok   ok   ok   ok   Fmt  ok   ok
