@@ -32,7 +32,7 @@ static bool section(char letter)
     } sections[] = {
         {'C', "SOURCE AND CONTAINER",
          "A container that is not taken ends the inspection: only these checks run "
-         "then."},
+         "then. C01 and C04, of sources with a URL, are not in this version."},
         {'P', "PARTITION TABLE AND BOOT CHAIN",
          "An installer medium (P11) ends these checks."},
         {'L', "LINUX GUEST",
@@ -52,7 +52,7 @@ static bool section(char letter)
     return false;
 }
 
-static void check(const struct check_row *row)
+static bool check(const struct check_row *row)
 {
     const char *code = answer_code_name(row->code);
     const char *remedy = check_remedy(row->id);
@@ -62,10 +62,13 @@ static void check(const struct check_row *row)
     text(row->title);
     printf(".br\nSeen by:\n");
     text(row->evidence);
-    if (remedy) {
-        printf(".br\nRemedy:\n");
-        text(remedy);
+    if (!remedy) {
+        fprintf(stderr, "checks_page: no remedy for %s\n", row->id);
+        return false;
     }
+    printf(".br\nRemedy:\n");
+    text(remedy);
+    return true;
 }
 
 int main(void)
@@ -113,7 +116,8 @@ int main(void)
                 return 1;
             printf(".Bl -tag -width Ds\n");
         }
-        check(row);
+        if (!check(row))
+            return 1;
     }
     printf(".El\n.Sh SEE ALSO\n.Xr imgport-check 1 ,\n.Xr imgport-profile 5\n");
     return ferror(stdout) || fflush(stdout) ? 1 : 0;

@@ -225,7 +225,7 @@ void rule_boot_entry(struct judge *j, const struct check *c)
             kernel_missing(j, c, "/boot", _("no kernel is installed on this disk"));
         return;
     }
-    if (b->problem[0] && !b->config[0] && judge_has_problem(j))
+    if (b->problem[0] && b->no_entry && judge_has_problem(j))
         return; /* they may be where we could not look */
     if (b->problem[0]) {
         finding_add(

@@ -138,6 +138,27 @@ def _(d):
     xen_flavour(d.tree, "2.6.32-5-xen-amd64")
 
 
+@fires("L04", "GRUB legacy starts the hypervisor, and a kernel for it as its module")
+def _(d):
+    v = "2.6.18-398.el5xen"
+    xen_flavour(d.tree, v)
+    d.tree.remove("/boot/grub")
+    d.tree.write(f"/boot/xen.gz-{v[:-3]}", b"\x1f\x8b")
+    d.tree.write("/boot/grub/menu.lst", f"default=0\ntitle Xen ({v})\n\troot (hd0,0)\n"
+                 f"\tkernel /boot/xen.gz-{v[:-3]} dom0_mem=512M\n"
+                 f"\tmodule /boot/vmlinuz-{v} root=UUID={UUID} {CMDLINE}\n"
+                 f"\tmodule /boot/initrd.img-{v}\n")
+
+
+@fires("L04", "GRUB starts the hypervisor, and the distribution's kernel as its module")
+def _(d):
+    d.tree.write("/boot/grub/grub.cfg", "menuentry 'Debian, with Xen' {\n"
+                 f"\tsearch --fs-uuid --set=root {UUID}\n"
+                 "\tmultiboot2 /boot/xen-4.17-amd64.gz placeholder dom0_mem=1G\n"
+                 f"\tmodule2 /boot/vmlinuz-{KERNEL} placeholder root=UUID={UUID} {CMDLINE}\n"
+                 f"\tmodule2 --nounzip {INITRD}\n}}\n")
+
+
 @quiet("L04", "a kernel that starts under Xen as well")
 def _(d):
     d.tree.config(XEN="y", XEN_PV="y")

@@ -93,13 +93,13 @@ BitLocker | 8M | BitLocker | $inputs bitlocker @
 ReFS | 8M | ReFS | $inputs refs @
 END
 
-for kind in udf zfs; do
+for kind in udf zfs hfsplus apfs vmfs; do
     rm -f "$image"
     truncate -s 128M "$image"
     if [ $kind = udf ]; then
         mkudffs -b 2048 "$image" >/dev/null
     else
-        "$inputs" zfs "$image"
+        "$inputs" "$kind" "$image"
     fi
     case_ "blkid calls it $kind, too" same_type
 done

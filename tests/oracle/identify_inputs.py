@@ -71,6 +71,22 @@ def refs(f, size):
     put(f, 0, b'\0\0\0ReFS\0')
 
 
+def hfsplus(f, size):
+    put(f, 1024, struct.pack('>2sHI', b'H+', 4, 0x100))
+    put(f, 1024 + 40, struct.pack('>II', 4096, size // 4096))
+
+
+def apfs(f, size):
+    # Block 1: Fletcher's sum over the rest, which blkid does not verify.
+    put(f, 0, struct.pack('<QQQHHHH', 1, 1, 1, 1, 0x8000, 0, 0))
+    put(f, 32, struct.pack('<4sIQ', b'NXSB', 4096, size // 4096))
+    put(f, 72, UUID)
+
+
+def vmfs(f, size):
+    put(f, 1 << 20, struct.pack('<II', 0xC001D00D, 5))
+
+
 KINDS = {
     'lvm2': lvm2,
     'md-1.0': lambda f, n: md1(f, n, (n - 8192) & ~4095),
@@ -82,6 +98,9 @@ KINDS = {
     'ufs2': lambda f, n: ufs(f, n, 65536, 0x19540119),
     'bitlocker': bitlocker,
     'refs': refs,
+    'hfsplus': hfsplus,
+    'apfs': apfs,
+    'vmfs': vmfs,
 }
 
 with open(sys.argv[2], 'r+b') as file:

@@ -385,6 +385,29 @@ static const struct test_file legacy_boot[] = {
     {"/vmlinuz-2.6.32-71.el6.x86_64", "kernel"},
     {0},
 };
+/* CentOS 5 with kernel-xen, Debian with Xen: the kernel is a module of the hypervisor. */
+static const struct test_file legacy_xen[] = {
+    {"/boot/grub/menu.lst",
+     "title Xen\n\troot (hd0,0)\n\tkernel /boot/xen.gz-2.6.18 mem=1G\n"
+     "\tmodule /boot/a ro root=UUID=" ROOT "\n\tmodule /boot/b\n"},
+    {"/boot/a", "kernel"},
+    {"/boot/b", "initrd"},
+    {0},
+};
+static const struct test_file grub2_xen[] = {
+    {"/boot/grub/grub.cfg", "menuentry 'Xen' {\nsearch --fs-uuid --set=root " ROOT "\n"
+                            "multiboot2 /boot/xen-4.17-amd64.gz placeholder mem=1G\n"
+                            "module2 /boot/a placeholder ro root=UUID=" ROOT "\n"
+                            "module2 --nounzip /boot/b\n}\n"},
+    {"/boot/a", "kernel"},
+    {"/boot/b", "initrd"},
+    {0},
+};
+static const struct test_file multiboot[] = {
+    {"/boot/grub/grub.cfg",
+     "menuentry 'unix' {\nmultiboot /unix\nmodule /boot_archive\n}\n"},
+    {0},
+};
 static const struct test_file legacy_saved[] = {
     {"/boot/grub/menu.lst",
      "default\t\tsaved\ntimeout\t\t3\n"
@@ -539,6 +562,13 @@ static const struct boot_case {
     {"Ubuntu 8.04, GRUB legacy, default saved", legacy_saved, NULL, false, false, true,
      "grub-legacy", "Ubuntu 8.04, kernel b", "/boot/b", "/boot/c",
      "root=UUID=" ROOT " quiet", "kernel initramfs resolves by-id", "", "", "1"},
+    {"GRUB legacy starts Xen", legacy_xen, NULL, false, false, true, "grub-legacy", "Xen",
+     "/boot/a", "/boot/b", "ro root=UUID=" ROOT, "kernel initramfs resolves by-id xen",
+     "", "", ""},
+    {"GRUB starts Xen", grub2_xen, NULL, false, false, true, "grub2", "Xen", "/boot/a",
+     "/boot/b", "ro root=UUID=" ROOT, "kernel initramfs resolves by-id xen", "", "", ""},
+    {"what else speaks multiboot is no Linux", multiboot, NULL, false, false, true,
+     "grub2", "unix", "", "", "", "", "starts no Linux kernel", "", ""},
     {"extlinux with includes", extlinux, NULL, false, false, true, "extlinux",
      "Debian, Linux 6", "/boot/six", "/boot/i6", "root=UUID=" ROOT " ro quiet",
      "kernel initramfs resolves by-id", "", "", ""},
@@ -578,10 +608,10 @@ static const char *flags(const struct fact_boot *b)
 {
     static char text[120];
 
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", b->kernel_exists ? " kernel" : "",
+    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", b->kernel_exists ? " kernel" : "",
              b->initramfs_exists ? " initramfs" : "", b->root_resolves ? " resolves" : "",
              b->root_by_id ? " by-id" : "", b->serial_console ? " serial" : "",
-             b->linux16_uefi ? " linux16-uefi" : "");
+             b->linux16_uefi ? " linux16-uefi" : "", *b->hypervisor ? " xen" : "");
     return *text ? text + 1 : text;
 }
 
