@@ -17,17 +17,16 @@ static void init_library(void)
     ntfs_set_char_encoding("utf8");
 }
 
+/* Of a volume so big that its bitmap is not read to the end, the free clusters seen. */
 static int count_free(struct ntfs *n, uint64_t *ret, struct err *err)
 {
     uint8_t chunk[16 << 10];
-    uint64_t bytes = div_up((uint64_t)n->volume->nr_clusters, 8), used = 0;
+    uint64_t clusters =
+                 min_u64((uint64_t)n->volume->nr_clusters, UINT64_C(8) * NTFS_BITMAP_MAX),
+             bytes = div_up(clusters, 8), used = 0;
 
-    *ret = 0;
-    if (bytes > NTFS_BITMAP_MAX)
-        return 0;
     for (uint64_t off = 0; off < bytes; off += sizeof chunk) {
         size_t want = (size_t)min_u64(sizeof chunk, bytes - off);
-
         int r = ntfs_value_read(n, n->volume->lcnbmp_na, chunk, want, off, err);
 
         if (r < 0)
@@ -35,8 +34,7 @@ static int count_free(struct ntfs *n, uint64_t *ret, struct err *err)
         for (size_t i = 0; i < want; i++)
             used += (unsigned)__builtin_popcount(chunk[i]);
     }
-    used = min_u64(used, (uint64_t)n->volume->nr_clusters);
-    *ret = ((uint64_t)n->volume->nr_clusters - used) * n->volume->cluster_size;
+    *ret = (clusters - min_u64(used, clusters)) * n->volume->cluster_size;
     return 0;
 }
 
