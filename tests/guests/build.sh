@@ -223,7 +223,7 @@ case ${1-} in
     exit 0
     ;;
 --file)
-    "$here/build.sh" "$2"
+    "$here/build.sh" "$2" >&2
     guest_file "$2"
     exit
     ;;

@@ -184,16 +184,16 @@ int boot_systemd(struct boot_choice *ret, struct guest *g, struct boot_file conf
                  struct err *err)
 {
     AUTO(buf_fini) struct buf b = {0};
+    const char *dir = boot_dirname(g, config.path), *pattern;
     struct bls_entries entries;
     const struct bls_entry *chosen;
-    const char *pattern;
-    int r = boot_read(g, config.fs, config.path, ENTRY_MAX, &b, err);
+    int r = boot_read(g, config.fs, arena_printf(g->arena, "%s/loader.conf", dir),
+                      ENTRY_MAX, &b, err);
 
     if (r < 0)
         return r;
     pattern = default_pattern(g, buf_bytes(&b));
-    r = bls_read(&entries, g, config.fs,
-                 arena_printf(g->arena, "%s/entries", boot_dirname(g, config.path)), err);
+    r = bls_read(&entries, g, config.fs, arena_printf(g->arena, "%s/entries", dir), err);
     if (r < 0 || entries.list.n == 0)
         return r;
     qsort(entries.list.v, entries.list.n, sizeof *entries.list.v, systemd_order);

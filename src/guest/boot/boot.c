@@ -198,6 +198,9 @@ static const struct place places[] = {
     {"systemd-boot", "/efi/loader/loader.conf", boot_systemd},
     {"systemd-boot", "/boot/efi/loader/loader.conf", boot_systemd},
     {"systemd-boot", "/boot/loader/loader.conf", boot_systemd},
+    /* loader.conf may be missing.  In /boot these would be GRUB's. */
+    {"systemd-boot", "/efi/loader/entries", boot_systemd},
+    {"systemd-boot", "/boot/efi/loader/entries", boot_systemd},
 };
 
 static bool is_syslinux(const struct place *p)
@@ -237,13 +240,13 @@ static int try_place(struct guest *g, const struct place *p, const char *path,
                      struct finding *ret, struct err *err)
 {
     struct finding f = {.place = p, .config = split_path(g, path), .path = path};
+    bool folder = text_ends(bytes_of(path, strlen(path)), "/entries");
     uint64_t size;
     int r;
 
     if (!f.config.fs)
         return 0;
-    r = boot_has(g, f.config.fs, f.config.path, p->read == boot_bls ? FS_DIR : FS_REG,
-                 &size, err);
+    r = boot_has(g, f.config.fs, f.config.path, folder ? FS_DIR : FS_REG, &size, err);
     if (r <= 0)
         return r;
     f.choice.saved = f.choice.problem = "";

@@ -238,16 +238,22 @@ static const struct {
     {"mkinitrd.config", "mkinitrd"},
     {"bin/nash", "mkinitrd"},
     {"etc/booster.init.yaml", "booster"},
-    {"etc/tiny-initramfs", "tiny-initramfs"},
+    {"target/", "tiny-initramfs"}, /* where it mounts the root */
 };
 
 static void note_tool(struct looking *l, const char *name)
 {
     if (*l->k->initramfs_tool)
         return;
-    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
-        if (strncmp(name, tools[i].path, strlen(tools[i].path)) == 0)
+    for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
+        size_t n = strlen(tools[i].path);
+
+        /* "x/" is the folder itself, which an archive names without the stroke. */
+        if (strncmp(name, tools[i].path, n) == 0 ||
+            (tools[i].path[n - 1] == '/' && strlen(name) == n - 1 &&
+             memcmp(name, tools[i].path, n - 1) == 0))
             l->k->initramfs_tool = tools[i].tool;
+    }
 }
 
 /* Modules of another kernel in the same archive are of no use to this one. */

@@ -63,6 +63,10 @@ static const char *const without_ring[] = {
     IN("fs/jbd2/jbd2"),
     NULL,
 };
+static const char *const flat[] = {
+    "dev",       "init",          "modules",       "proc",           "target",
+    "virtio.ko", "virtio_blk.ko", "virtio_pci.ko", "virtio_ring.ko", NULL,
+};
 static const char *const of_another[] = {
     "usr/lib/modules/5.10.0-1-amd64/kernel/drivers/virtio/virtio.ko",
     "usr/lib/modules/5.10.0-1-amd64/kernel/drivers/block/virtio_blk.ko.zst",
@@ -161,6 +165,13 @@ static const struct driver_case {
      false,
      {"module", "module", "module", "absent", "initramfs", "builtin", "absent"},
      "dracut",
+     ""},
+    {"tiny-initramfs, modules in the top folder",
+     debian,
+     flat,
+     false,
+     {"initramfs", "module", "initramfs", "absent", "module", "builtin", "absent"},
+     "tiny-initramfs",
      ""},
     {"modules of another kernel",
      debian,

@@ -144,9 +144,10 @@ change_dracut_ide() { dracut_hostonly "$1" ide; }
 
 # It loads the modules it is told to, and mounts what the command line names.
 change_tiny() {
+    mkdir -p "$1/etc/tiny-initramfs"
+    printf 'AUTO_MODULES=no\nMICROCODE=no\nINCLUDE_MODULES=virtio_pci,virtio_blk,ext4\n' \
+        >"$1/etc/tiny-initramfs/tiny-initramfs.conf"
     rootfs_add "$1" tiny-initramfs
-    printf 'virtio_pci\nvirtio_blk\next4\n' >"$1/etc/tiny-initramfs/modules"
-    rootfs_run "$1" mktirfs -o "/boot/initrd.img-$(kernel_version "$1")" "$(kernel_version "$1")"
 }
 
 # ---- init, kernels
