@@ -161,7 +161,7 @@ change_sysvinit() {
 change_kernels() {
     local older
 
-    older=$(rootfs_known "$1" 'linux-image-6[.0-9-]*-cloud-amd64' | grep -v -- \
+    older=$(rootfs_known "$1" 'linux-image-6\.1\.0-[0-9]+-cloud-amd64' | grep -v -- \
         "-$(kernel_version "$1")\$" | sort -V | tail -n 1)
     rootfs_add "$1" "$older"
     older=${older#linux-image-}
