@@ -31,7 +31,7 @@ check='
     lz4 lzop bzip2 gzip python3 python3-jsonschema python3-vmdkstream
     gdisk dosfstools mtools xfsprogs ntfs-3g lvm2
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
-    grub-pc-bin syslinux-common
+    grub-common grub-pc-bin syslinux-common
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip
 '
 all='

@@ -15,6 +15,8 @@ def control(p):
         return p[0] < 0x20 or p[0] == 0x7F or p == b'\\'
     if len(p) == 2:
         return p[0] == 0xC2 and p[1] < 0xA0
+    if p[:2] == b'\xe2\x81':
+        return 0xA6 <= p[2] <= 0xA9
     return p[:2] == b'\xe2\x80' and (0x8B <= p[2] <= 0x8F or 0xA8 <= p[2] <= 0xAE)
 
 

@@ -65,6 +65,27 @@ static int file_load(struct ext *e, uint64_t ino, struct err *err)
     return r;
 }
 
+/* What follows the extent that the handle stands at: the next one, or the next entry of a
+ * level above.  EXT2_EXTENT_NEXT_LEAF would, in a tree of several levels, come back to
+ * the first extent of the leaf. */
+static errcode_t next_extent(ext2_extent_handle_t handle, struct ext2fs_extent *ret)
+{
+    struct ext2_extent_info info;
+    errcode_t code;
+
+    do {
+        code = ext2fs_extent_get_info(handle, &info);
+        if (code)
+            return code;
+        if (info.curr_entry < info.num_entries)
+            return ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_SIB, ret);
+        if (info.curr_level == 0)
+            return EXT2_ET_EXTENT_NO_NEXT;
+        code = ext2fs_extent_get(handle, EXT2_EXTENT_UP, ret);
+    } while (code == 0);
+    return code;
+}
+
 /* In a hole the handle stands at the extent before it, or at the first one. */
 static int hole_length(struct ext *e, uint64_t block, uint64_t *ret, struct err *err)
 {
@@ -72,7 +93,7 @@ static int hole_length(struct ext *e, uint64_t block, uint64_t *ret, struct err 
     errcode_t code = ext2fs_extent_get(e->file.extents, EXT2_EXTENT_CURRENT, &x);
 
     if (code == 0 && x.e_lblk <= block)
-        code = ext2fs_extent_get(e->file.extents, EXT2_EXTENT_NEXT_LEAF, &x);
+        code = next_extent(e->file.extents, &x);
     if (code == EXT2_ET_EXTENT_NO_NEXT || code == EXT2_ET_NO_CURRENT_NODE) {
         *ret = UINT64_MAX;
         return 0;
