@@ -30,23 +30,46 @@ bool boot_is_missing(const struct guest *g)
     return false;
 }
 
+/* Without "//", "." and "..": an entry may have "//vmlinuz" where /boot is a filesystem,
+ * and extlinux "../vmlinuz", which is right with and without one. */
+static const char *straight(struct guest *g, const char *path)
+{
+    char *ret = arena_alloc(g->arena, strlen(path) + 2);
+    size_t n = 0;
+
+    while (ret && *path) {
+        size_t part = strcspn(path, "/");
+
+        if (part == 2 && memcmp(path, "..", 2) == 0) {
+            while (n > 0 && ret[--n] != '/')
+                continue;
+        } else if (part > 0 && !(part == 1 && *path == '.')) {
+            ret[n++] = '/';
+            memcpy(ret + n, path, part);
+            n += part;
+        }
+        path += part + (path[part] == '/');
+    }
+    if (!ret)
+        return "";
+    ret[n] = '\0';
+    return ret;
+}
+
 /* As the guest sees it.  A filesystem that is not mounted keeps the loader's path. */
 static const char *guest_path(struct guest *g, struct boot_file f)
 {
-    const char *slash = *f.path == '/' ? "" : "/";
-
     if (!*f.path)
         return "";
     if (f.fs)
         f.fs = subvolume_enter(g, f.fs, &f.path);
-    for (unsigned m = 0; f.fs && m < g->tree.mounts; m++) {
-        const char *where = g->tree.mount[m].where;
-
+    for (unsigned m = 0; f.fs && m < g->tree.mounts; m++)
         if (g->tree.mount[m].fs == f.fs->fs && f.fs->fs)
-            return arena_printf(g->arena, "%s%s%s", strcmp(where, "/") == 0 ? "" : where,
-                                slash, f.path);
-    }
-    return f.path;
+            return arena_printf(
+                g->arena, "%s%s",
+                strcmp(g->tree.mount[m].where, "/") == 0 ? "" : g->tree.mount[m].where,
+                straight(g, f.path));
+    return straight(g, f.path);
 }
 
 static int exists(struct guest *g, struct boot_file f, bool *ret, struct err *err)

@@ -42,31 +42,9 @@ static const char *keep(struct extlinux *x, struct bytes b)
     return arena_strn(x->g->arena, (const char *)b.p, b.n);
 }
 
-/* Below the folder of the settings, and without "..": "../vmlinuz" is how the settings of
- * a /boot with or without a filesystem of its own come to look the same. */
 static const char *path_of(struct extlinux *x, const char *path)
 {
-    const char *full =
-        *path == '/' ? path : arena_printf(x->g->arena, "%s/%s", x->dir, path);
-    char *ret = arena_alloc(x->g->arena, strlen(full) + 1);
-    size_t n = 0;
-
-    if (!ret)
-        return "";
-    while (*full) {
-        size_t part = strcspn(full + 1, "/") + 1;
-
-        if (part == 3 && full[1] == '.' && full[2] == '.') {
-            while (n > 0 && ret[--n] != '/')
-                continue;
-        } else if (part > 1 && !(part == 2 && full[1] == '.')) {
-            memcpy(ret + n, full, part);
-            n += part;
-        }
-        full += part;
-    }
-    ret[n] = '\0';
-    return ret;
+    return *path == '/' ? path : arena_printf(x->g->arena, "%s/%s", x->dir, path);
 }
 
 static int read_file(struct extlinux *x, const char *path, unsigned depth,

@@ -134,6 +134,8 @@ dracut_hostonly() {
     mkdir -p "$1/etc/dracut.conf.d"
     printf 'hostonly="yes"\nhostonly_cmdline="no"\nfilesystems+=" ext4 "\n' \
         >"$1/etc/dracut.conf.d/hostonly.conf"
+    # What it adds when it runs inside of a virtual machine itself.
+    echo 'omit_dracutmodules+=" qemu qemu-net "' >>"$1/etc/dracut.conf.d/hostonly.conf"
     sysfs_disk "$1" "$2"
     rootfs_add "$1" dracut
     rm -rf "${1:?}/sys/devices"
