@@ -90,12 +90,27 @@ bool judge_has_problem(const struct judge *j)
     return first_problem(j->facts) != NULL;
 }
 
+bool usr_is_missing(const struct facts *f)
+{
+    const struct fact_linux *l = f->linux_;
+
+    for (size_t i = 0; l && i < l->fstab.n; i++) {
+        const struct fact_mount *m = &l->fstab.v[i];
+
+        if (same(m->target, "/usr") && same(m->kind, "disk"))
+            return !m->resolves;
+    }
+    return false;
+}
+
 bool is_unseen(const struct judge *j, const char *part)
 {
     const struct facts *f = j->facts;
 
     if (f->problems.n >= PROBLEMS_ALL)
         return true; /* more than are listed */
+    if (usr_is_missing(f))
+        return true; /* what is installed lies there */
     for (size_t i = 0; i < f->problems.n; i++)
         if (strstr(f->problems.v[i].subject, part) ||
             strstr(f->problems.v[i].message, part))

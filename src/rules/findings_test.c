@@ -129,6 +129,8 @@ CHANGE(no_growpart, lin(f)->growpart = false)
 CHANGE(root_not_last, lin(f)->root_last = false)
 CHANGE(fstab_gone, mount(f, a, "UUID=9", "/srv", "disk")->resolves = false)
 CHANGE(fstab_root_gone, lin(f)->fstab.v[0].resolves = false)
+CHANGE(usr_gone, mount(f, a, "UUID=9", "/usr", "disk")->resolves = false;
+       f->cloud_init->installed = lin(f)->growpart = lin(f)->sshd = false)
 CHANGE(fstab_device, mount(f, a, "/dev/sda2", "/srv", "disk")->by_id = false)
 CHANGE(fstab_hostile, mount(f, a, "/dev/$(reboot)'x", "/srv", "disk")->by_id = false)
 CHANGE(fstab_nfs, mount(f, a, "srv:/x", "/srv", "network"))
@@ -270,6 +272,7 @@ static const struct {
     {root_not_last, D22, "L15", LEVEL_WARNING, "last partition", ""},
     {fstab_gone, D22, "L16", LEVEL_WARNING, "UUID=9, mounted on /srv", "blkid"},
     {fstab_root_gone, D22, "L16", LEVEL_ERROR, "mounted on /,", "blkid"},
+    {usr_gone, D22, "L16", LEVEL_ERROR, "mounted on /usr,", "holds /usr"},
     {fstab_device, D22, "L16", LEVEL_WARNING, "/dev/sda2", "blkid -s UUID /dev/sda2"},
     {fstab_hostile, D22, "L16", LEVEL_WARNING, "reboot",
      "blkid -s UUID '/dev/$(reboot)'\\''x'"},
@@ -346,6 +349,24 @@ static void test_each_check(void **state)
         fail_msg("%s by %s: \"%s\" and \"%s\" expected", cases[i].id, cases[i].profile,
                  cases[i].detail, cases[i].remedy);
     }
+}
+
+/* What lies in a /usr that is elsewhere was not looked at: only the /usr is missing. */
+static void test_usr_gone(void **state)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    struct rules_request request = request_none;
+    struct report r;
+    struct facts f;
+
+    (void)state;
+    facts_good(&f, &a);
+    usr_gone(&f, &a, &request);
+    r = judge_facts(&a, &f, D22, &request);
+    show(&r);
+    assert_int_equal(r.findings.n, 1);
+    assert_string_equal(r.findings.v[0].id, "L16");
+    assert_int_equal(r.code, ANSWER_ROOT_PARTITION_NOT_FOUND);
 }
 
 /* Without having seen the whole disk nobody can say that no system is on it. */
@@ -668,6 +689,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_check),
+        cmocka_unit_test(test_usr_gone),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_chinese),
         cmocka_unit_test(test_all_rows_are_tested),

@@ -55,6 +55,9 @@ void judge_unclear(struct judge *j, const char *layer, const char *code,
 /* Has something that matters not been looked at? */
 bool judge_has_problem(const struct judge *j);
 
+/* /usr is a filesystem of its own, which is not on this disk. */
+bool usr_is_missing(const struct facts *f);
+
 /* Does a problem speak of this path or part of one?  Then its absence is not proven, and
  * a rule that finds something missing says nothing. */
 bool is_unseen(const struct judge *j, const char *part);

@@ -178,28 +178,37 @@ static bool is_disk_entry(const struct fact_mount *m)
     return same(m->kind, "disk") || same(m->kind, "swap");
 }
 
+static const char *remedy_mount(struct judge *j, const struct fact_mount *m)
+{
+    if (same(m->target, "/usr"))
+        return _("Take the disk that holds /usr as well, or copy /usr into the root and "
+                 "remove its line from /etc/fstab.");
+    return remedy_lines(j,
+                        same(m->target, "/") ? _("Name the root by its UUID:")
+                                             : _("Remove the line, or add nofail to its "
+                                                 "options. What is there:"),
+                        "blkid", NULL);
+}
+
+/* Without / and /usr nothing starts; without another the start may stop and ask. */
 void rule_fstab(struct judge *j, const struct check *c)
 {
     const struct fact_linux *l = j->facts->linux_;
 
     for (size_t i = 0; l && i < l->fstab.n; i++) {
         const struct fact_mount *m = &l->fstab.v[i];
-        bool root = same(m->target, "/");
+        bool needed = same(m->target, "/") || same(m->target, "/usr");
         const char *subject = TEXT(j, "/etc/fstab:%u", m->line);
 
         if (!is_disk_entry(m))
             continue;
-        if (!m->resolves && (root || !m->nofail))
-            finding_add(j, c, root ? LEVEL_ERROR : LEVEL_WARNING, subject,
+        if (!m->resolves && (needed || !m->nofail))
+            finding_add(j, c, needed ? LEVEL_ERROR : LEVEL_WARNING, subject,
                         TEXT(j,
                              _("%s, mounted on %s, names nothing on this disk: the "
                                "start waits for it and may stop there"),
                              m->spec, m->target),
-                        remedy_lines(j,
-                                     root ? _("Name the root by its UUID:")
-                                          : _("Remove the line, or add nofail to its "
-                                              "options. What is there:"),
-                                     "blkid", NULL));
+                        remedy_mount(j, m));
         else if (m->resolves && !m->by_id)
             finding_add(j, c, LEVEL_WARNING, subject,
                         TEXT(j,
