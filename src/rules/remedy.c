@@ -422,6 +422,8 @@ const char *remedy_to_mbr(struct judge *j)
                               "(here as S:), mark it active there, and make it start:"),
                             "bcdboot S:\\Windows /s S: /f BIOS", "bootsect /nt60 S: /mbr",
                             NULL);
+    if (j->type_known && j->type == SYSTEM_OTHER)
+        return _("Copy the system to a disk with an MBR, with the system's own tools.");
     for (size_t i = 0; i < f->partitions.n && n <= 4; i++) {
         const struct fact_partition *p = &f->partitions.v[i];
 

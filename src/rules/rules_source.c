@@ -268,11 +268,12 @@ void rule_size(struct judge *j, const struct check *c)
     if (!max || image->qcow2_size <= max)
         return;
     if (image->qcow2_size_exact)
-        finding_add(j, c, LEVEL_ERROR, "qcow2_size",
-                    TEXT(j, _("as qcow2 the image takes %s (%s bytes); %s are allowed"),
-                         size_text(j, image->qcow2_size),
-                         number_text(j, image->qcow2_size), size_text(j, max)),
-                    shrink_remedy(j));
+        finding_add(
+            j, c, LEVEL_ERROR, "qcow2_size",
+            TEXT(j, _("as qcow2 the image takes %s (%s bytes) or more; %s are allowed"),
+                 size_text(j, image->qcow2_size), number_text(j, image->qcow2_size),
+                 size_text(j, max)),
+            shrink_remedy(j));
     else
         judge_unclear(j, "block", "limit", "qcow2_size",
                       TEXT(j,

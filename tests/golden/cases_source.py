@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Section C: containers, whole and spoilt by a field"""
 import gzip
+import random
 import struct
 
 import disk
@@ -269,6 +270,19 @@ def _(d):
 @fires("C22", "a disk of a sector more than 500 GiB")
 def _(d):
     d.size = (500 << 30) + 512
+
+
+SMALL_PROFILE = ("--profile", "tests/golden/small.profile")
+
+
+@fires("C22", "more data than the profile allows, counted without their zeros", *SMALL_PROFILE)
+def _(d):
+    d.tree.write("/srv/random", random.Random(1).randbytes(24 * disk.MIB))
+
+
+@quiet("C22", "as much again of zeros", *SMALL_PROFILE)
+def _(d):
+    d.tree.write("/srv/zeros", bytes(24 * disk.MIB))
 
 
 @quiet("C22", "a disk of exactly 500 GiB")

@@ -7,6 +7,7 @@ import struct
 import uuid
 
 import disk
+import tree
 from disk import MIB
 from golden import AT, fires
 from tree import CMDLINE, UUID, bzimage, elf
@@ -162,7 +163,6 @@ def _(d):
 
 
 def tree_pack(names):
-    import tree
     return tree.pack("gzip", tree.cpio(names))
 
 
@@ -485,15 +485,16 @@ def _(d):
     t.initramfs("/boot/initramfs-linux.img", version=v, mark="buildconfig", suffix=".ko.zst",
                 packed="zstd")
     t.modules(v, suffix=".ko.zst", builtin=["loop"])
-    t.grub(("Arch Linux", "/boot/vmlinuz-linux", "/boot/initramfs-linux.img", ROOT))
+    t.write("/boot/amd-ucode.img", tree.cpio({"kernel/x86/microcode/AuthenticAMD.bin": bytes(64)}))
+    t.grub(("Arch Linux", "/boot/vmlinuz-linux",
+            "/boot/amd-ucode.img /boot/initramfs-linux.img", ROOT))
 
 
 # ---- Xen
 
 @fires("systems", "Debian under the Xen hypervisor: the default entry starts the hypervisor")
 def _(d):
-    import tree as tree_
-    t, v = d.tree, tree_.KERNEL
+    t, v = d.tree, tree.KERNEL
     t.write("/boot/xen-4.17-amd64.gz", b"\x1f\x8b" + bytes(64))
     t.write("/boot/grub/grub.cfg", "set default=0\n"
             "menuentry 'Debian GNU/Linux, with Xen hypervisor' --class xen {\n"
