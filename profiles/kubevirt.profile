@@ -30,6 +30,6 @@ network-drivers = virtio_net
 [windows]
 # KubeVirt User Guide, Startup scripts: cloud-init's formats are read by cloudbase-init.
 cloud-init = warning
-# KubeVirt User Guide, Windows virtio drivers.
-disk-drivers = viostor vioscsi
+# KubeVirt User Guide, Disks and volumes: the bus may also be sata, which Windows has a driver
+# for, so only the network's is judged.  The same guide, Windows virtio drivers.
 network-drivers = netkvm

@@ -78,7 +78,9 @@ static const char *file_detail(struct judge *j, const struct fact_windows_driver
         return TEXT(j, _("the service %s loads %s, which is not there"), d->name,
                     d->image_path);
     if (!d->file)
-        return TEXT(j, _("no virtio driver is in System32\\drivers; the cloud takes %s"),
+        return TEXT(j,
+                    _("System32\\drivers has no driver for a virtio disk that the cloud "
+                      "takes: %s"),
                     names_joined(j, group));
     if (same(d->machine, "none"))
         return TEXT(j, _("%s.sys is no program"), d->name);

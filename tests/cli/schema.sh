@@ -32,6 +32,10 @@ for name in good dirty gpt gpt-esp no-cloud-init no-virtio no-table zeros boot-o
     case_ "check of $name by several profiles" fits check 1 \
         imgport check --json --profile tencent-2022,aws,azure,kubevirt "$file"
 done
+"$tests/guests/windows.sh" "$work/windows.raw" version=2019 \
+    with=hibernated,vmware,filter,reboot,faulty-update layout=reserved
+case_ 'info of a Windows' fits info 0 imgport info --json "$work/windows.raw"
+case_ 'check of a Windows' fits check 1 imgport check --json "$work/windows.raw"
 case_ 'check in Chinese' fits check 1 imgport check --json --lang zh "$(guest no-virtio)"
 case_ 'check of what is not there' fits check 3 imgport check --json "$work/nothing"
 case_ 'the same by two profiles' fits check 3 \

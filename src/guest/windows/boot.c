@@ -2,6 +2,7 @@
 /* boot.c: the boot manager and its store (BCD), down to the loader of the default entry
  *
  *   Objects\{9dea862c-...}\Elements\23000003   Element: which object is the default
+ *                               24000001            those that are shown, in order
  *   Objects\{default}\Elements\11000001        Element: the device of the loader
  *                              12000002                 its path
  *                              12000004                 the title
@@ -154,6 +155,8 @@ static int look_at_entry(struct windows *w, struct hive *h, const struct place *
     uint32_t key;
     int r = element(w, h, BOOTMGR, "23000003", &b->entry, err);
 
+    if (r == 0 && *b->entry == '\0') /* then it is the first to be shown */
+        r = element(w, h, BOOTMGR, "24000001", &b->entry, err);
     if (r < 0)
         return r;
     if (*b->entry == '\0') {
