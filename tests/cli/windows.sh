@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # windows.sh: which Windows a disk holds, and what every profile says of it
 #
-# The disks are laid out by tests/guests/windows.sh; needs /dev/fuse.
+# The disks are laid out by tests/guests/windows.sh.
 . "$(dirname "$0")/../lib.sh"
-requires jq mkntfs ntfs-3g hivexregedit mkfs.vfat mcopy sfdisk xargs
+requires jq mkntfs hivexregedit mkfs.vfat mcopy sfdisk xargs
 
 profiles='tencent-2016 tencent-2016-intl tencent-2018 tencent-2022 tencent-2023 generic-kvm
     openstack kubevirt aliyun aws azure gcp huawei'

@@ -271,8 +271,8 @@ def main():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     os.environ.update(LC_ALL="C.UTF-8", TZ="UTC0")
     os.umask(0o022)
-    for tool in ("mke2fs", "debugfs", "qemu-img", "xz", "zstd", "mkntfs", "ntfs-3g",
-                 "hivexregedit", "setfattr"):
+    for tool in ("mke2fs", "debugfs", "qemu-img", "xz", "zstd", "mkntfs",
+                 "hivexregedit"):
         if not shutil.which(tool):
             sys.exit(f"needs {tool}; tools/install-deps.sh check installs it")
     for name in sorted(os.listdir(HERE)):
