@@ -4,7 +4,7 @@
 # access to its disk and every allocation fails once.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires mke2fs sfdisk cpio gzip zstd qemu-img
+requires mke2fs mkfs.btrfs sfdisk cpio gzip zstd qemu-img python3
 
 version=6.1.0-1-amd64
 modules=lib/modules/$version
@@ -73,11 +73,35 @@ disk() {
     sync "$work/disk"
 }
 
+# The root on btrfs: metadata twice.
+btrfs_disk() {
+    truncate -s 129M "$work/btrfs"
+    printf 'start=2048, type=83, bootable\n' | sfdisk -q "$work/btrfs"
+    truncate -s 128M "$work/made"
+    mkfs.btrfs -q -f -L root --rootdir "$work/root" "$work/made" &&
+        dd if="$work/made" of="$work/btrfs" bs=1M seek=1 conv=notrunc,sparse status=none
+}
+
+# The root on LVM, in stripes over two partitions.
+lvm_disk() {
+    truncate -s 64M "$work/lvm"
+    printf 'start=2048, size=61440, type=8e\nstart=63488, type=8e\n' | sfdisk -q "$work/lvm"
+    truncate -s 24M "$work/volume"
+    mke2fs -q -t ext4 -L root -d "$work/root" "$work/volume" &&
+        python3 "$tests/guests/lvm.py" "$work/lvm" vg '[[2048, 61440], [63488, 67584]]' \
+            "{\"root\": {\"file\": \"$work/volume\", \"segments\": [[6, [[0, 1], [1, 0]]]]}}" &&
+        sync "$work/lvm"
+}
+
 case_ 'make a guest' guest
 case_ 'give it a kernel' kernel
 case_ 'make its disk' disk
 case_ 'make it a qcow2' qemu-img convert -c -O qcow2 "$work/disk" "$work/qcow2"
 case_ 'every access and every allocation' "$FAULT_INSPECT" "$work/disk"
 case_ 'the same through a compressed qcow2' "$FAULT_INSPECT" "$work/qcow2"
+case_ 'make one on btrfs' btrfs_disk
+case_ 'the same on btrfs' "$FAULT_INSPECT" "$work/btrfs"
+case_ 'make one on LVM' lvm_disk
+case_ 'the same on LVM' "$FAULT_INSPECT" "$work/lvm"
 
 finish
