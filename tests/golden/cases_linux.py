@@ -456,6 +456,12 @@ def _(d):
     d.tree.append(FSTAB, "UUID=11111111-2222-3333-4444-555555555555 /srv ext4 defaults 0 2\n")
 
 
+@fires("L16", "/usr is on another disk: what lies there is not called missing")
+def _(d):
+    no_cloud_init(d)
+    d.tree.append(FSTAB, "UUID=11111111-2222-3333-4444-555555555555 /usr ext4 defaults 0 2\n")
+
+
 @fires("L16", "the root by the name it has on the old machine")
 def _(d):
     d.tree.write(FSTAB, "/dev/sda1 / ext4 defaults 0 1\n")

@@ -157,6 +157,8 @@ change_tiny() {
 change_sysvinit() {
     rootfs_add "$1" sysvinit-core systemd-sysv- libpam-systemd-
     echo 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>"$1/etc/inittab"
+    # Without systemd nothing tells cloud-init which cloud it is on: it would ask around.
+    echo 'datasource_list: [ConfigDrive, NoCloud, None]' >"$1/etc/cloud/cloud.cfg.d/90_sources.cfg"
 }
 
 # An older kernel beside the newest one, and it is the one that starts.
