@@ -122,7 +122,8 @@ static bool check(const char *path)
         printf("%s: %s\n", path, good.err.msg);
         return false;
     }
-    if (!strstr(good.text, "\"default\": true") ||
+    if ((!strstr(good.text, "\"default\": true") &&
+         !strstr(good.text, "\"loader_exists\": true")) ||
         !strstr(good.text, "\"installed\": true")) {
         printf("%s: no whole guest\n%s\n", path, good.text);
         return false;

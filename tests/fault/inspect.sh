@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # inspect.sh: a small guest with everything in it that an inspection reads, and then every
-# access to its disk and every allocation fails once.
+# access to its disk and every allocation fails once; the same for two disks of Windows.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires mke2fs mkfs.btrfs sfdisk cpio gzip zstd qemu-img python3
+requires mke2fs mkfs.btrfs sfdisk cpio gzip zstd qemu-img python3 mkntfs \
+    hivexregedit mkfs.vfat mcopy
 
 version=6.1.0-1-amd64
 modules=lib/modules/$version
@@ -103,5 +104,9 @@ case_ 'make one on btrfs' btrfs_disk
 case_ 'the same on btrfs' "$FAULT_INSPECT" "$work/btrfs"
 case_ 'make one on LVM' lvm_disk
 case_ 'the same on LVM' "$FAULT_INSPECT" "$work/lvm"
+case_ 'a Windows' "$tests/guests/windows.sh" "$work/windows" version=2012-R2
+case_ 'every access to it and every allocation' "$FAULT_INSPECT" "$work/windows"
+case_ 'a Windows on a GPT' "$tests/guests/windows.sh" "$work/windows" version=2019 layout=gpt
+case_ 'the same for it' "$FAULT_INSPECT" "$work/windows"
 
 finish
