@@ -39,7 +39,7 @@ all_as_ntfscat() {
     done <"$work/paths"
 }
 
-is_packed() { ntfsinfo -F packed/text "$image" | grep -q 'Compressed size'; }
+is_packed() { ntfsinfo -F packed/text "$image" >"$work/info" && matches "$work/info" 'Compressed size'; }
 
 # tells SENTENCE COMMAND...: fscat refuses, and says so.
 tells() {

@@ -229,22 +229,46 @@ static int refuse(struct ntfs *n, ntfs_inode *ni, struct err *err)
                 ntfs_reparse_why(reparse.tag), reparse.tag);
 }
 
+void ntfs_forget_file(struct ntfs *n)
+{
+    ntfs_attr_closep(&n->file_data);
+    inode_closep(&n->file);
+    n->file_data = NULL;
+    n->file = NULL;
+}
+
+/* Big files are read piece by piece, and one in many runs takes its time to open. */
+static int open_file(struct ntfs *n, uint64_t ino, struct err *err)
+{
+    int r;
+
+    if (n->file && n->file->mft_no == ino)
+        return 0;
+    ntfs_forget_file(n);
+    r = open_inode(n, &n->file, ino, err);
+    if (r < 0)
+        return r;
+    errno = 0;
+    n->file_data = ntfs_attr_open(n->file, AT_DATA, AT_UNNAMED, 0);
+    return n->file_data ? 0 : ntfs_fail(n, err, "data of MFT record", ino);
+}
+
 static int read_file(struct ntfs *n, const struct fs_stat *node, void *buf, size_t len,
                      uint64_t off, struct err *err)
 {
     AUTO(inode_closep) ntfs_inode *ni = NULL;
-    AUTO(ntfs_attr_closep) ntfs_attr *na = NULL;
-    int r = open_inode(n, &ni, node->ino, err);
+    int r;
 
-    if (r < 0)
-        return r;
-    if (node->flags & FS_NODE_ENCRYPTED)
-        return refuse(n, ni, err);
-    errno = 0;
-    na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
-    if (!na)
-        return ntfs_fail(n, err, "data of MFT record", node->ino);
-    return ntfs_value_read(n, na, buf, len, off, err);
+    if (node->flags & FS_NODE_ENCRYPTED) {
+        r = open_inode(n, &ni, node->ino, err);
+        return r < 0 ? r : refuse(n, ni, err);
+    }
+    r = open_file(n, node->ino, err);
+    if (r == 0)
+        r = ntfs_value_read(n, n->file_data, buf, len, off, err);
+    if (r < 0 || n->io.code)
+        ntfs_forget_file(n);
+    return r;
 }
 
 int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t len,

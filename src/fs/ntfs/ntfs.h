@@ -49,6 +49,8 @@ struct ntfs {
     size_t held, wanted; /* of a record that comes in pieces */
     uint64_t held_at;
     uint8_t piece[NTFS_INDEX_MAX];
+    ntfs_inode *file; /* read last */
+    ntfs_attr *file_data;
     uint8_t *unit; /* unpacked last */
     size_t unit_size;
     uint64_t unit_ino, unit_vcn;
@@ -111,6 +113,7 @@ int ntfs_find(struct fs_stat *ret, struct fs *fs, uint64_t dir, const char *name
 int ntfs_list(struct fs *fs, uint64_t dir,
               int (*fn)(void *arg, const struct fs_dirent *d, struct err *err), void *arg,
               struct err *err);
+void ntfs_forget_file(struct ntfs *n);
 int ntfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n,
               uint64_t off, struct err *err);
 

@@ -70,6 +70,7 @@ static void ntfs_close(struct fs *fs)
 {
     struct ntfs *n = ntfs_of(fs);
 
+    ntfs_forget_file(n);
     if (n->volume)
         ntfs_umount(n->volume, TRUE);
     free(n->unit);

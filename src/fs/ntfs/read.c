@@ -16,6 +16,7 @@ struct value {
     struct ntfs *n;
     ntfs_attr *na;
     uint64_t ino;
+    const runlist_element *near; /* where the last search ended */
 };
 
 void ntfs_attr_closep(ntfs_attr **na)
@@ -25,10 +26,11 @@ void ntfs_attr_closep(ntfs_attr **na)
 }
 
 /* The run of a cluster and how many there are from it on. */
-static int find_run(const struct value *v, uint64_t vcn, int64_t *lcn, uint64_t *count,
+static int find_run(struct value *v, uint64_t vcn, int64_t *lcn, uint64_t *count,
                     struct err *err)
 {
-    const runlist_element *rl = v->na->rl;
+    const runlist_element *rl =
+        v->near && (uint64_t)v->near->vcn <= vcn ? v->near : v->na->rl;
 
     while (rl && rl->length > 0 && (uint64_t)(rl->vcn + rl->length) <= vcn)
         rl++;
@@ -36,12 +38,13 @@ static int find_run(const struct value *v, uint64_t vcn, int64_t *lcn, uint64_t 
         (rl->lcn < 0 && rl->lcn != LCN_OF_HOLE))
         return FAIL(err, ERR_CORRUPT,
                     "MFT record %" PRIu64 ": no run for cluster %" PRIu64, v->ino, vcn);
+    v->near = rl;
     *count = (uint64_t)(rl->vcn + rl->length) - vcn;
     *lcn = rl->lcn < 0 ? LCN_OF_HOLE : rl->lcn + (int64_t)(vcn - (uint64_t)rl->vcn);
     return 0;
 }
 
-static int read_plain(const struct value *v, uint8_t *to, size_t len, uint64_t off,
+static int read_plain(struct value *v, uint8_t *to, size_t len, uint64_t off,
                       struct err *err)
 {
     uint32_t cluster = v->n->shape.cluster;
@@ -69,8 +72,8 @@ static int read_plain(const struct value *v, uint8_t *to, size_t len, uint64_t o
 }
 
 /* How many of the clusters of a unit are there; they are the first ones. */
-static int count_clusters(const struct value *v, uint64_t vcn, uint64_t all,
-                          uint64_t *ret, struct err *err)
+static int count_clusters(struct value *v, uint64_t vcn, uint64_t all, uint64_t *ret,
+                          struct err *err)
 {
     bool hole = false;
 
@@ -97,7 +100,7 @@ static int count_clusters(const struct value *v, uint64_t vcn, uint64_t all,
 }
 
 /* Fills n->unit, unless it has that unit. */
-static int load_unit(const struct value *v, uint64_t vcn, struct err *err)
+static int load_unit(struct value *v, uint64_t vcn, struct err *err)
 {
     AUTO(freep) uint8_t *packed = NULL;
     struct ntfs *n = v->n;
@@ -133,7 +136,7 @@ static int load_unit(const struct value *v, uint64_t vcn, struct err *err)
     return 0;
 }
 
-static int read_packed(const struct value *v, uint8_t *to, size_t len, uint64_t off,
+static int read_packed(struct value *v, uint8_t *to, size_t len, uint64_t off,
                        struct err *err)
 {
     uint64_t size = (uint64_t)v->na->compression_block_clusters * v->n->shape.cluster;
@@ -156,7 +159,7 @@ static int read_packed(const struct value *v, uint8_t *to, size_t len, uint64_t 
     return 0;
 }
 
-static int read_runs(const struct value *v, uint8_t *to, size_t len, uint64_t off,
+static int read_runs(struct value *v, uint8_t *to, size_t len, uint64_t off,
                      struct err *err)
 {
     uint64_t written = (uint64_t)v->na->initialized_size;
