@@ -7,12 +7,12 @@
 xfs_fill() {
     local script=$3 device=/dev/ubda$2
 
-    uml "$1" "
+    "$here/uml.sh" "$tmp" "
         mkfs.xfs -q -m uuid=$ROOT_UUID ${*:4} $device
         mkdir /mnt/root
         mount -t xfs $device /mnt/root
         cp -a $tmp/root/. /mnt/root
-        $script"
+        $script" "$1"
     rm -rf "$tmp/root"
 }
 
