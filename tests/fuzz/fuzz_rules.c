@@ -3,7 +3,7 @@
  *
  * The first byte is the request; the rest is JSON that is laid over the facts of a good
  * guest: {"os":{"id":"void"}} changes one thing, and an element of a list needs only the
- * members that matter. */
+ * members that matter.  An input that names "windows" is laid over a Windows. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,7 @@ struct template
     const struct profile *profiles[ARRAY_SIZE(profiles)];
     json_t *good;  /* what stays as the input does not name it */
     json_t *shape; /* the same, with one element in every list */
+    json_t *windows, *windows_shape;
 };
 
 #define ONE(list)                                 \
@@ -58,6 +59,19 @@ static void fill(struct facts *f, struct arena *a)
     l->residues.v[0] = residue;
 }
 
+/* The same for a Windows. */
+static void fill_windows(struct facts *f, struct arena *a)
+{
+    struct fact_windows *w = f->windows;
+
+    ONE(w->hives);
+    w->hives.v[0] = (struct fact_windows_hive){"SYSTEM", "/x", "ok", false, "x"};
+    ONE(w->filters);
+    w->filters.v[0] = (struct fact_windows_filter){"x", true, true};
+    ONE(w->tools);
+    w->tools.v[0] = (struct fact_residue){"vmware", "service x", 0};
+}
+
 static struct template *template(void)
 {
     static struct template t;
@@ -72,6 +86,12 @@ static struct template *template(void)
     t.good = facts_to_json(&f);
     fill(&f, &t.arena);
     t.shape = facts_to_json(&f);
+    facts_windows(&f, &t.arena);
+    t.windows = facts_to_json(&f);
+    fill_windows(&f, &t.arena);
+    t.windows_shape = facts_to_json(&f);
+    assert(t.windows && facts_from_json(&f, t.windows, &t.arena, &err) == 0);
+    assert(t.windows_shape && facts_from_json(&f, t.windows_shape, &t.arena, &err) == 0);
     /* A template that is not taken would make every input a waste. */
     assert(t.good && facts_from_json(&f, t.good, &t.arena, &err) == 0);
     assert(t.shape && facts_from_json(&f, t.shape, &t.arena, &err) == 0);
@@ -145,7 +165,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     patch = json_loadb((const char *)data + 1, size - 1, 0, NULL);
     if (!patch)
         return 0;
-    json = overlay(t->good, t->shape, patch);
+    json = json_object_get(patch, "windows")
+               ? overlay(t->windows, t->windows_shape, patch)
+               : overlay(t->good, t->shape, patch);
     json_decref(patch);
     request.force = data[0] & 1;
     request.os_type = data[0] & 2 ? "CentOS" : "";

@@ -3,7 +3,9 @@
 #include "base/scoped.h"
 #include "guest/windows/windows.h"
 
-enum { AUTOMATIC = 2 };
+enum { AUTOMATIC = 2, SCRIPT_MAX = 64 << 10 };
+
+static const char complete[] = "/Windows/Setup/Scripts/SetupComplete.cmd";
 
 static const char *const places[] = {
     "/Program Files/Cloudbase Solutions/Cloudbase-Init",
@@ -16,6 +18,16 @@ static const char *start_name(uint32_t start)
                                         "disabled"};
 
     return start < ARRAY_SIZE(names) ? names[start] : "unknown";
+}
+
+/* Its installer takes the service's start back before Sysprep, and has this script give
+ * it again at the end of the first start. */
+static int starts_after_setup(struct windows *w, struct err *err)
+{
+    AUTO(buf_fini) struct buf b = {.max = SCRIPT_MAX};
+    int r = tree_read(&w->g->tree, complete, &b, err);
+
+    return r == 1 ? text_find(buf_bytes(&b), "cloudbase-init") >= 0 : r;
 }
 
 int windows_agent(struct windows *w, struct err *err)
@@ -38,9 +50,13 @@ int windows_agent(struct windows *w, struct err *err)
         if (r == 0)
             r = windows_has_file(w, registry_path(g, image), err);
         program = r == 1;
+        if (program && start > AUTOMATIC)
+            r = starts_after_setup(w, err);
         ci->installed = program;
-        ci->enabled = program && start <= AUTOMATIC;
-        ci->evidence = arena_printf(g->arena, "service cloudbase-init: %s", image);
+        ci->enabled = program && (start <= AUTOMATIC || r == 1);
+        ci->evidence = arena_printf(g->arena, "service cloudbase-init: %s%s%s", image,
+                                    r == 1 && start > AUTOMATIC ? ", by " : "",
+                                    r == 1 && start > AUTOMATIC ? complete : "");
         if (!program)
             ci->disabled_by = "the service's program is not there";
         else if (!ci->enabled)

@@ -124,6 +124,48 @@ static void test_good(void **state)
     test_guest_fini(&t);
 }
 
+/* The service's start, and the script that gives it back after Sysprep. */
+static void test_agent(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t start;
+        const char *script; /* NULL: none */
+        const char *program;
+        bool installed, enabled;
+    } cases[] = {
+        {"automatic", 2, NULL, "/agent/x.exe", true, true},
+        {"manual", 3, NULL, "/agent/x.exe", true, false},
+        {"disabled", 4, "echo done", "/agent/x.exe", true, false},
+        {"disabled until setup is over", 4, "sc config cloudbase-init start= auto",
+         "/agent/x.exe", true, true},
+        {"no program", 2, NULL, "/agent/y.exe", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct hive_row rows[ARRAY_SIZE(system_rows)];
+        struct test_guest t;
+        struct made m;
+
+        build(&m);
+        memcpy(rows, system_rows, sizeof rows);
+        assert_string_equal(rows[6].path, SET "Services\\cloudbase-init");
+        rows[6].number = cases[i].start;
+        hive_make_rows(&m.system, system_image, rows);
+        m.files[4].path = cases[i].program;
+        if (cases[i].script)
+            m.files[6] = (struct test_file){"/Windows/Setup/Scripts/SetupComplete.cmd",
+                                            cases[i].script};
+        m.files[7] = (struct test_file){0};
+        look(&t, &m);
+        if (t.facts.cloud_init->installed != cases[i].installed ||
+            t.facts.cloud_init->enabled != cases[i].enabled)
+            fail_msg("%s", cases[i].name);
+        test_guest_fini(&t);
+    }
+}
+
 /* The database of the other generation binds nothing. */
 static void test_generations(void **state)
 {
@@ -414,10 +456,11 @@ static void test_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_generations),
-        cmocka_unit_test(test_damaged_keys), cmocka_unit_test(test_hive_states),
-        cmocka_unit_test(test_start_unread), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_versions),     cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_agent),
+        cmocka_unit_test(test_generations), cmocka_unit_test(test_damaged_keys),
+        cmocka_unit_test(test_hive_states), cmocka_unit_test(test_start_unread),
+        cmocka_unit_test(test_paths),       cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_programs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
