@@ -166,6 +166,7 @@ for name in packed plain logged mirror; do
     case_ "$name: unpack" unpack $name
     case_ "$name: as the kernel shows it" same_as_kernel $name
 done
+case_ 'half of a mirror is told' state 'clean 0 needs_recovery 0 stale_possible 1 it lies on several devices'
 case_ 'packed: unpack' unpack packed
 case_ 'packed: byte by byte' same_as_kernel packed -1
 

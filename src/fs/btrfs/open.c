@@ -48,6 +48,8 @@ static void fill_info(struct btrfs *b)
     info->needs_recovery = s->log_root != 0;
     if (s->log_root)
         stale(b, "the log tree, with what was synced after the last commit, is not read");
+    if (s->devices > 1)
+        stale(b, "it lies on several devices, which Linux wants all, and this is one");
     if (s->newer_copy)
         stale(b, "a copy of the superblock is newer than the first one");
     if (s->at != BTRFS_SUPER_AT)
