@@ -103,19 +103,31 @@ bool usr_is_missing(const struct facts *f)
     return false;
 }
 
-bool is_unseen(const struct judge *j, const char *part)
+static bool speaks_of(const struct judge *j, const char *part, bool minor)
 {
     const struct facts *f = j->facts;
 
-    if (f->problems.n >= PROBLEMS_ALL)
-        return true; /* more than are listed */
     if (usr_is_missing(f))
         return true; /* what is installed lies there */
-    for (size_t i = 0; i < f->problems.n; i++)
-        if (strstr(f->problems.v[i].subject, part) ||
-            strstr(f->problems.v[i].message, part))
+    for (size_t i = 0; i < f->problems.n; i++) {
+        const struct fact_problem *p = &f->problems.v[i];
+
+        /* The last of so many stands for all that are not listed. */
+        if ((minor || !p->minor) && (i + 1 == PROBLEMS_ALL || strstr(p->subject, part) ||
+                                     strstr(p->message, part)))
             return true;
+    }
     return false;
+}
+
+bool is_unseen(const struct judge *j, const char *part)
+{
+    return speaks_of(j, part, false);
+}
+
+bool is_advice_unseen(const struct judge *j, const char *part)
+{
+    return speaks_of(j, part, true);
 }
 
 /* ---- what is judged */

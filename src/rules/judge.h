@@ -59,8 +59,10 @@ bool judge_has_problem(const struct judge *j);
 bool usr_is_missing(const struct facts *f);
 
 /* Does a problem speak of this path or part of one?  Then its absence is not proven, and
- * a rule that finds something missing says nothing. */
+ * a rule that finds something missing says nothing.  A rule that refuses may only keep
+ * quiet where the verdict is undecided instead: for it, minor problems do not count. */
 bool is_unseen(const struct judge *j, const char *part);
+bool is_advice_unseen(const struct judge *j, const char *part);
 
 #define TEXT(j, ...) arena_printf((j)->a, __VA_ARGS__)
 

@@ -22,7 +22,7 @@ void rule_agent_installed(struct judge *j, const struct check *c)
 {
     const struct fact_cloud_init *ci = j->facts->cloud_init;
 
-    if (!ci || ci->installed || is_unseen(j, "cloud-init") || is_unseen(j, "/cloud"))
+    if (!ci || ci->installed || is_unseen(j, "/cloud-init") || is_unseen(j, "/etc/cloud"))
         return;
     agent_finding(j, c, "",
                   j->request->force
@@ -38,7 +38,8 @@ void rule_agent_enabled(struct judge *j, const struct check *c)
     const struct fact_cloud_init *ci = j->facts->cloud_init;
 
     if (!ci || !ci->installed || ci->enabled ||
-        (is_unseen(j, "cloud-init") && ci->disabled_by[0] != '/'))
+        (is_unseen(j, "cloud-init") && ci->disabled_by[0] != '/' &&
+         !strstr(ci->disabled_by, "command line")))
         return;
     agent_finding(j, c, ci->evidence,
                   TEXT(j, _("cloud-init is installed, but does not start: %s"),
@@ -90,7 +91,8 @@ void rule_config_2(struct judge *j, const struct check *c)
     const struct fact_cloud_init *ci = j->facts->cloud_init;
 
     if (!ci || !j->request->force || j->policy->agent == AGENT_OFF ||
-        (ci->installed && ci->enabled) || ci->config_2_reader || is_unseen(j, "/etc/"))
+        (ci->installed && ci->enabled) || ci->config_2_reader ||
+        is_advice_unseen(j, "/etc/"))
         return;
     finding_add(
         j, c, LEVEL_WARNING, "",

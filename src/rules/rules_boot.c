@@ -163,6 +163,15 @@ static bool has_kernel_image(const struct facts *f)
     return false;
 }
 
+/* By the last part of its name: the loader's path to it is not the guest's when /boot is
+ * a filesystem of its own. */
+static bool is_file_unseen(const struct judge *j, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return is_unseen(j, slash ? slash : path);
+}
+
 static void boot_initramfs(struct judge *j, const struct check *c)
 {
     const struct fact_boot *b = j->facts->boot;
@@ -171,7 +180,7 @@ static void boot_initramfs(struct judge *j, const struct check *c)
     if (b->initramfs[0] == '\0' || b->initramfs_exists)
         return;
     for (size_t i = 0; i < b->initramfs_files.n; i++)
-        if (is_unseen(j, b->initramfs_files.v[i]))
+        if (is_file_unseen(j, b->initramfs_files.v[i]))
             return;
     finding_add(j, c, LEVEL_ERROR, b->initramfs,
                 TEXT(j,
@@ -234,7 +243,7 @@ void rule_boot_entry(struct judge *j, const struct check *c)
             remedy_loader_config(j));
         return;
     }
-    if (b->kernel[0] && !b->kernel_exists && !is_unseen(j, b->kernel))
+    if (b->kernel[0] && !b->kernel_exists && !is_file_unseen(j, b->kernel))
         kernel_missing(j, c, b->kernel,
                        TEXT(j,
                             _("the default boot entry \"%s\" names a kernel that is "

@@ -161,7 +161,7 @@ void rule_growpart(struct judge *j, const struct check *c)
 
     if (!l)
         return;
-    if (!l->growpart && !is_unseen(j, "growpart"))
+    if (!l->growpart && !is_advice_unseen(j, "growpart"))
         finding_add(j, c, LEVEL_WARNING, "",
                     _("growpart is not installed: the root keeps its size on a larger "
                       "disk"),

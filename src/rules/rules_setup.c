@@ -99,7 +99,8 @@ void rule_sshd(struct judge *j, const struct check *c)
 {
     const struct fact_linux *l = j->facts->linux_;
 
-    if (!l || is_unseen(j, "ssh"))
+    if (!l || is_advice_unseen(j, "sshd") || is_advice_unseen(j, "/ssh.") ||
+        is_advice_unseen(j, "/etc/ssh"))
         return;
     if (!l->sshd)
         finding_add(j, c, LEVEL_WARNING, "",
@@ -115,7 +116,7 @@ void rule_sshd(struct judge *j, const struct check *c)
             j, c, LEVEL_WARNING, "", _("the SSH server does not start by itself"),
             remedy_service(j, family_of(j->facts->os) == FAMILY_DEBIAN ? "ssh" : "sshd"));
     if (l->sshd && l->ssh_host_keys == 0 && !l->ssh_keys_regenerated &&
-        !is_unseen(j, "/cloud"))
+        !is_advice_unseen(j, "/cloud"))
         finding_add(j, c, LEVEL_WARNING, "/etc/ssh",
                     _("there are no SSH host keys, and nothing makes them at the first "
                       "start: the SSH server will not start"),
@@ -247,7 +248,7 @@ void rule_accounts(struct judge *j, const struct check *c)
 
     if (!l)
         return;
-    if (!is_unseen(j, "/etc/shadow") &&
+    if (!is_advice_unseen(j, "/etc/shadow") &&
         (same(l->shadow, "missing") || same(l->shadow, "unreadable")))
         finding_add(
             j, c, LEVEL_WARNING, "/etc/shadow",

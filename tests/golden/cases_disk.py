@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Section P: tables, what lies in them, and the default boot entry"""
+import shutil
 import struct
 
 import disk
@@ -470,6 +471,35 @@ def _(d):
 @quiet("P22", "the settings cannot be read: undecided, not missing")
 def _(d):
     d.on_disk(lambda path: disk.poke(path, disk.inode_place(path, AT, GRUB) + 40, b"\xee" * 60))
+
+
+def own_boot(d):
+    """/boot on a partition of its own, behind the root; where that begins."""
+    boot_uuid = "11111111-2222-3333-4444-555555555555"
+    d.root_size -= 16 * MIB
+    at, boot = AT + d.root_size, Tree(d.path("boot"))
+    shutil.move(d.tree.host("/boot"), boot.root)
+    d.tree.mkdir("/boot")
+    boot.grub(("Debian", f"/vmlinuz-{KERNEL}", f"/initrd.img-{KERNEL}",
+               f"root=UUID={UUID} {CMDLINE}"), path="/grub/grub.cfg", uuid=boot_uuid)
+    d.tree.append("/etc/fstab", f"UUID={boot_uuid} /boot ext4 defaults 0 2\n")
+    d.entries = linux_at(d, entry(0x83, at // 512, 16 * MIB // 512))
+    d.on_disk(lambda path: disk.mke2fs(path, at, 16 * MIB, boot.root, uuid_=boot_uuid))
+    return at
+
+
+quiet("P22", "/boot of its own")(lambda d: own_boot(d) and None)
+for what in (f"/vmlinuz-{KERNEL}", f"/initrd.img-{KERNEL}", "/grub/grub.cfg"):
+    @quiet("P22", f"{what} on a /boot of its own cannot be read: undecided, not missing")
+    def _(d, what=what):
+        at = own_boot(d)
+        d.on_disk(lambda path: disk.poke(path, disk.inode_place(path, at, what) + 40,
+                                         b"\xee" * 60))
+
+
+@quiet("P22", "a /boot of its own does not open: undecided, not missing")
+def _(d):
+    d.poke(own_boot(d) + 1024 + 0x3FC, b"\1\2\3\4")
 
 
 @quiet("P22", "the kernel cannot be read: undecided, not missing")

@@ -364,6 +364,20 @@ def _(d):
     spoil_inode(d, "/usr/bin")
 
 
+@fires("L10", "what it left of an instance cannot be read, which changes nothing")
+def _(d):
+    no_cloud_init(d)
+    d.tree.write("/var/lib/cloud/instances/iid-1/user-data.txt", "")
+    spoil_block(d, "/var/lib/cloud/instances")
+    spoil_block(d, "/var/lib/cloud")
+
+
+@fires("L11", "the kernel command line turns it off, and the links cannot be read")
+def _(d):
+    entry(d.tree, f"root=UUID={UUID} {CMDLINE} cloud-init=disabled")
+    spoil_block(d, "/etc/systemd/system/cloud-init.target.wants")
+
+
 @fires("L11", "the file that turns it off")
 def _(d):
     d.tree.write("/etc/cloud/cloud-init.disabled")
