@@ -40,9 +40,11 @@ struct imgport_progress {
 typedef int imgport_progress_fn(void *arg, const struct imgport_progress *progress);
 
 struct imgport_source {
-    const char *path; /* a file or a block device */
+    /* A file, a block device, "-" (standard input) or an http:// or https:// URL. */
+    const char *path;
     const char
         *format; /* declared format: "raw", "qcow2", "vhd" or "vpc", "vmdk"; NULL none */
+    bool private_redirects; /* a URL may be redirected to a private address */
 };
 
 enum imgport_verdict {
@@ -55,6 +57,7 @@ struct imgport_check_options {
     struct imgport_source source;
     const char *profile; /* a name, or a path (has a slash); several with commas between;
                             NULL: the default */
+    bool scan;           /* read a remote image whole where its size decides */
     bool force;          /* forced import: cloud-init is not asked for */
     const char *os_type; /* what the request declares; NULL nothing */
     const char *os_version;

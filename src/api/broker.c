@@ -90,7 +90,7 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
         return FAIL_SYS(err, errno, "open /dev/null");
     null = move_up(low, err);
     s = null < 0 ? null : move_up(sock, err);
-    source = s < 0 ? s : move_up(job->source, err);
+    source = s < 0 ? s : move_up(job->source >= 0 ? job->source : low, err);
     if (source < 0)
         return source;
     if (job->output >= 0) {
@@ -164,21 +164,53 @@ struct talk {
     bool ended;          /* the last frame came */
 };
 
+static int answer_no(const struct talk *t, int sock, const struct err *why,
+                     struct err *err)
+{
+    AUTO(json_decrefp)
+    json_t *j =
+        json_pack("{s:s, s:s}", "code", err_code_name(why->code), "message", why->msg);
+    AUTO(freep) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+    if (!text)
+        return FAIL(err, ERR_NOMEM, "answer");
+    return frame_send_patient(sock, WIRE_NO_FILE, text, strlen(text), -1, &t->patience,
+                              err);
+}
+
+static int answer_read(const struct talk *t, int sock, const struct buf *b,
+                       struct err *err)
+{
+    AUTO(freep) uint8_t *data = NULL;
+    struct err why = {0};
+    uint32_t n;
+
+    if (!t->job->read || b->n != WIRE_READ_SIZE)
+        return FAIL(err, ERR_CORRUPT, "the worker asks for what it was not given");
+    n = load_le32((const uint8_t *)b->p + 8);
+    if (n == 0 || n > WIRE_DATA_MAX)
+        return FAIL(err, ERR_CORRUPT, "the worker asks for too much at once");
+    data = malloc(n);
+    if (!data)
+        return FAIL(err, ERR_NOMEM, "read");
+    if (t->job->read(t->job->read_arg, data, n, load_le64((const uint8_t *)b->p),
+                     &t->patience, &why) == 0)
+        return frame_send_patient(sock, WIRE_DATA, data, n, -1, &t->patience, err);
+    if (why.code == ERR_CANCELED)
+        return FAIL(err, ERR_CANCELED, "%s", why.msg);
+    return answer_no(t, sock, &why, err);
+}
+
 static int answer_sibling(const struct talk *t, int sock, struct bytes name,
                           struct err *err)
 {
     struct err why = {0};
     AUTO(closep) int fd = open_sibling(t->job->folder, name, &why);
-    char text[WIRE_ERROR_MAX];
-    int n;
 
     if (fd >= 0)
         return frame_send_patient(sock, WIRE_FILE, NULL, 0, fd, &t->patience, err);
     fd = -1;
-    /* Our own words: nothing in them needs escaping. */
-    n = snprintf(text, sizeof text, "{\"code\": \"%s\", \"message\": \"%s\"}",
-                 err_code_name(why.code), why.msg);
-    return frame_send_patient(sock, WIRE_NO_FILE, text, (size_t)n, -1, &t->patience, err);
+    return answer_no(t, sock, &why, err);
 }
 
 static int take_error(const json_t *j, struct err *err)
@@ -238,6 +270,8 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
         return 0;
     case WIRE_SIBLING:
         return answer_sibling(t, sock, buf_bytes(b), err);
+    case WIRE_READ:
+        return answer_read(t, sock, b, err);
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "base/frame.h"
 
 struct broker_progress {
     const char *step; /* what the worker says it is at; "" before it said anything */
@@ -18,9 +19,13 @@ struct broker_progress {
 
 struct broker_job {
     const json_t *request; /* wire.h; borrowed */
-    int source;            /* descriptor, open for reading; borrowed */
-    int folder;            /* where siblings may be opened; -1: nowhere */
-    int output;            /* descriptor, open for writing; -1: none */
+    int source;            /* descriptor, open for reading; borrowed; -1: see read */
+    /* Bytes of a source that is no file here; the request says how many there are. */
+    int (*read)(void *arg, void *buf, size_t n, uint64_t off,
+                const struct frame_patience *patience, struct err *err);
+    void *read_arg;
+    int folder; /* where siblings may be opened; -1: nowhere */
+    int output; /* descriptor, open for writing; -1: none */
     /* [opt] Called at least five times a second; non-zero kills the worker. */
     int (*progress)(void *arg, const struct broker_progress *p);
     void *progress_arg;

@@ -15,6 +15,7 @@
 struct look {
     const struct imgport_source *source;
     uint64_t size_limit, size_stop; /* as inspect_options */
+    bool scan;                      /* also a remote source, for its size */
     imgport_progress_fn *progress;
     void *progress_arg;
 };
@@ -50,11 +51,21 @@ static int add_problem(struct facts *f, struct arena *a, const char *layer,
     return 0;
 }
 
+/* A server that answers and refuses says something about the image: there is none. */
+static int add_refusal(struct facts *f, struct arena *a, const struct err *why,
+                       struct err *err)
+{
+    f->image.fault = image_fault_name(IMAGE_FAULT_UNREACHABLE);
+    f->image.fault_detail =
+        arena_text(a, bytes_of(why->msg, strlen(why->msg)), ERR_MSG_MAX);
+    return f->image.fault_detail ? 0 : arena_check(a, err);
+}
+
 /* Facts of the source, whatever happened: what could not be done is one of their
  * problems. Negative only for usage, cancellation and memory. */
 static int look(struct facts *ret, struct arena *a, const struct look *l, struct err *err)
 {
-    AUTO(session_source_close) struct session_source source = {-1, -1};
+    AUTO(session_source_close) struct session_source source = SESSION_SOURCE_NONE;
     AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
     struct broker_result result;
     struct session_run run = {
@@ -71,9 +82,18 @@ static int look(struct facts *ret, struct arena *a, const struct look *l, struct
     r = make_request(&request, l, err);
     if (r < 0)
         return r;
-    if (session_source_open(&source, l->source, &why) < 0)
+    r = session_source_open(&source, l->source, l->progress, l->progress_arg, &why);
+    if (r == -ERR_CANCELED)
+        return FAIL(err, ERR_CANCELED, "%s", why.msg);
+    if (r == -ERR_NOTFOUND && session_is_url(l->source->path))
+        return add_refusal(ret, a, &why, err);
+    if (r < 0)
         return add_problem(ret, a, "source", &why, err);
     run.request = request;
+    /* Without the limit nobody looks for zeros, and the size stays a bound. */
+    if (source.remote && !l->scan &&
+        json_object_set_new(request, "size_limit", json_integer(0)) < 0)
+        return FAIL(err, ERR_NOMEM, "request");
     r = session_run(&result, &run, &why);
     if (r == -ERR_CANCELED)
         return FAIL(err, ERR_CANCELED, "%s", why.msg);
@@ -207,6 +227,7 @@ int imgport_check(char **ret, enum imgport_verdict *verdict,
     struct facts facts;
     struct look l = {
         .source = &options->source,
+        .scan = options->scan,
         .progress = options->progress,
         .progress_arg = options->progress_arg,
     };

@@ -29,6 +29,9 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
         return FAIL(err, ERR_ARG,
                     "unknown compression \"%s\"; known are none, zlib, zstd",
                     o->compression);
+    if (o->checksum && session_is_url(o->source.path))
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "--checksum reads the source twice, which a URL is not");
     if (strcmp(o->dest, "-") == 0)
         return FAIL(err, ERR_ARG,
                     "standard output is not written to: DEST is a file (./- for one of "
@@ -79,6 +82,7 @@ static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT], int source,
                        int output, const struct imgport_convert_options *o,
                        struct err *err)
 {
+    char shown[SESSION_SHOWN_MAX];
     off_t a = lseek(source, 0, SEEK_END), b = lseek(output, 0, SEEK_END);
     uint64_t done = 0, total;
     int r;
@@ -88,7 +92,7 @@ static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT], int source,
     total = (uint64_t)a + (uint64_t)b;
     r = digest_file(from, source, &done, total, o->progress, o->progress_arg, err);
     if (r < 0) {
-        err_prefix(err, "%s", o->source.path);
+        err_prefix(err, "%s", session_shown(shown, o->source.path));
         return r;
     }
     return digest_file(to, output, &done, total, o->progress, o->progress_arg, err);
@@ -135,10 +139,11 @@ static bool is_about_output(const struct err *err)
 
 static int convert(json_t **ret, const struct imgport_convert_options *o, struct err *err)
 {
-    AUTO(session_source_close) struct session_source source = {-1, -1};
+    AUTO(session_source_close) struct session_source source = SESSION_SOURCE_NONE;
     AUTO(output_close) struct output out = {.fd = -1, .folder = -1};
     AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
     struct broker_result result = {.json = NULL};
+    char shown[SESSION_SHOWN_MAX];
     struct session_run run = {
         .source = &source,
         .phase = "convert",
@@ -151,12 +156,12 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
         r = make_request(&request, o, err);
     if (r < 0)
         return r;
-    r = session_source_open(&source, &o->source, err);
+    r = session_source_open(&source, &o->source, o->progress, o->progress_arg, err);
     if (r == 0) {
         r = output_open(&out, o->dest, o->overwrite, source.fd, err);
         err_prefix(err, "%s", o->dest);
     } else {
-        err_prefix(err, "%s", o->source.path);
+        err_prefix(err, "%s", session_shown(shown, o->source.path));
     }
     if (r < 0)
         return r;
@@ -165,7 +170,8 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     r = session_run(&result, &run, err);
     answer = result.json;
     if (r < 0) {
-        err_prefix(err, "%s", is_about_output(err) ? o->dest : o->source.path);
+        err_prefix(err, "%s",
+                   is_about_output(err) ? o->dest : session_shown(shown, o->source.path));
         return r;
     }
     r = finish(ret, &out, source.fd, answer, o, err);

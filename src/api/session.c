@@ -2,10 +2,16 @@
 #include "api/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/place.h"
+#include "api/stage.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "config.h"
@@ -38,13 +44,18 @@ int session_dump(char **ret, const json_t *j, struct err *err)
 
 json_t *session_text(const char *s)
 {
-    size_t n = strlen(s);
+    size_t n = strlen(s) + 1;
     /* The worst byte becomes four. */
-    AUTO(freep) char *clean = malloc(4 * n + 1);
+    AUTO(freep) char *clean = malloc(4 * n);
+    AUTO(freep) char *shown = malloc(n);
 
-    if (!clean)
+    if (!clean || !shown)
         return NULL;
-    text_clean(clean, 4 * n + 1, bytes_of(s, n), 4 * n);
+    if (session_is_url(s))
+        remote_shown(shown, n, s);
+    else
+        memcpy(shown, s, n);
+    text_clean(clean, 4 * n, bytes_of(shown, strlen(shown)), 4 * n - 1);
     return json_string(clean);
 }
 
@@ -122,6 +133,22 @@ void session_source_close(struct session_source *s)
 {
     closep(&s->fd);
     closep(&s->folder);
+    remote_freep(&s->remote);
+}
+
+static ssize_t copy_some(int from, int to)
+{
+    char buf[64 * 1024];
+    ssize_t n = read(from, buf, sizeof buf);
+
+    for (ssize_t done = 0; done < n;) {
+        ssize_t put = write(to, buf + done, (size_t)(n - done));
+
+        if (put < 0 && errno != EINTR)
+            return -1;
+        done += put > 0 ? put : 0;
+    }
+    return n;
 }
 
 bool session_is_url(const char *path)
@@ -133,17 +160,115 @@ bool session_is_url(const char *path)
     return p > path && strncmp(p, "://", 3) == 0;
 }
 
+struct waiting {
+    imgport_progress_fn *progress;
+    void *arg;
+};
+
+static int still_wanted(void *arg, struct err *err)
+{
+    const struct waiting *w = arg;
+    struct imgport_progress p = {.phase = "fetch", .step = ""};
+
+    if (w->progress && w->progress(w->arg, &p) != 0)
+        return FAIL(err, ERR_CANCELED, "canceled");
+    return 0;
+}
+
+static int open_url(struct session_source *ret, const struct imgport_source *source,
+                    struct waiting *w, struct err *err)
+{
+    struct frame_patience patience = {still_wanted, w};
+    int r = remote_open(&ret->remote,
+                        &(struct remote_options){
+                            .url = source->path,
+                            .private_redirects = source->private_redirects,
+                            .patience = &patience,
+                        },
+                        err);
+
+    if (r < 0 || remote_file(ret->remote) < 0)
+        return r;
+    ret->fd = fcntl(remote_file(ret->remote), F_DUPFD_CLOEXEC, 0);
+    if (ret->fd < 0)
+        return FAIL_SYS(err, errno, "download");
+    remote_freep(&ret->remote);
+    return 0;
+}
+
+/* Standard input, read once: a file is taken as it is, all else is kept in one. */
+static int open_stdin(struct session_source *ret, struct waiting *w, struct err *err)
+{
+    AUTO(closep) int fd = -1;
+    struct pollfd more = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct stat st;
+    int r;
+
+    if (fstat(STDIN_FILENO, &st) < 0)
+        return FAIL_SYS(err, errno, "standard input");
+    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
+        ret->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        return ret->fd < 0 ? FAIL_SYS(err, errno, "standard input") : 0;
+    }
+    if (isatty(STDIN_FILENO))
+        return FAIL(err, ERR_ARG,
+                    "standard input is a terminal: an image comes by a pipe");
+    fd = stage_open(err);
+    if (fd < 0)
+        return fd;
+    for (;;) {
+        ssize_t n;
+
+        r = still_wanted(w, err);
+        if (r < 0)
+            return r;
+        if (poll(&more, 1, 200) == 0)
+            continue;
+        n = splice(STDIN_FILENO, NULL, fd, NULL, 1 << 20, 0);
+        if (n < 0 && errno == EINVAL)
+            n = copy_some(STDIN_FILENO, fd);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return FAIL_SYS(err, errno, "keep standard input in %s", stage_folder());
+        if (n == 0)
+            break;
+    }
+    ret->fd = fd;
+    fd = -1;
+    return 0;
+}
+
+const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path)
+{
+    if (session_is_url(path))
+        remote_shown(ret, SESSION_SHOWN_MAX, path);
+    else
+        snprintf(ret, SESSION_SHOWN_MAX, "%s", path);
+    return ret;
+}
+
 int session_source_open(struct session_source *ret, const struct imgport_source *source,
+                        imgport_progress_fn *progress, void *progress_arg,
                         struct err *err)
 {
-    *ret = (struct session_source){-1, -1};
+    struct waiting w = {progress, progress_arg};
+
+    *ret = (struct session_source)SESSION_SOURCE_NONE;
     if (strcmp(source->path, "-") == 0)
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "standard input is not read yet: give the image as a file");
+        return open_stdin(ret, &w, err);
+    if (strncasecmp(source->path, "http://", 7) == 0 ||
+        strncasecmp(source->path, "https://", 8) == 0)
+        return open_url(ret, source, &w, err);
     if (session_is_url(source->path))
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "URLs are not read yet: download the image and give it as a file");
+        return FAIL(err, ERR_UNSUPPORTED, "of URLs only http:// and https:// are read");
     return broker_open_source(&ret->fd, &ret->folder, source->path, err);
+}
+
+static int relay_read(void *arg, void *buf, size_t n, uint64_t off,
+                      const struct frame_patience *patience, struct err *err)
+{
+    return remote_read(arg, buf, n, off, patience, err);
 }
 
 static int relay_progress(void *arg, const struct broker_progress *p)
@@ -165,6 +290,8 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
 {
     struct broker_job job = {
         .request = run->request,
+        .read = run->source->remote ? relay_read : NULL,
+        .read_arg = run->source->remote,
         .source = run->source->fd,
         .folder = run->source->folder,
         .output = run->output,
@@ -172,6 +299,11 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .progress_arg = (void *)(uintptr_t)run,
     };
 
+    if (run->source->remote &&
+        json_object_set_new(run->request, "remote",
+                            json_integer((json_int_t)remote_size(run->source->remote))) <
+            0)
+        return FAIL(err, ERR_NOMEM, "request");
     return broker_run(ret, &job, err);
 }
 

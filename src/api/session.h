@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "api/broker.h"
+#include "api/remote.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "imgport/imgport.h"
@@ -20,7 +21,8 @@ int session_fail(struct imgport_error *to, const struct err *err);
 /* *ret = the JSON as text, the caller's. */
 int session_dump(char **ret, const json_t *j, struct err *err);
 
-/* A path or name as a JSON string that is safe to print; a new reference or NULL. */
+/* A path or name as a JSON string that is safe to print, a URL without its secrets; a new
+ * reference or NULL. */
 json_t *session_text(const char *s);
 
 /* Loads and parses a profile by name, or by path when it has a slash; NULL: the default.
@@ -35,20 +37,33 @@ int session_profile_text(struct buf *ret, char path[PATH_MAX], const char *name,
 /* "http://...", "cos://...": letters and "://". */
 bool session_is_url(const char *path);
 
-/* The descriptors of an open source. */
+/* The source as it may be shown: a URL without its secrets, cut where it is too long. */
+enum { SESSION_SHOWN_MAX = 1024 };
+const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path);
+
+/* An open source: descriptors, or a URL that is read in ranges (fd is -1 then). */
 struct session_source {
     int fd, folder;
+    struct remote *remote;
 };
+
+#define SESSION_SOURCE_NONE    \
+    {                          \
+        .fd = -1, .folder = -1 \
+    }
 
 void session_source_close(struct session_source *s);
 
-/* Opens a local source.  URLs and standard input are refused with a sentence. */
+/* Opens a source.  Standard input that is no file, and a URL whose server has no ranges,
+ * are read whole into a file without a name.  ERR_NOTFOUND for a URL: the server answered
+ * and refuses.  progress [opt] is asked meanwhile. */
 int session_source_open(struct session_source *ret, const struct imgport_source *source,
+                        imgport_progress_fn *progress, void *progress_arg,
                         struct err *err);
 
 /* Runs the worker on a source.  `phase` is what progress calls it. */
 struct session_run {
-    const json_t *request;
+    json_t *request; /* the size of a remote source is added to it */
     const struct session_source *source;
     int output; /* -1: none */
     const char *phase;

@@ -17,7 +17,7 @@ static int run(const struct command *self, int argc, char **argv)
         [IMGPORT_UNDECIDED] = EXIT_TROUBLE,
     };
     struct imgport_check_options options = {0};
-    bool as_json = false, scan = false;
+    bool as_json = false;
     const char *style = NULL;
     const struct option_row rows[] = {
         {"json", 0, NULL, &as_json},
@@ -27,9 +27,10 @@ static int run(const struct command *self, int argc, char **argv)
         {"os-version", 0, &options.os_version, NULL},
         {"arch", 0, &options.arch, NULL},
         {"license", 0, &options.license, NULL},
-        {"scan", 0, NULL, &scan}, /* files are scanned anyway when it decides */
+        {"scan", 0, NULL, &options.scan}, /* files are scanned anyway */
         {NULL, 'f', &options.source.format, NULL},
         {"progress", 0, &style, NULL},
+        {"private-redirects", 0, NULL, &options.source.private_redirects},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -75,7 +76,8 @@ const struct command cmd_check = {
         N_("Usage: imgport check [OPTION ...] SOURCE\n"
            "\n"
            "Judges a disk image by the rules of a cloud, without booting, mounting or\n"
-           "uploading it, and says what to change.\n"
+           "uploading it, and says what to change.  SOURCE is a file, a block device, -\n"
+           "(standard input) or an http:// or https:// URL.\n"
            "\n"
            "Options:\n"
            "  --profile NAME     the rules: a name (imgport profile list) or a file;\n"
@@ -89,6 +91,7 @@ const struct command cmd_check = {
            "  --json             the report as JSON\n"
            "  -f FORMAT          SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
            "  --progress=json    progress as lines of JSON on standard error\n"
+           "  --private-redirects  a URL may lead to a private address\n"
            "  --lang LANG        zh or en\n"
            "  --help             this text\n"
            "  --version          the version\n"

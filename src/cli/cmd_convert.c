@@ -68,6 +68,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"verify", 0, NULL, &options.verify},
         {"json", 0, NULL, &as_json},
         {"progress", 0, &style, NULL},
+        {"private-redirects", 0, NULL, &options.source.private_redirects},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -115,7 +116,9 @@ const struct command cmd_convert = {
         "Usage: imgport convert [OPTION ...] SOURCE DEST\n"
         "\n"
         "Writes the disk in SOURCE to DEST, which appears under its name only when it\n"
-        "is whole and on the disk.\n"
+        "is whole and on the disk.  SOURCE is a file, a block device, - (standard "
+        "input)\n"
+        "or an http:// or https:// URL.\n"
         "\n"
         "Options:\n"
         "  -O FORMAT     qcow2 (if none is given), raw, vhd or vmdk\n"
@@ -133,6 +136,8 @@ const struct command cmd_convert = {
         "  --json        sizes and formats as JSON\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"
+        "  --private-redirects\n"
+        "                a URL may lead to a private address\n"
         "  --lang LANG   zh or en\n"
         "  --help        this text\n"
         "  --version     the version\n"),

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/session.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "cli/cmd.h"
@@ -26,12 +27,11 @@ static bool saw_everything(const json_t *facts)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    bool as_json = false;
+    bool as_json = false, private_redirects = false;
     const char *source = NULL, *format = NULL, *style = NULL;
     const struct option_row rows[] = {
-        {"json", 0, NULL, &as_json},
-        {NULL, 'f', &format, NULL},
-        {"progress", 0, &style, NULL},
+        {"json", 0, NULL, &as_json},   {NULL, 'f', &format, NULL},
+        {"progress", 0, &style, NULL}, {"private-redirects", 0, NULL, &private_redirects},
         {NULL, 0, NULL, NULL},
     };
     AUTO(text_releasep) char *text = NULL;
@@ -39,6 +39,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct imgport_error error;
     struct progress progress;
     struct term term;
+    char shown[SESSION_SHOWN_MAX];
     int r = cmd_parse(self, argc, argv, rows, &source, 1, 1);
 
     if (r >= 0)
@@ -48,7 +49,7 @@ static int run(const struct command *self, int argc, char **argv)
     progress_init(&progress);
     r = imgport_info(&text,
                      &(struct imgport_info_options){
-                         .source = {source, format},
+                         .source = {source, format, private_redirects},
                          .progress = progress_tell,
                          .progress_arg = &progress,
                      },
@@ -62,7 +63,7 @@ static int run(const struct command *self, int argc, char **argv)
         puts(text);
     } else if (!report_is_only_error(facts, source)) {
         term_init(&term, stdout);
-        report_print_facts(&term, facts, source);
+        report_print_facts(&term, facts, session_shown(shown, source));
     }
     return saw_everything(facts) ? EXIT_OK : EXIT_TROUBLE;
 }
@@ -74,13 +75,16 @@ const struct command cmd_info = {
         "Usage: imgport info [OPTION ...] SOURCE\n"
         "\n"
         "Tells the format, the partitions, the system, its kernels and their drivers.\n"
-        "SOURCE is a disk image (raw, VHD, QCOW2 or VMDK) or a block device.\n"
+        "SOURCE is a disk image (raw, VHD, QCOW2 or VMDK): a file, a block device,\n"
+        "- (standard input) or an http:// or https:// URL.\n"
         "\n"
         "Options:\n"
         "  --json        the facts as JSON\n"
         "  -f FORMAT     SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"
+        "  --private-redirects\n"
+        "                a URL may lead to a private address\n"
         "  --lang LANG   zh or en\n"
         "  --help        this text\n"
         "  --version     the version\n"),

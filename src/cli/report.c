@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/session.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -59,6 +60,8 @@ static void print_image(const struct term *t, const json_t *image, const char *s
     char size[UNITS_MAX], file[UNITS_MAX], q[UNITS_MAX];
 
     term_print(t, STYLE_BOLD, "%s\n", source);
+    if (strcmp(text(image, "fault"), "unreachable") == 0) /* nothing of it was seen */
+        return;
     fprintf(t->out, "  %s%s%s", text(image, "format"), *text(image, "kind") ? " " : "",
             text(image, "kind"));
     if (*text(image, "other"))
@@ -129,11 +132,14 @@ static void print_system(const struct term *t, const json_t *facts)
 bool report_is_only_error(const json_t *facts, const char *source)
 {
     const json_t *problem = json_array_get(json_object_get(facts, "problems"), 0);
-    char clean[4096];
+    char clean[4 * SESSION_SHOWN_MAX], shown[SESSION_SHOWN_MAX];
 
+    if (*text(json_object_get(facts, "image"), "fault_detail"))
+        return false;
     if (*text(json_object_get(facts, "image"), "format") || !problem)
         return false;
-    text_clean(clean, sizeof clean, bytes_of(source, strlen(source)), sizeof clean - 1);
+    session_shown(shown, source);
+    text_clean(clean, sizeof clean, bytes_of(shown, strlen(shown)), sizeof clean - 1);
     fprintf(stderr, "imgport: %s: %s\n", clean, text(problem, "message"));
     return true;
 }

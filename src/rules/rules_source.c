@@ -14,6 +14,9 @@ static const struct {
     const char *detail;
     const char *remedy;
 } faults[] = {
+    {"unreachable", "C01", N_("the object cannot be fetched"),
+     N_("Look at the address, at the rights of the object, and at how long a signed link "
+        "lasts.")},
     {"empty", "C02", N_("the file has no bytes"), N_("Upload or copy the image again.")},
     {"text", "C02", N_("a web page, XML, JSON or plain text, not an image"),
      N_("Look into the file: it often holds the error message of the server that it was "

@@ -17,7 +17,7 @@
 #include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
-#include "worker/wire.h"
+#include "worker/wire_block.h"
 
 static void json_unrefp(json_t **j)
 {
@@ -25,19 +25,10 @@ static void json_unrefp(json_t **j)
     *j = NULL;
 }
 
-/* The broker is gone when a message cannot be sent, and nobody is left to tell. */
-static void say(uint8_t type, const void *p, size_t n)
-{
-    struct err err = {0};
-
-    if (frame_send(WIRE_SOCKET, type, p, n, -1, &err) < 0)
-        _exit(3);
-}
-
 static void say_step(void *arg, const char *name)
 {
     (void)arg;
-    say(WIRE_STEP, name, strlen(name));
+    wire_say(WIRE_STEP, name, strlen(name));
 }
 
 static int say_json(uint8_t type, const json_t *j, struct err *err)
@@ -46,7 +37,7 @@ static int say_json(uint8_t type, const json_t *j, struct err *err)
 
     if (!text)
         return FAIL(err, ERR_NOMEM, "report");
-    say(type, text, strlen(text));
+    wire_say(type, text, strlen(text));
     return 0;
 }
 
@@ -58,7 +49,7 @@ static void say_error(const struct err *e)
     struct err err = {0};
 
     if (say_json(WIRE_ERROR, j, &err) < 0)
-        say(WIRE_ERROR, "{}", 2);
+        wire_say(WIRE_ERROR, "{}", 2);
 }
 
 static int say_progress(void *arg, const struct convert_progress *p)
@@ -69,7 +60,7 @@ static int say_progress(void *arg, const struct convert_progress *p)
     store_le64(raw, p->done);
     store_le64(raw + 8, p->total);
     store_le64(raw + 16, p->written);
-    say(WIRE_PROGRESS, raw, sizeof raw);
+    wire_say(WIRE_PROGRESS, raw, sizeof raw);
     return 0;
 }
 
@@ -77,35 +68,28 @@ static int say_progress(void *arg, const struct convert_progress *p)
 static int ask_sibling(struct block **ret, void *arg, const char *name, struct err *err)
 {
     AUTO(buf_fini) struct buf reply = {.max = WIRE_ERROR_MAX};
-    AUTO(json_unrefp) json_t *j = NULL;
     AUTO(closep) int fd = -1;
-    const char *code = NULL, *message = NULL;
     uint8_t type = 0;
     int r;
 
     (void)arg;
-    say(WIRE_SIBLING, name, strlen(name));
-    r = frame_recv(WIRE_SOCKET, &type, &reply, &fd, err);
+    r = wire_ask(WIRE_SIBLING, name, strlen(name), &type, &reply, &fd, err);
     if (r < 0)
         return r;
-    if (r == 0)
-        return FAIL(err, ERR_IO, "the broker is gone");
     if (type == WIRE_FILE && fd >= 0) {
         r = block_file_open(ret, fd, err);
         if (r == 0)
             fd = -1;
         return r;
     }
-    j = json_loadb(buf_str(&reply), reply.n, 0, NULL);
-    if (type != WIRE_NO_FILE ||
-        json_unpack(j, "{s:s, s:s}", "code", &code, "message", &message) < 0 ||
-        err_code_from_name(code) >= ERR_CODE_MAX || err_code_from_name(code) == ERR_NONE)
+    if (type != WIRE_NO_FILE)
         return FAIL(err, ERR_IO, "the broker's answer makes no sense");
-    return FAIL(err, err_code_from_name(code), "%s", message);
+    return wire_no(&reply, err);
 }
 
 struct job {
     const char *name;               /* "inspect" or "convert" */
+    json_int_t remote;              /* bytes of a source that the broker reads; -1 */
     uint64_t size_limit, size_stop; /* of an inspection */
     struct convert_options convert;
     bool verify;
@@ -160,17 +144,18 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
 /* Strings stay in *j. */
 static int parse_job(struct job *ret, json_t *j, struct err *err)
 {
-    json_int_t size_limit = 0, size_stop = 0;
+    json_int_t size_limit = 0, size_stop = 0, remote = -1;
     const char *name, *format;
     int siblings;
     struct job job = {0};
 
-    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I}", "job", &name, "format", &format,
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?I}", "job", &name, "format", &format,
                     "siblings", &siblings, "size_limit", &size_limit, "size_stop",
-                    &size_stop) < 0 ||
+                    &size_stop, "remote", &remote) < 0 ||
         size_limit < 0 || size_stop < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     job.name = name;
+    job.remote = remote;
     job.size_limit = (uint64_t)size_limit;
     job.size_stop = (uint64_t)size_stop;
     if (*format)
@@ -290,7 +275,8 @@ static int work(struct err *err)
     r = receive_job(&job, &keep, err);
     if (r < 0)
         return r;
-    r = block_file_open(&source, WIRE_SOURCE, err);
+    r = job.remote >= 0 ? wire_block_open(&source, (uint64_t)job.remote, err)
+                        : block_file_open(&source, WIRE_SOURCE, err);
     if (r < 0)
         return r;
     say_step(NULL, "sandbox");

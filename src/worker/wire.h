@@ -6,6 +6,8 @@
  *     │  <──────────  STEP, PROGRESS  ...   │
  *     │  <──────────  SIBLING "disk-f001"   │  a VMDK names an extent
  *     │  FILE + descriptor, or NO_FILE  ──> │
+ *     │  <──────────  READ offset, length   │  of a source that is no file there
+ *     │  DATA, or NO_FILE  ──────────────>  │
  *     │  <──────────  FACTS | RESULT | ERROR│  and exits
  *
  * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
@@ -16,6 +18,7 @@
  *          {"job": "convert", "format": "vhd", "siblings": true, "output": "vmdk",
  *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
  *           "cluster": 0, "threads": 2, "verify": false}
+ *          and for either "remote": N, the size of a source that is read by READ
  *          format "" is not declared; the sizes as in inspect_options; kind and
  *          compression "", cluster and threads 0: as usual
  * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
@@ -36,7 +39,9 @@ enum wire_type {
     WIRE_PROGRESS = 'P', /* 3 x u64 little-endian: done, total, written */
     WIRE_SIBLING = 'X',  /* a file name */
     WIRE_FILE = 'D',     /* its descriptor rides along */
-    WIRE_NO_FILE = 'N',  /* JSON error */
+    WIRE_NO_FILE = 'N',  /* JSON error, to either question */
+    WIRE_READ = 'G',     /* u64 offset, u32 length, little-endian */
+    WIRE_DATA = 'B',     /* so many bytes */
     WIRE_FACTS = 'F',    /* JSON of facts_json.h: the end of an inspection */
     WIRE_RESULT = 'R',   /* JSON: the end of a conversion */
     WIRE_ERROR = 'E',    /* JSON error: the end of either */
@@ -48,8 +53,10 @@ enum {
     WIRE_PROGRESS_SIZE = 24,
     WIRE_REPORT_MAX = 32 << 20, /* any frame from the worker */
     WIRE_VALUES_MAX = 1 << 19, /* JSON values in a report: each takes the broker memory */
-    WIRE_ERROR_MAX = 8192,     /* any frame to it */
-    WIRE_FILES_MAX = 300,      /* extents of one VMDK, and our own descriptors */
+    WIRE_ERROR_MAX = 8192,     /* any frame to it but data */
+    WIRE_READ_SIZE = 12,
+    WIRE_DATA_MAX = 1 << 20,
+    WIRE_FILES_MAX = 300, /* extents of one VMDK, and our own descriptors */
 };
 
 /* What a worker may use.  Address space counts thread stacks and libraries too. */

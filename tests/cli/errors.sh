@@ -304,12 +304,9 @@ onto_itself() {
 case_ 'a source converted onto itself survives' onto_itself
 rm -f "$out/x.qcow2"
 
-later() {
-    local status=0
-    imgport check "$1" >"$work/out" 2>"$work/err" </dev/null || status=$?
-    { [ "$status" -eq 2 ] || [ "$status" -eq 3 ]; } && one_line
+nothing_comes() {
+    expect 1 imgport check --json - </dev/null && same code InvalidUrl "$(jq -r .code "$work/out")"
 }
-case_ 'standard input is not read yet, and it says so' later -
-case_ 'a URL is not read yet, and it says so' later http://localhost/disk.qcow2
+case_ 'standard input without a byte' nothing_comes
 
 finish

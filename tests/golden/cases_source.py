@@ -1,13 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Section C: containers, whole and spoilt by a field"""
+import functools
 import gzip
+import http.server
 import random
 import struct
+import threading
 
 import disk
 from golden import fires, quiet
 
 SMALL = disk.MIB
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """One small disk without ranges at /disk, and nothing else."""
+
+    def do_GET(self):
+        if self.path != "/disk":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(SMALL))
+        self.end_headers()
+        self.wfile.write(b"\1" + bytes(SMALL - 1))
+
+    def log_message(self, *args):
+        pass
+
+
+@functools.cache
+def server():
+    """Where it listens, for as long as this program runs."""
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{s.server_port}"
+
+
+@fires("C01", "a server that has no such object")
+def _(d):
+    d.take(server() + "/nothing")
+
+
+@quiet("C01", "a server that has it")
+def _(d):
+    d.take(server() + "/disk")
 
 
 def small(d, name, format_, *options):

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stage.h: a file without a name, for bytes that come only once */
+#pragma once
+
+#include "base/err.h"
+
+/* Where it lies: $TMPDIR, or /var/tmp. */
+const char *stage_folder(void);
+
+/* Open for reading and writing, the caller's; gone when it is closed.  Negative: error.
+ */
+int stage_open(struct err *err);

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# remote.sh: sources that are URLs, from nginx and from a server with faults, and standard input
+#
+#   remote.sh [CUTS]   how many times a connection is broken at another point; 20
+. "$(dirname "$0")/../lib.sh"
+requires jq qemu-img nginx python3
+
+here=$(dirname "$0")
+cuts=${1:-20}
+image=$(guest container-qcow2-v3)
+good=$(guest good)
+mkdir "$work/www"
+ln -s "$image" "$work/www/disk.qcow2"
+: >"$work/www/empty"
+echo '<html>moved</html>' >"$work/www/page.html"
+
+# A free port is one that is asked for and given back.
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$work/nginx.conf" <<END
+daemon off;
+user root;
+worker_processes 1;
+pid $work/nginx.pid;
+error_log $work/nginx.log;
+events { worker_connections 64; }
+http {
+    log_format bytes '\$request_method \$status \$body_bytes_sent';
+    access_log $work/access.log bytes;
+    client_body_temp_path $work/t1; proxy_temp_path $work/t2; fastcgi_temp_path $work/t3;
+    uwsgi_temp_path $work/t4; scgi_temp_path $work/t5;
+    server {
+        listen 127.0.0.1:$port;
+        root $work/www;
+        location /whole/ { alias $work/www/; max_ranges 0; }
+        location /forbidden { return 403; }
+        location /gone { return 410; }
+        location /busy { return 503; }
+        location /loop { return 302 /loop; }
+        location /to-file { return 302 file:///etc/passwd; }
+        location /to-private { return 302 http://127.0.0.1:$port/disk.qcow2; }
+    }
+}
+END
+sed -i "$([ "$(id -u)" -eq 0 ] && echo 's/^$//' || echo /^user/d)" "$work/nginx.conf"
+nginx -p "$work" -c "$work/nginx.conf" -e "$work/nginx.log" &
+cleanup_fn kill $!
+python3 "$here/flaky_server.py" "$image" "$work/port" &
+cleanup_fn kill $!
+for _ in $(seq 100); do
+    [ -s "$work/port" ] && [ -s "$work/nginx.pid" ] && break
+    sleep 0.1
+done
+url=http://127.0.0.1:$port
+flaky=http://127.0.0.1:$(cat "$work/port")
+
+judge() { imgport check --json "$@" | jq -S 'del(.source)'; }
+judge "$image" >"$work/want"
+same_report() {
+    judge "$@" >"$work/got"
+    diff "$work/want" "$work/got"
+}
+case_ 'a URL is judged as the file is' same_report "$url/disk.qcow2"
+
+# What the server says it sent, against the default initramfs and 16 MiB.
+little_is_read() {
+    local path bytes
+    path=$(jq -r '.facts.kernels[] | select(.default) | .initramfs' "$work/want")
+    bytes=$(debugfs -R "stat $path" "$good?offset=1048576" 2>/dev/null |
+        sed -n 's/.*Size: \([0-9]*\)$/\1/p')
+    sync
+    awk -v initramfs="$bytes" '{ n += $3; if ($1 != "GET") other = 1 }
+        END { print n " bytes in " NR " answers, the initramfs has " initramfs
+              exit !(NR > 10 && !other && initramfs > 0 && n <= initramfs + 16 * 1048576) }' \
+        "$work/access.log"
+}
+case_ 'no more is transferred than the initramfs and 16 MiB, and nothing by HEAD' little_is_read
+
+case_ 'a server without ranges' same_report "$url/whole/disk.qcow2"
+pipe() { dd if="$image" bs=1M status=none | judge - >"$work/got" && diff "$work/want" "$work/got"; }
+case_ 'standard input, a pipe' pipe
+input() { judge - <"$image" >"$work/got" && diff "$work/want" "$work/got"; }
+case_ 'standard input, a file' input
+
+converts() {
+    rm -f "$work/out.qcow2"
+    expect 0 imgport convert --verify "$1" "$work/out.qcow2" && same_disk qcow2 "$work/out.qcow2" raw "$good"
+}
+case_ 'a URL converts to the same disk' converts "$url/disk.qcow2"
+case_ 'a URL without ranges converts to the same disk' converts "$url/whole/disk.qcow2"
+convert_pipe() {
+    rm -f "$work/out.qcow2"
+    dd if="$image" bs=1M status=none | imgport convert - "$work/out.qcow2" && same_disk qcow2 "$work/out.qcow2" raw "$good"
+}
+case_ 'standard input converts to the same disk' convert_pipe
+
+# code CODE DETAIL URL
+code() {
+    expect 1 imgport check --json "$3" && same code "$1" "$(jq -r .code "$work/out")" &&
+        matches "$work/out" "$2"
+}
+case_ 'a missing object' code InvalidUrl 'the server answered 404 Not Found' "$url/nothing"
+case_ 'a forbidden object' code InvalidUrl 'the server answered 403 Forbidden' "$url/forbidden"
+case_ 'an object that is gone' code InvalidUrl 'the server answered 410 Gone' "$url/gone"
+case_ 'an empty object' code InvalidUrl 'the file has no bytes' "$url/empty"
+case_ 'a web page' code InvalidUrl 'a web page' "$url/page.html"
+case_ 'a web page instead of a range' code InvalidUrl 'a web page' "$flaky/html"
+
+# trouble SENTENCE [OPTION...] URL: undecided, told in one line, without the link's secrets.
+trouble() {
+    local want=$1
+    shift
+    expect 3 imgport check "$@" && same 'lines of error' 1 "$(wc -l <"$work/err")" &&
+        matches "$work/err" "$want" && ! grep -q SECRET "$work/err"
+}
+case_ 'a server that is busy' trouble 'the server answered 503' "$url/busy?sign=SECRET"
+case_ 'no server' trouble 'connect' "http://user:SECRET@127.0.0.1:1/disk"
+case_ 'a name that is none' trouble 'resolve' "http://nowhere.invalid/disk?sign=SECRET"
+case_ 'redirects without end' trouble 'more than 10 redirects' --private-redirects "$url/loop"
+case_ 'a redirect to a file' trouble 'neither http nor https' "$url/to-file"
+case_ 'a redirect to a private address' trouble 'redirects to a private address' "$url/to-private"
+case_ 'the same when it is allowed' same_report --private-redirects "$url/to-private"
+case_ 'another kind of URL' trouble 'only http:// and https://' 'ftp://127.0.0.1/disk'
+
+undecided() {
+    expect 3 imgport check --json "$2" && same verdict undecided "$(jq -r .verdict "$work/out")" &&
+        matches "$work/out" "$1"
+}
+case_ 'an object that changes' undecided 'the object changed' "$flaky/changes"
+case_ 'an object that shrinks' undecided 'the object changed' "$flaky/shrinks"
+case_ 'another range than was asked for' undecided 'another range' "$flaky/liar"
+case_ 'more than was asked for' undecided 'more than was asked for' "$flaky/flood"
+case_ 'a body shorter than it says, each time' undecided . "$flaky/long"
+case_ 'without an ETag' same_report "$flaky/etagless"
+case_ 'with a weak ETag' same_report "$flaky/weak"
+for seed in $(seq "$cuts"); do
+    case_ "a connection that breaks, point $seed" same_report "$flaky/cut/$seed"
+done
+
+shows() {
+    expect 0 imgport check --json "http://user:SECRET@${url#http://}/disk.qcow2?sign=SECRET#x" &&
+        same source "$url/disk.qcow2" "$(jq -r .source "$work/out")" && ! grep -q SECRET "$work/out"
+}
+case_ 'the report shows no secrets of the link' shows
+
+nothing_half() {
+    expect 3 imgport convert "$flaky/changes/again" "$work/half.qcow2" && [ ! -e "$work/half.qcow2" ]
+}
+case_ 'a conversion that broke leaves nothing' nothing_half
+finish
