@@ -129,20 +129,24 @@ change_dep_ide() { initramfs_dep "$1" ide; }
 # The package makes one when it is installed, for any machine.
 change_dracut() { rootfs_add "$1" dracut; }
 
-# dracut_hostonly ROOT virtio|ide: with the drivers of this machine only.
-dracut_hostonly() {
+# With the drivers of this machine only: what /sys shows is what dracut looks at.
+change_dracut_hostonly() {
     mkdir -p "$1/etc/dracut.conf.d"
     printf 'hostonly="yes"\nhostonly_cmdline="no"\nfilesystems+=" ext4 "\n' \
         >"$1/etc/dracut.conf.d/hostonly.conf"
-    # What it adds when it runs inside of a virtual machine itself.
-    echo 'omit_dracutmodules+=" qemu qemu-net "' >>"$1/etc/dracut.conf.d/hostonly.conf"
-    sysfs_disk "$1" "$2"
+    sysfs_disk "$1" virtio
     rootfs_add "$1" dracut
     rm -rf "${1:?}/sys/devices"
 }
 
-change_dracut_hostonly() { dracut_hostonly "$1" virtio; }
-change_dracut_ide() { dracut_hostonly "$1" ide; }
+# Here dracut finds itself in a virtual machine more often than not, and takes its drivers
+# whatever /sys says: they are left out by name.
+change_dracut_ide() {
+    mkdir -p "$1/etc/dracut.conf.d"
+    echo 'omit_drivers+=" virtio_blk virtio_pci virtio_scsi virtio_net "' \
+        >"$1/etc/dracut.conf.d/ide.conf"
+    rootfs_add "$1" dracut
+}
 
 # It loads the modules it is told to, and mounts what the command line names.
 change_tiny() {
