@@ -29,7 +29,7 @@ matrix-dep-ide   Virt grub2 /boot/grub/grub.cfg 12 x86_64 systemd zstd initramfs
 matrix-list      ok   grub2 /boot/grub/grub.cfg 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
 matrix-dracut-hostonly ok grub2 /boot/grub/grub.cfg 12 x86_64 systemd gzip dracut initramfs partition_1
 matrix-dracut-ide Virt grub2 /boot/grub/grub.cfg 12 x86_64 systemd gzip dracut module partition_1
-matrix-dracut-trixie ok grub2 /boot/grub/grub.cfg 13 x86_64 systemd gzip dracut initramfs partition_1
+matrix-dracut-trixie ok grub2 /boot/grub/grub.cfg 13 x86_64 systemd zstd dracut initramfs partition_1
 matrix-tiny      ok   grub2 /boot/grub/grub.cfg 12 x86_64 systemd gzip tiny-initramfs initramfs partition_1
 matrix-sysvinit  ok   grub2 /boot/grub/grub.cfg 12 x86_64 sysvinit zstd initramfs-tools initramfs partition_1
 matrix-kernels   ok   grub2 /boot/grub/grub.cfg 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
