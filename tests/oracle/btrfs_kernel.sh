@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # btrfs_kernel.sh [COUNT]: btrfs as a kernel (User Mode Linux) writes it: compressed, allocated
-# ahead, written over, with subvolumes; what we read of COUNT files (by default 4000) is what
+# ahead, written over, with subvolumes; what we read of COUNT files (by default 2000) is what
 # that kernel reads.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires mkfs.btrfs btrfs python3 truncate linux.uml
 
 here=$(cd "$(dirname "$0")" && pwd)
-count=${1:-4000}
+count=${1:-2000}
 # Four filesystems: a kind of checksum, of compression and a size of nodes each; a third of the
 # files in a subvolume, and a snapshot of that from before it was changed.
 rows='crc32c zstd 16384
