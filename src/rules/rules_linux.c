@@ -118,7 +118,8 @@ void rule_architecture(struct judge *j, const struct check *c)
                          _("the system is built for %s, which the cloud does not "
                            "offer for it"),
                          os->arch),
-                    "");
+                    _("Install the system for a processor that the cloud offers, or take "
+                      "a profile that offers this one."));
     else if (j->request->arch[0] && !same(declared_arch(j), os->arch))
         finding_add(j, c, LEVEL_ERROR, "arch",
                     TEXT(j, _("%s is declared, but the system is built for %s"),
