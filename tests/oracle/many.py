@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""many.py FOLDER COUNT SEED [kernel]: a tree of at least COUNT files with odd names, holes,
+"""many.py FOLDER COUNT SEED [kernel [LINK_MAX]]: a tree of at least COUNT files with odd names, holes,
 long symlinks, hard links and one directory that has half of them.
 
-The same SEED gives the same tree.  With `kernel`, files are also written over and have room
+The same SEED gives the same tree.  Symlinks are shorter than LINK_MAX bytes.  With `kernel`, files are also written over and have room
 allocated ahead, which only a mounted filesystem keeps as it was done.
 """
 import os
@@ -72,7 +72,7 @@ def change(rnd, path):
             f.write(content_of(rnd, rnd.randrange(1, 6000)))
 
 
-def main(top, count, seed, kernel=''):
+def main(top, count, seed, kernel='', link_max=LINK_MAX):
     rnd = random.Random(int(seed))
     top = os.fsencode(top)
     os.makedirs(top, exist_ok=True)
@@ -90,7 +90,7 @@ def main(top, count, seed, kernel=''):
         put(rnd, path)
         files.append(path)
         if rnd.randrange(50) == 0:
-            os.symlink(b'/' * rnd.randrange(1, LINK_MAX), os.path.join(top, b'symlink-%d' % i))
+            os.symlink(b'/' * rnd.randrange(1, int(link_max)), os.path.join(top, b'symlink-%d' % i))
         if rnd.randrange(80) == 0:
             os.link(rnd.choice(files), os.path.join(top, b'link-%d' % i))
     if kernel:
