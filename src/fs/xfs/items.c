@@ -163,7 +163,7 @@ static int buffer_decode(const struct xfs_items *s, struct buffer *ret,
 struct kind {
     size_t skip;
     const char *magic;
-    size_t crc, lsn, uuid; /* crc 0: it is not read, and needs none */
+    size_t crc, lsn, uuid; /* crc 0: we do not read it */
 };
 
 static const struct kind *kind_of(const uint8_t *p)
@@ -194,6 +194,14 @@ static bool is_newer(const struct xfs_items *s, const uint8_t *p, uint64_t lsn)
         return false;
     of = load_be64(p + k->lsn);
     return of != 0 && of != UINT64_MAX && of >= lsn;
+}
+
+/* Free space, references, the index of a directory: most of a busy log. */
+static bool is_unread(const struct xfs_items *s, const uint8_t *p)
+{
+    const struct kind *k = s->x->super.version == 5 ? kind_of(p) : NULL;
+
+    return k && k->crc == 0;
 }
 
 static bool bit(struct bytes map, size_t i)
@@ -246,6 +254,8 @@ static int buffer_apply(struct xfs_items *s, const struct xfs_item *i, uint64_t 
     if (r < 0 || is_newer(s, s->buf, lsn))
         return r;
     r = lay_over(s->buf, b.n * XFS_SECTOR, b.map, i, err);
+    if (r == 0 && is_unread(s, s->buf))
+        return 0;
     if (r == 0)
         r = xfs_overlay_write(s->to, s->buf, b.n * XFS_SECTOR, b.sector * XFS_SECTOR,
                               err);

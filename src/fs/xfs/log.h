@@ -19,7 +19,7 @@ enum {
     XFS_LOG_HELD_MAX = 16 << 20,     /* of transactions that are not yet committed */
     XFS_LOG_OPEN_MAX = 256,          /* of these at a time */
     XFS_LOG_NAMES_MAX = 1 << 16,     /* blocks given back, intents */
-    XFS_LOG_OVERLAY_MAX = 16 << 20,
+    XFS_LOG_OVERLAY_MAX = 24 << 20,
     XFS_LOG_WHY_MAX = 100,
 };
 
