@@ -18,8 +18,6 @@ wide|running|-n size=16384 -i size=1024 -d agcount=6 -l sunit=64'
 cat >"$work/script" <<END_OF_SCRIPT
 one() {
     device=\$1 name=\$2 end=\$3
-    shift 3
-    mkfs.xfs -q "\$@" \$device
     mkdir -p /mnt/\$name
     mount -t xfs \$device /mnt/\$name
     python3 $here/many.py /mnt/\$name/top $((count / 5)) 7 kernel 1000
@@ -49,7 +47,9 @@ disks=()
 while IFS='|' read -r name end options; do
     disks+=("$work/disk.$name")
     truncate -s 1G "$work/disk.$name"
-    echo "one /dev/ubd$(cut -c ${#disks[@]} <<<abcde) $name $end $options" >>"$work/script"
+    # shellcheck disable=SC2086 # a list of words
+    case_ "make: $options" mkfs.xfs -q $options "$work/disk.$name"
+    echo "one /dev/ubd$(cut -c ${#disks[@]} <<<abcde) $name $end" >>"$work/script"
 done <<<"$rows"
 case_ 'a kernel writes five filesystems' "$top/tests/guests/uml.sh" "$work" "$(cat "$work/script")" "${disks[@]}"
 
