@@ -46,6 +46,7 @@ enum { /* of an inode */
        ATTR = ATTR_DATA | ATTR_EXTENTS | ATTR_ROOT,
        NEW_OWNER = 0x600,
        CORE_4 = 100,
+       LOGGED_4 = 96, /* without the list of unlinked ones */
        CORE_5 = 176,
        AT_CRC = 100,
        AT_LSN = 112,
@@ -320,7 +321,8 @@ static void core_swap(uint8_t *to, const uint8_t *from, bool v5)
         {2, 1},                  /* where those are, format */
         {4, 4},
         {4, 2},
-        {8, 4}, /* DMAPI, flags, generation, unlinked */
+        {4, 4},
+        {4, 4}, /* DMAPI, flags, generation, unlinked */
         {4, 1},
         {24, 8}, /* checksum; changes, LSN, more flags */
         {4, 4},
@@ -333,7 +335,7 @@ static void core_swap(uint8_t *to, const uint8_t *from, bool v5)
 
     if (big_counts) /* 32 bits of attributes' extents, and nothing */
         fields[9].width = 1;
-    for (size_t i = 0; i < ARRAY_SIZE(fields) && at < (v5 ? CORE_5 : CORE_4); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(fields) && at < (v5 ? CORE_5 : LOGGED_4); i++)
         for (size_t end = at + fields[i].n; at < end; at += fields[i].width)
             for (size_t k = 0; k < fields[i].width; k++)
                 to[at + k] = from[at + fields[i].width - 1 - k];
@@ -377,7 +379,8 @@ static int inode_lay_over(const struct xfs_items *s, uint8_t *raw, unsigned fiel
     uint8_t unlinked[4];
     int r = 0;
 
-    if (i->n < 2 || i->v[1].n < core || load_le16(i->v[1].p) != 0x494e)
+    if (i->n < 2 || i->v[1].n < (v5 ? CORE_5 : LOGGED_4) ||
+        load_le16(i->v[1].p) != 0x494e)
         return damaged("an inode", err);
     memcpy(unlinked, raw + 96, sizeof unlinked);
     core_swap(raw, i->v[1].p, v5);

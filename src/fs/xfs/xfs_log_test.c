@@ -67,7 +67,7 @@ static void inode_item(struct xfs_made *m, struct ops *o, unsigned size, uint64_
         memcpy(core + 160, m->raw + 32, 16);
     }
     op(o, 0, format, sizeof format);
-    op(o, 0, core, m->version == 5 ? 176 : 100);
+    op(o, 0, core, m->version == 5 ? 176 : 96);
 }
 
 /* Of so many pieces of 128 bytes from `first` on, which become 'n'. */
@@ -128,7 +128,7 @@ static void in_two_records(struct xfs_made *m)
 {
     struct ops o, second = {0};
     uint8_t whole[176];
-    size_t n = m->version == 5 ? 176 : 100;
+    size_t n = m->version == 5 ? 176 : 96;
 
     start(&o);
     inode_item(m, &o, 2000, 17, 0);
