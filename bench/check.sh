@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # check.sh [-n RUNS] [-g RUNS]: what `imgport check` costs, beside others that look inside
 #
-#   imgport check     on the good guest, raw and qcow2, the release build
-#   debugfs           reading the files that a check reads, raw only: the least it can cost
+#   imgport check     on guests with ext4 (raw and qcow2), LVM, XFS and btrfs, the release build
+#   debugfs           reading the files that a check reads, ext4 only: the least it can cost
 #   virt-inspector    libguestfs, which starts a small virtual machine (emulated)
 #
 # Prints medians of RUNS runs (-n, 20; -g for virt-inspector, 3) as a table for RESULTS.md:
-# CPU time (user and system, of all processes), wall time, peak memory of the largest process.
-# The page cache is warm: every command runs once before it is measured.  Installs what it
-# needs, libguestfs and a kernel for it among that.
+# CPU time (user and system, of all processes), wall time, peak memory of the largest process,
+# and how much more CPU time than imgport virt-inspector takes.  The page cache is warm: a check
+# runs once before it is measured.  Exit status 1 when a check is over its limits.  Installs what
+# it needs, libguestfs and a kernel for it among that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
@@ -40,8 +41,13 @@ fi
     -Db_ndebug=false >/dev/null
 ninja -C build-release >/dev/null
 imgport=$PWD/build-release/imgport
+
+# What is in it | guest
+rows=('ext4|good' 'ext4 in qcow2|container-qcow2-v3' 'LVM, two segments|lvm'
+    'LVM, striped|lvm-striped' 'XFS|xfs' 'btrfs|btrfs' 'btrfs, snapshots|btrfs-snapshot')
+# Those that virt-inspector has to look at: the others differ in nothing that costs it time.
+inspected=('ext4|good' 'LVM, two segments|lvm' 'XFS|xfs' 'btrfs|btrfs')
 raw=$(tests/guests/build.sh --file good)
-qcow2=$(tests/guests/build.sh --file container-qcow2-v3)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -58,16 +64,19 @@ cat /lib/modules/$kernel/modules.dep
 cat /var/lib/dpkg/status
 EOF
 
-# measure NAME RUNS COMMAND...: a row.
+# measure TOOL WHAT RUNS COMMAND...: a row.
 measure() {
-    python3 - "$@" <<'EOF'
+    python3 - "$work" "$@" <<'EOF'
+import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 
-name, runs, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+CPU_MAX, PEAK_MAX = 0.15, 64  # of a check: seconds, MiB
+work, tool, what, runs, command = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5:]
+ours = tool == 'imgport check'
 
 
 def run():
@@ -78,18 +87,29 @@ def run():
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in (0, 1):
-        sys.exit(f"{name}: exit status {child.returncode}: {complaint.decode()}")
+        sys.exit(f"{tool}, {what}: exit status {child.returncode}: {complaint.decode()}")
     return usage.ru_utime + usage.ru_stime, time.monotonic() - start, usage.ru_maxrss
 
 
-run()
+if tool != 'virt-inspector':
+    run()
 rows = [run() for _ in range(runs)]
 cpu = sorted(row[0] for row in rows)
+median = statistics.median(cpu)
 wall = statistics.median(row[1] for row in rows)
 peak = max(row[2] for row in rows) / 1024
+kept = os.path.join(work, 'medians')
+medians = json.load(open(kept)) if os.path.exists(kept) else {}
+ratio = f'{median / medians[what]:.1f}' if what in medians and not ours else ''
+if ours:
+    medians[what] = median
+    json.dump(medians, open(kept, 'w'))
+    if median > CPU_MAX or peak > PEAK_MAX:
+        open(os.path.join(work, 'over'), 'w').close()
 print(
-    f"| {name} | {runs} | {statistics.median(cpu):.3f} s ({cpu[0]:.3f} to {cpu[-1]:.3f}) "
-    f"| {wall:.3f} s | {peak:.0f} MiB |"
+    f"| {tool} | {what} | {runs} | {median:.3f} s ({cpu[0]:.3f} to {cpu[-1]:.3f}) "
+    f"| {ratio} | {wall:.3f} s | {peak:.0f} MiB |",
+    flush=True,
 )
 EOF
 }
@@ -98,14 +118,20 @@ export LIBGUESTFS_BACKEND=direct LIBGUESTFS_BACKEND_SETTINGS=force_tcg
 processor=$(sed -n 's/^model name\t*: //p' /proc/cpuinfo | head -1)
 printf '%s, %s, %s processors (%s), load %s\n\n' "$(date -u +%Y-%m-%d)" \
     "$("$imgport" --version | head -1)" "$(nproc)" "$processor" "$(cut -d' ' -f1 /proc/loadavg)"
-echo '| command | runs | CPU: median (least to most) | wall: median | peak memory |'
-echo '|---|---|---|---|---|'
-measure 'imgport check, raw' "$runs" "$imgport" check --json "$raw"
-measure 'imgport check, qcow2' "$runs" "$imgport" check --json "$qcow2"
-measure 'debugfs, the same files, raw' "$runs" debugfs -f "$work/reads" "$raw?offset=1048576"
-if [ "$guestfs_runs" -gt 0 ]; then
-    measure 'virt-inspector, raw' "$guestfs_runs" \
-        virt-inspector --format=raw -a "$raw" --no-applications --no-icon
-    measure 'virt-inspector, qcow2' "$guestfs_runs" \
-        virt-inspector --format=qcow2 -a "$qcow2" --no-applications --no-icon
-fi
+echo '| command | guest | runs | CPU: median (least to most) | of imgport | wall: median | peak memory |'
+echo '|---|---|---|---|---|---|---|'
+for row in "${rows[@]}"; do
+    measure 'imgport check' "${row%|*}" "$runs" \
+        "$imgport" check --json "$(tests/guests/build.sh --file "${row#*|}")"
+done
+measure 'debugfs, the same files' ext4 "$runs" debugfs -f "$work/reads" "$raw?offset=1048576"
+[ "$guestfs_runs" -gt 0 ] || inspected=()
+for row in "${inspected[@]}"; do
+    file=$(tests/guests/build.sh --file "${row#*|}")
+    measure virt-inspector "${row%|*}" "$guestfs_runs" virt-inspector \
+        --format="${file##*.}" -a "$file" --no-applications --no-icon
+done
+[ ! -e "$work/over" ] || {
+    echo 'bench: a check took more than 0.15 CPU-seconds or 64 MiB' >&2
+    exit 1
+}
