@@ -3,6 +3,7 @@
 # make_xfs.sh FOLDER: seeds for fuzz_xfs, small trees with everything that a reader has to
 # know, made by mkfs.xfs and the kernel; needs root and a loop device
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 work=$(mktemp -d)
@@ -16,8 +17,7 @@ make() {
 }
 
 # Zeros are no sectors of an input, so data is zeros.
-fill() {
-    python3 - "$work/m" "$1" <<'END'
+cat >"$work/fill.py" <<'END'
 import os, sys
 os.chdir(sys.argv[1])
 what = sys.argv[2]
@@ -64,7 +64,7 @@ if 'changes' in what:
     os.ftruncate(fd, 5000)
 os.sync()
 END
-}
+fill() { python3 "$work/fill.py" "$work/m" "$1"; }
 
 # Only what is read: few free inodes, no lists of free space, nothing of the log of a clean one.
 pack() {
@@ -130,7 +130,17 @@ dirty() {
     pack "$name" dirty
 }
 
-# Kernels of today mount no version 4; mkfs.xfs fills it.
+# Kernels of today mount no version 4, but that of User Mode Linux does.
+dirty_old() {
+    make -m crc=0 "${@:3}"
+    "$here/../guests/uml.sh" "$work" "
+        mkdir /mnt/m
+        mount -t xfs /dev/ubda /mnt/m
+        python3 $work/fill.py /mnt/m '$2'" "$work/image"
+    pack "$1" dirty
+}
+
+# Version 4 that was unmounted; mkfs.xfs fills it.
 old() {
     local name=$1 n=$2 i
     shift 2
@@ -153,7 +163,8 @@ seed v5-4k 'short block node' -i size=1024
 seed v5-dir 'short node' -b size=1024 -n size=4096
 dirty dirty-v5 'short block far pieces' -b size=1024
 dirty dirty-changes 'short changes names' -b size=1024 -i nrext64=1
+dirty_old dirty-v4 "short block pieces far" -b size=1024
 old v4-1k 130 -b size=1024 -i size=256
 old v4-plain 30 -b size=1024 -n ftype=0
-old v4-512 50 -b size=512 -n version=ci
+old v4-512 20 -b size=512 -n version=ci
 ls -l "$out"
