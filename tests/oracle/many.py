@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""many.py FOLDER COUNT SEED [kernel [LINK_MAX]]: a tree of at least COUNT files with odd names, holes,
-long symlinks, hard links and one directory that has half of them.
+"""many.py FOLDER COUNT SEED [kernel [LINK_MAX]] [-- FOLDER ...]: a tree of at least COUNT
+files with odd names, holes, long symlinks, hard links and one directory that has half of them.
 
-The same SEED gives the same tree.  Symlinks are shorter than LINK_MAX bytes.  With `kernel`, files are also written over and have room
-allocated ahead, which only a mounted filesystem keeps as it was done.
+The same SEED gives the same tree.  Symlinks are shorter than LINK_MAX bytes.  With `kernel`,
+files are also written over and have room allocated ahead, which only a mounted filesystem
+keeps as it was done.
 """
 import os
 import random
@@ -99,4 +100,8 @@ def main(top, count, seed, kernel='', link_max=LINK_MAX):
             change(rnd, path)
 
 
-main(*sys.argv[1:])
+words = sys.argv[1:]
+while words:
+    end = words.index('--') if '--' in words else len(words)
+    main(*words[:end])
+    words = words[end + 1:]
