@@ -32,7 +32,7 @@ static bool section(char letter)
     } sections[] = {
         {'C', "SOURCE AND CONTAINER",
          "A container that is not taken ends the inspection: only these checks run "
-         "then.\nC04, of imports that name a checksum, is not in this version."},
+         "then."},
         {'P', "PARTITION TABLE AND BOOT CHAIN",
          "An installer medium (P11) ends these checks."},
         {'L', "LINUX GUEST",

@@ -57,8 +57,10 @@ struct imgport_check_options {
     struct imgport_source source;
     const char *profile; /* a name, or a path (has a slash); several with commas between;
                             NULL: the default */
-    bool scan;           /* read a remote image whole where its size decides */
-    bool force;          /* forced import: cloud-init is not asked for */
+    const char
+        *sha256; /* what the file must have, 64 hexadecimal digits; NULL: not asked */
+    bool scan;   /* read a remote image whole where its size decides */
+    bool force;  /* forced import: cloud-init is not asked for */
     const char *os_type; /* what the request declares; NULL nothing */
     const char *os_version;
     const char *arch;

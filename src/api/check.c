@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check.c: imgport_check() and imgport_info(): the worker looks, the rules judge */
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "api/digest.h"
 #include "api/place.h"
 #include "api/report.h"
 #include "api/session.h"
@@ -16,6 +19,7 @@ struct look {
     const struct imgport_source *source;
     uint64_t size_limit, size_stop; /* as inspect_options */
     bool scan;                      /* also a remote source, for its size */
+    const char *sha256;             /* what the file must have; NULL */
     imgport_progress_fn *progress;
     void *progress_arg;
 };
@@ -58,6 +62,41 @@ static int add_refusal(struct facts *f, struct arena *a, const struct err *why,
     f->image.fault = image_fault_name(IMAGE_FAULT_UNREACHABLE);
     f->image.fault_detail =
         arena_text(a, bytes_of(why->msg, strlen(why->msg)), ERR_MSG_MAX);
+    return f->image.fault_detail ? 0 : arena_check(a, err);
+}
+
+static int read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *got,
+                       struct err *err)
+{
+    struct remote *r = arg;
+
+    *got = (size_t)min_u64(n, remote_size(r) - off);
+    return *got ? remote_read(r, buf, *got, off, NULL, err) : 0;
+}
+
+/* The sum that was declared, against that of the file.  A container that is not taken
+ * anyway is not summed. */
+static int compare_sum(struct facts *f, struct arena *a, const struct look *l,
+                       const struct session_source *source, struct err *err)
+{
+    struct digest_source remote = {read_remote, source->remote};
+    uint64_t done = 0, total = f->image.file_size;
+    char sum[DIGEST_TEXT] = "", detail[256];
+    int r;
+
+    if (!l->sha256 || strcmp(f->image.fault, image_fault_name(IMAGE_FAULT_NONE)) != 0)
+        return 0;
+    r = source->remote
+            ? digest_run(sum, &remote, &done, total, l->progress, l->progress_arg, err)
+            : digest_file(sum, source->fd, &done, total, l->progress, l->progress_arg,
+                          err);
+    if (r < 0 || strcasecmp(sum, l->sha256) == 0)
+        return r;
+    snprintf(detail, sizeof detail, "the file has SHA-256 %s, declared is %s", sum,
+             l->sha256);
+    f->image.fault = image_fault_name(IMAGE_FAULT_DIGEST);
+    f->image.fault_detail =
+        arena_text(a, bytes_of(detail, strlen(detail)), sizeof detail);
     return f->image.fault_detail ? 0 : arena_check(a, err);
 }
 
@@ -106,7 +145,10 @@ static int look(struct facts *ret, struct arena *a, const struct look *l, struct
         facts_init(ret);
         return add_problem(ret, a, "worker", &why, err);
     }
-    return 0;
+    r = compare_sum(ret, a, l, &source, &why);
+    if (r == -ERR_CANCELED)
+        return FAIL(err, ERR_CANCELED, "%s", why.msg);
+    return r < 0 ? add_problem(ret, a, "source", &why, err) : 0;
 }
 
 static const char *or_empty(const char *s)
@@ -228,11 +270,17 @@ int imgport_check(char **ret, enum imgport_verdict *verdict,
     struct look l = {
         .source = &options->source,
         .scan = options->scan,
+        .sha256 = options->sha256,
         .progress = options->progress,
         .progress_arg = options->progress_arg,
     };
     size_t n;
-    int r = load_profiles(judgements, &n, &a, options->profile, &err);
+    int r = options->sha256 && !digest_is_text(options->sha256)
+                ? FAIL(&err, ERR_ARG, "a SHA-256 is 64 hexadecimal digits")
+                : 0;
+
+    if (r == 0)
+        r = load_profiles(judgements, &n, &a, options->profile, &err);
 
     if (r == 0) {
         size_limits(&l, judgements, n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/digest.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,32 +28,29 @@ static int tell(uint64_t done, uint64_t total, imgport_progress_fn *progress, vo
     return 0;
 }
 
-int digest_file(char ret[DIGEST_TEXT], int fd, uint64_t *base, uint64_t total,
-                imgport_progress_fn *progress, void *arg, struct err *err)
+int digest_run(char ret[DIGEST_TEXT], const struct digest_source *source, uint64_t *base,
+               uint64_t total, imgport_progress_fn *progress, void *arg, struct err *err)
 {
     AUTO(ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     AUTO(freep) uint8_t *buf = malloc(STEP);
     uint8_t sum[EVP_MAX_MD_SIZE];
+    uint64_t off = 0;
     unsigned n = 0;
-    off_t off = 0;
 
     if (!ctx || !buf || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
         return FAIL(err, ERR_NOMEM, "no memory for a checksum");
     for (;;) {
-        ssize_t got = pread(fd, buf, STEP, off);
-        int r;
+        size_t got = 0;
+        int r = source->read(source->arg, buf, STEP, off, &got, err);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return FAIL_SYS(err, errno, "read for the checksum");
-        if (got == 0)
+        if (r == 0 && got == 0)
             break;
-        if (EVP_DigestUpdate(ctx, buf, (size_t)got) != 1)
-            return FAIL(err, ERR_NOMEM, "checksum failed");
+        if (r == 0 && EVP_DigestUpdate(ctx, buf, got) != 1)
+            r = FAIL(err, ERR_NOMEM, "checksum failed");
         off += got;
-        *base += (uint64_t)got;
-        r = tell(*base, total, progress, arg, err);
+        *base += got;
+        if (r == 0)
+            r = tell(*base, total, progress, arg, err);
         if (r < 0)
             return r;
     }
@@ -61,4 +59,36 @@ int digest_file(char ret[DIGEST_TEXT], int fd, uint64_t *base, uint64_t total,
     for (unsigned i = 0; i < n; i++)
         snprintf(ret + 2 * i, 3, "%02x", sum[i]);
     return 0;
+}
+
+static int read_file(void *arg, void *buf, size_t n, uint64_t off, size_t *got,
+                     struct err *err)
+{
+    const int *fd = arg;
+    ssize_t r;
+
+    do
+        r = pread(*fd, buf, n, (off_t)off);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return FAIL_SYS(err, errno, "read for the checksum");
+    *got = (size_t)r;
+    return 0;
+}
+
+int digest_file(char ret[DIGEST_TEXT], int fd, uint64_t *base, uint64_t total,
+                imgport_progress_fn *progress, void *arg, struct err *err)
+{
+    struct digest_source source = {read_file, &fd};
+
+    return digest_run(ret, &source, base, total, progress, arg, err);
+}
+
+bool digest_is_text(const char *text)
+{
+    size_t n = 0;
+
+    while (isxdigit((unsigned char)text[n]))
+        n++;
+    return n == DIGEST_TEXT - 1 && text[n] == '\0';
 }

@@ -27,6 +27,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"os-version", 0, &options.os_version, NULL},
         {"arch", 0, &options.arch, NULL},
         {"license", 0, &options.license, NULL},
+        {"sha256", 0, &options.sha256, NULL},
         {"scan", 0, NULL, &options.scan}, /* files are scanned anyway */
         {NULL, 'f', &options.source.format, NULL},
         {"progress", 0, &style, NULL},
@@ -87,6 +88,7 @@ const struct command cmd_check = {
            "  --os-version V     its version\n"
            "  --arch A           its processor: x86_64, i386 or arm64\n"
            "  --license BYOL     its licence is your own\n"
+           "  --sha256 SUM       the checksum that the file must have\n"
            "  --scan             read a remote image whole where its size decides\n"
            "  --json             the report as JSON\n"
            "  -f FORMAT          SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"

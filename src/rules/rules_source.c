@@ -21,6 +21,8 @@ static const struct {
     {"text", "C02", N_("a web page, XML, JSON or plain text, not an image"),
      N_("Look into the file: it often holds the error message of the server that it was "
         "fetched from.")},
+    {"digest", "C04", N_("the file is not the one that was declared"),
+     N_("Copy the image again, or declare the checksum of this file.")},
     {"truncated", "C03", N_("the file ends before the image does"),
      N_("Copy the image again and compare its size and checksum with the original's.")},
     {"compressed-file", "C05", N_("the image is packed"),

@@ -4,7 +4,7 @@
 #
 #   remote.sh [CUTS]   how many times a connection is broken at another point; 20
 . "$(dirname "$0")/../lib.sh"
-requires jq qemu-img nginx python3
+requires jq qemu-img nginx python3 sha256sum
 
 here=$(dirname "$0")
 cuts=${1:-20}
@@ -102,6 +102,12 @@ code() {
 case_ 'a missing object' code InvalidUrl 'the server answered 404 Not Found' "$url/nothing"
 case_ 'a forbidden object' code InvalidUrl 'the server answered 403 Forbidden' "$url/forbidden"
 case_ 'an object that is gone' code InvalidUrl 'the server answered 410 Gone' "$url/gone"
+sum() { expect "$1" imgport check --sha256 "$2" "$3"; }
+right=$(sha256sum <"$image" | cut -d' ' -f1)
+case_ 'the checksum of a URL' sum 0 "$right" "$url/disk.qcow2"
+case_ 'the checksum of a URL without ranges' sum 0 "$right" "$url/whole/disk.qcow2"
+case_ 'another checksum' sum 1 "${right//[0-9]/a}" "$url/disk.qcow2"
+case_ 'a checksum that is none' sum 2 "${right%?}" "$url/disk.qcow2"
 case_ 'an empty object' code InvalidUrl 'the file has no bytes' "$url/empty"
 case_ 'a web page' code InvalidUrl 'a web page' "$url/page.html"
 case_ 'a web page instead of a range' code InvalidUrl 'a web page' "$flaky/html"

@@ -47,6 +47,19 @@ def _(d):
     d.take(server() + "/disk")
 
 
+ZEROS = "30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58"
+
+
+@fires("C04", "another checksum than was declared", "--sha256", ZEROS[::-1])
+def _(d):
+    d.blank(SMALL)
+
+
+@quiet("C04", "the checksum that was declared", "--sha256", ZEROS.upper())
+def _(d):
+    d.blank(SMALL)
+
+
 def small(d, name, format_, *options):
     """One MiB with a byte in it, in a container of qemu-img."""
     d.blank(SMALL)
