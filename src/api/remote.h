@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* remote.h: the bytes of a URL, in ranges
+/* remote.h: the bytes of a URL, in ranges, through a cache
  *
  * One GET with a range opens it: never a HEAD, which signed links refuse.  A server that
  * answers with a range is read piece by piece, through a cache and with read-ahead where
@@ -34,17 +34,9 @@ uint64_t remote_size(const struct remote *r);
 /* The whole of it as an open file, borrowed, when the server has no ranges; else -1. */
 int remote_file(const struct remote *r);
 
-/* Bytes that came over the network so far, bodies only. */
-uint64_t remote_received(const struct remote *r);
-
 /* All n bytes, or an error; the range lies within the size. */
 int remote_read(struct remote *r, void *buf, size_t n, uint64_t off,
                 const struct frame_patience *patience, struct err *err);
-
-/* "bytes 0-1023/4096": false when it is not of that form or contradicts itself.  For the
- * tests' sake. */
-bool remote_parse_content_range(const char *text, uint64_t *ret_first, uint64_t *ret_last,
-                                uint64_t *ret_size);
 
 /* The URL as it may be shown: without user, password and query, which are secrets. */
 void remote_shown(char *ret, size_t room, const char *url);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -136,21 +135,6 @@ void session_source_close(struct session_source *s)
     remote_freep(&s->remote);
 }
 
-static ssize_t copy_some(int from, int to)
-{
-    char buf[64 * 1024];
-    ssize_t n = read(from, buf, sizeof buf);
-
-    for (ssize_t done = 0; done < n;) {
-        ssize_t put = write(to, buf + done, (size_t)(n - done));
-
-        if (put < 0 && errno != EINTR)
-            return -1;
-        done += put > 0 ? put : 0;
-    }
-    return n;
-}
-
 bool session_is_url(const char *path)
 {
     const char *p = path;
@@ -199,44 +183,20 @@ static int open_url(struct session_source *ret, const struct imgport_source *sou
 /* Standard input, read once: a file is taken as it is, all else is kept in one. */
 static int open_stdin(struct session_source *ret, struct waiting *w, struct err *err)
 {
-    AUTO(closep) int fd = -1;
-    struct pollfd more = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct frame_patience patience = {still_wanted, w};
     struct stat st;
-    int r;
 
     if (fstat(STDIN_FILENO, &st) < 0)
         return FAIL_SYS(err, errno, "standard input");
-    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
-        ret->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-        return ret->fd < 0 ? FAIL_SYS(err, errno, "standard input") : 0;
-    }
     if (isatty(STDIN_FILENO))
         return FAIL(err, ERR_ARG,
                     "standard input is a terminal: an image comes by a pipe");
-    fd = stage_open(err);
-    if (fd < 0)
-        return fd;
-    for (;;) {
-        ssize_t n;
-
-        r = still_wanted(w, err);
-        if (r < 0)
-            return r;
-        if (poll(&more, 1, 200) == 0)
-            continue;
-        n = splice(STDIN_FILENO, NULL, fd, NULL, 1 << 20, 0);
-        if (n < 0 && errno == EINVAL)
-            n = copy_some(STDIN_FILENO, fd);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return FAIL_SYS(err, errno, "keep standard input in %s", stage_folder());
-        if (n == 0)
-            break;
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+        ret->fd = stage_input(STDIN_FILENO, &patience, err);
+        return ret->fd < 0 ? ret->fd : 0;
     }
-    ret->fd = fd;
-    fd = -1;
-    return 0;
+    ret->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    return ret->fd < 0 ? FAIL_SYS(err, errno, "standard input") : 0;
 }
 
 const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path)

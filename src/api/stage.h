@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/frame.h"
 
 /* Where it lies: $TMPDIR, or /var/tmp. */
 const char *stage_folder(void);
@@ -10,3 +11,7 @@ const char *stage_folder(void);
 /* Open for reading and writing, the caller's; gone when it is closed.  Negative: error.
  */
 int stage_open(struct err *err);
+
+/* The same with all that comes from a pipe or a socket, at its beginning.  patience is
+ * asked several times a second. */
+int stage_input(int from, const struct frame_patience *patience, struct err *err);
