@@ -11,16 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ntfs_leaks.h"
 #include "fs/tree.h"
 
 enum { PIECE = 96 << 10, DEPTH_MAX = 40 };
-
-/* libntfs-3g forgets what it read when it then refuses to mount. */
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libntfs-3g.so";
-}
 
 struct visit {
     struct fs *fs;

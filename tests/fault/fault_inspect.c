@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ntfs_leaks.h"
 #include "base/scoped.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"

@@ -6,15 +6,9 @@
 
 #include <assert.h>
 
+#include "../ntfs_leaks.h"
 #include "fuzz/fuzz_tree.h"
 #include "fuzz/sparse.h"
-
-/* The library forgets what it read when it then refuses to mount. */
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libntfs-3g.so";
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

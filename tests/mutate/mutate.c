@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../ntfs_leaks.h"
 #include "base/scoped.h"
 #include "mutate/edit.h"
 #include "mutate/look.h"
@@ -40,7 +41,6 @@ void __sanitizer_free_hook(const volatile void *p);
 size_t __sanitizer_get_allocated_size(const volatile void *p);
 int __lsan_do_recoverable_leak_check(void);
 const char *__asan_default_options(void);
-const char *__lsan_default_suppressions(void);
 #pragma GCC visibility pop
 
 static bool heap_watched;
@@ -67,13 +67,6 @@ void __sanitizer_free_hook(const volatile void *p)
 const char *__asan_default_options(void)
 {
     return "quarantine_size_mb=8:handle_abort=1:allocator_may_return_null=1";
-}
-
-/* The library forgets inodes whose opening fails half way; a worker ends with its check.
- */
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libntfs-3g.so";
 }
 
 static void watch_heap(bool on)
