@@ -57,7 +57,8 @@ for raw in "$work"/*.raw; do
     while IFS='|' read -r options format unit; do
         # Small clusters map 128 GiB at most, a VHD 2040 GiB; and cmp reads every hole.
         case $options in
-        *vmdk* | *raw* | *fixed* | *-b*) [ "$bytes" -le $((16 << 30)) ] || continue ;;
+        *raw* | *fixed*) [ "$bytes" -le $((1 << 30)) ] || continue ;;
+        *vmdk* | *-b*) [ "$bytes" -le $((16 << 30)) ] || continue ;;
         *vhd*) [ "$bytes" -le $((2040 << 30)) ] || continue ;;
         esac
         [ "$bytes" -gt 0 ] || [ "$format" != vmdk ] || continue # qemu opens none without sectors
