@@ -224,11 +224,6 @@ static void pause_for(struct object *o, unsigned attempt)
     }
 }
 
-static int server_refuses(const struct object *o, struct err *err)
-{
-    return FAIL(err, ERR_NOTFOUND, "the server answered %s", o->answer.words);
-}
-
 static bool is_redirect(long status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 ||
@@ -310,6 +305,7 @@ static bool may_get_better(long status)
 static int fetch(struct object *o, uint8_t *to, uint64_t at, uint64_t want,
                  struct err *err)
 {
+    static const char broke[] = "the connection broke";
     unsigned redirects = 0, attempt = 0;
 
     o->to = to;
@@ -343,10 +339,7 @@ static int fetch(struct object *o, uint8_t *to, uint64_t at, uint64_t want,
         attempt = o->have > before ? 0 : attempt + 1;
         if (attempt == ATTEMPTS)
             return a > 0 ? FAIL(err, ERR_IO, "the server answered %s", o->answer.words)
-                         : FAIL(err, ERR_IO, "%s",
-                                why.code ? why.msg
-                                         : "the connection "
-                                           "broke");
+                         : FAIL(err, ERR_IO, "%s", why.code ? why.msg : broke);
         /* A file that was begun is begun again: who has no ranges cannot resume. */
         if (o->file >= 0 &&
             (ftruncate(o->file, 0) < 0 || lseek(o->file, 0, SEEK_SET) < 0))
@@ -404,11 +397,9 @@ static int take_first(struct object *o, struct err *err)
             return FAIL_SYS(err, errno, "download");
         o->size = (uint64_t)size;
         return 0;
-    case 204:
-        return FAIL(err, ERR_NOTFOUND, "the server answered %s", o->answer.words);
     }
-    if (o->answer.status >= 400 && o->answer.status < 500)
-        return server_refuses(o, err);
+    if (o->answer.status == 204 || (o->answer.status >= 400 && o->answer.status < 500))
+        return FAIL(err, ERR_NOTFOUND, "the server answered %s", o->answer.words);
     return FAIL(err, ERR_IO, "the server answered %s", o->answer.words);
 }
 

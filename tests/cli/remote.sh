@@ -122,6 +122,8 @@ trouble() {
 case_ 'a server that is busy' trouble 'the server answered 503' "$url/busy?sign=SECRET"
 case_ 'no server' trouble 'connect' "http://user:SECRET@127.0.0.1:1/disk"
 case_ 'a name that is none' trouble 'resolve' "http://nowhere.invalid/disk?sign=SECRET"
+nowhere() { TMPDIR=$work/none trouble 'a temporary file in .*: No such file' "$url/disk.qcow2"; }
+case_ 'no place to keep a download is no refusal by the server' nowhere
 case_ 'redirects without end' trouble 'more than 10 redirects' --private-redirects "$url/loop"
 case_ 'a redirect to a file' trouble 'neither http nor https' "$url/to-file"
 case_ 'a redirect to a private address' trouble 'redirects to a private address' "$url/to-private"
