@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* call.h: one call of an action, with no sockets inside
+ *
+ * A call arrives here with its signature verified and its parameters checked against
+ * their table (params.h): required ones are there, none is unknown, types and limits
+ * hold.  An action is a function
+ *
+ *     int action_delete_images(struct call *c)
+ *     {
+ *         if (...)
+ *             return call_error(c, "InvalidImageId.InShared", _("%s is shared"), id);
+ *         json_out_int(&c->reply, "TotalCount", n);        members of "Response"
+ *         return 0;
+ *     }
+ *
+ * run with the language of the request in use (base/i18n.h), on a worker thread when its
+ * row in actions.def says ACTION_SLOW, else in the event loop, where it may read the
+ * catalogue but not write.  To add an action: its row in actions.def, its parameters in
+ * params.c, the function, the tests. */
+#pragma once
+
+#include <stdarg.h>
+
+#include <jansson.h>
+
+#include "service/config.h"
+#include "service/json_out.h"
+
+struct blobs;
+struct catalog;
+struct jobs;
+struct metrics;
+struct profile;
+
+/* The versions that are served: the vendor's, and that of our own actions. */
+#define VERSION_CVM "2017-03-12"
+#define VERSION_OWN "2026-11-20"
+
+/* What every action can reach.  Immutable once serving, any thread; the parts lock by
+ * their own rules. */
+struct service {
+    const struct config *config;
+    const struct profile *profile;
+    struct catalog *catalog;
+    struct blobs *blobs;
+    struct jobs *jobs; /* NULL: none run here */
+    struct metrics *metrics;
+};
+
+enum { CALL_UIN_MAX = 24, CALL_CODE_MAX = 80, CALL_MESSAGE_MAX = 512 };
+
+/* Who asks: a copy, so that nothing is locked while it works. */
+struct call_account {
+    char uin[CALL_UIN_MAX];    /* "100000000001" */
+    char app_id[CALL_UIN_MAX]; /* "1250000001" */
+    char secret_id[48];
+    bool is_operator;
+    bool import_permission;
+    uint64_t image_quota; /* 0: as the profile says */
+    bool zh;              /* the account's own language */
+};
+
+struct call {
+    struct service *service;
+    const char *request_id;
+    const struct action *action;
+    const struct config_region
+        *region; /* NULL: the action takes none and none was named */
+    bool zh;     /* the language of the answer */
+    struct call_account account;
+    const json_t *params; /* an object; absent optional ones are absent */
+
+    struct json_out reply;    /* open object: "Response" */
+    char code[CALL_CODE_MAX]; /* "": no error */
+    char message[CALL_MESSAGE_MAX];
+};
+
+/* Sets the error that is answered, and returns a negative number: the first one stays. */
+int call_error(struct call *c, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for what failed on our side: InternalError with the support contact; the
+ * error's own words go to the log only. */
+int call_fail(struct call *c, const struct err *err);
+/* And for what failed in a task: the message names it, so that support can find it. */
+int call_fail_task(struct call *c, int64_t task, const struct err *err);
+
+/* A parameter that the table has checked.  Absent: NULL, `otherwise`, false, 0 members.
+ */
+const char *call_text(const struct call *c, const char *name);
+int64_t call_int(const struct call *c, const char *name, int64_t otherwise);
+bool call_bool(const struct call *c, const char *name);
+bool call_has(const struct call *c, const char *name);
+size_t call_count(const struct call *c, const char *name);
+const char *call_text_at(const struct call *c, const char *name, size_t i);
+const json_t *call_list(const struct call *c, const char *name);
+
+enum action_flag {
+    ACTION_SLOW = 1 << 0,      /* writes: runs on a worker thread */
+    ACTION_NO_REGION = 1 << 1, /* Region may be absent */
+    ACTION_DAILY = 1 << 2,     /* counts among the operations of a day, unless DryRun */
+    ACTION_OPERATOR = 1 << 3,  /* for the operator's accounts only */
+};
+
+struct param;
+
+struct action {
+    const char *name;
+    const char *version;
+    unsigned flags;             /* enum action_flag */
+    const struct param *params; /* ends in a row without a name */
+    int (*run)(struct call *c);
+};
+
+/* NULL: no such action in that version. */
+const struct action *action_find(const char *name, const char *version);
+const struct action *action_at(size_t i); /* NULL past the end */
