@@ -11,11 +11,12 @@
  *                                             S3 or COS (blob_s3.c)
  *
  * Keys are names of [0-9A-Za-z._-] with "/" between them; none begins with a dot.
- * Errors: ERR_NOTFOUND no such blob, ERR_CONFLICT the key is taken, ERR_IO the store
- * refuses or cannot be reached; sys is ENOSPC when it is full. */
+ * Errors: ERR_NOTFOUND no such blob, ERR_CONFLICT the key is taken (told by a folder
+ * only), ERR_IO the store refuses or cannot be reached; sys is ENOSPC when it is full. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* blob_dir.c: blobs as files of one folder
+ *
+ *     ROOT/.tmp/<random>          being written, its writer holds a lock on it
+ *     ROOT/object/3f/3f9c...      whole
+ *
+ * Where the filesystem can, a file being written has no name at all (O_TMPFILE), so
+ * nothing is left of a writer that dies.  Every name is resolved beneath ROOT, through no
+ * link. */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "store/blob_dir.h"
+#include "store/blob_driver.h"
+
+#define TEMP_FOLDER ".tmp"
+
+enum {
+    TEMP_TRIES = 100,
+    TEMP_NAME = 24,
+    WRITE_BEHIND = 16 << 20, /* bytes; so that the sync at the end has little to do */
+    DEPTH_MAX = 16,          /* of folders below ROOT */
+};
+
+struct dir {
+    struct blobs blobs;
+    int root, temp;
+    bool named; /* the filesystem knows no files without a name */
+};
+
+struct dir_writer {
+    struct blob_writer writer;
+    struct dir *dir;
+    int fd;
+    char temp[TEMP_NAME]; /* "": it has no name */
+    uint64_t behind;      /* up to here the kernel was asked to write */
+};
+
+static struct dir *dir_of(struct blobs *b)
+{
+    return CONTAINER_OF(b, struct dir, blobs);
+}
+
+static int open_beneath(int root, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (unsigned)(flags | O_CLOEXEC),
+        .resolve =
+            (uint64_t)RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+
+    return (int)fd;
+}
+
+/* A folder that cannot be synced (some network filesystems) has no better to offer. */
+static int sync_folder(int fd, struct err *err)
+{
+    if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+        return FAIL_SYS(err, errno, "sync of a folder of blobs");
+    return 0;
+}
+
+/* ---- the folder itself */
+
+static int open_folder(const char *path, struct err *err)
+{
+    int fd;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return FAIL_SYS(err, errno, "objects: make the folder %s", path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? FAIL_SYS(err, errno, "objects: %s", path) : fd;
+}
+
+static int open_temp_folder(int root, struct err *err)
+{
+    int fd;
+
+    if (mkdirat(root, TEMP_FOLDER, 0700) < 0 && errno != EEXIST)
+        return FAIL_SYS(err, errno, "objects: make the folder " TEMP_FOLDER);
+    fd = open_beneath(root, TEMP_FOLDER, O_RDONLY | O_DIRECTORY);
+    return fd < 0 ? FAIL_SYS(err, errno, "objects: " TEMP_FOLDER) : fd;
+}
+
+static bool knows_nameless_files(int folder)
+{
+    AUTO(closep) int fd = openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+    return fd >= 0;
+}
+
+void blob_dir_use_names(struct blobs *b)
+{
+    dir_of(b)->named = true;
+}
+
+static void dir_stop(struct blobs *b)
+{
+    struct dir *d = dir_of(b);
+
+    closep(&d->root);
+    closep(&d->temp);
+    free(d);
+}
+
+static int dir_start(struct blobs **ret, const struct blobs_options *o, const char *path,
+                     struct err *err)
+{
+    AUTO(freep) struct dir *d = calloc(1, sizeof *d);
+    AUTO(closep) int root = -1;
+    int r;
+
+    (void)o;
+    if (!d)
+        return FAIL(err, ERR_NOMEM, "objects");
+    r = root = open_folder(path, err);
+    if (r >= 0)
+        r = d->temp = open_temp_folder(root, err);
+    if (r < 0)
+        return r;
+    d->named = !knows_nameless_files(d->temp);
+    d->root = root;
+    root = -1;
+    *ret = &TAKE(d)->blobs;
+    return 0;
+}
+
+static int dir_check(struct blobs *b, struct err *err)
+{
+    struct dir *d = dir_of(b);
+
+    if (faccessat(d->root, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return FAIL_SYS(err, errno, "objects: the folder");
+    return 0;
+}
+
+/* ---- writing */
+
+static int make_named(struct dir_writer *w, struct err *err)
+{
+    for (int i = 0; i < TEMP_TRIES; i++) {
+        uint64_t n;
+
+        if (getrandom(&n, sizeof n, 0) != sizeof n)
+            return FAIL_SYS(err, errno, "random name");
+        snprintf(w->temp, sizeof w->temp, "%016" PRIx64, n);
+        w->fd = openat(w->dir->temp, w->temp,
+                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (w->fd < 0 && errno == EEXIST)
+            continue;
+        if (w->fd < 0) {
+            w->temp[0] = '\0';
+            return FAIL_SYS(err, errno, "create a blob");
+        }
+        /* Says to a sweeper that somebody writes.  One that came between the two lines
+         * has removed the name; then this is nobody's file. */
+        if (flock(w->fd, LOCK_EX | LOCK_NB) == 0) {
+            struct stat st;
+
+            if (fstat(w->fd, &st) == 0 && st.st_nlink == 1)
+                return 0;
+        }
+        closep(&w->fd);
+    }
+    w->temp[0] = '\0';
+    return FAIL(err, ERR_IO, "no free name for a blob");
+}
+
+static void dir_end(struct blob_writer *writer)
+{
+    struct dir_writer *w = CONTAINER_OF(writer, struct dir_writer, writer);
+
+    if (w->temp[0])
+        unlinkat(w->dir->temp, w->temp, 0);
+    closep(&w->fd);
+    free(w);
+}
+
+static int dir_create(struct blob_writer **ret, struct blobs *b, const char *key,
+                      uint64_t size, struct err *err)
+{
+    AUTO(freep) struct dir_writer *w = calloc(1, sizeof *w);
+    int r = 0;
+
+    (void)key, (void)size;
+    if (!w)
+        return FAIL(err, ERR_NOMEM, "blob");
+    w->dir = dir_of(b);
+    if (w->dir->named) {
+        r = make_named(w, err);
+    } else {
+        w->fd = openat(w->dir->temp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (w->fd < 0)
+            r = FAIL_SYS(err, errno, "create a blob");
+    }
+    if (r == 0)
+        *ret = &TAKE(w)->writer;
+    return r;
+}
+
+static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct err *err)
+{
+    struct dir_writer *w = CONTAINER_OF(writer, struct dir_writer, writer);
+    uint64_t end = writer->written + n;
+
+    while (n) {
+        ssize_t put = write(w->fd, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return FAIL_SYS(err, errno, "write of blob %s", writer->key);
+        p = (const char *)p + put;
+        n -= (size_t)put;
+    }
+    if (end - w->behind >= WRITE_BEHIND) {
+        /* Advice: what is wrong with it fsync() tells. */
+        sync_file_range(w->fd, (off_t)w->behind, (off_t)(end - w->behind),
+                        SYNC_FILE_RANGE_WRITE);
+        w->behind = end;
+    }
+    return 0;
+}
+
+/* Opens the folder that `key` lies in, made where it is missing.  The descriptor, or
+ * negative. */
+static int open_parent(struct dir *d, const char *key, struct err *err)
+{
+    AUTO(closep) int at = openat(d->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *slash;
+    char name[BLOB_KEY_MAX];
+    int fd;
+
+    if (at < 0)
+        return FAIL_SYS(err, errno, "objects: the folder");
+    for (; (slash = strchr(key, '/')); key = slash + 1) {
+        snprintf(name, sizeof name, "%.*s", (int)(slash - key), key);
+        fd = open_beneath(at, name, O_RDONLY | O_DIRECTORY);
+        if (fd < 0 && errno == ENOENT) {
+            if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+                return FAIL_SYS(err, errno, "make a folder for blobs");
+            fd = sync_folder(at, err);
+            if (fd < 0)
+                return fd;
+            fd = open_beneath(at, name, O_RDONLY | O_DIRECTORY);
+        }
+        if (fd < 0)
+            return FAIL_SYS(err, errno, "the folder %s of blobs", name);
+        close(at);
+        at = fd;
+    }
+    fd = at;
+    at = -1;
+    return fd;
+}
+
+static int give_name(struct dir_writer *w, int parent, const char *name)
+{
+    char self[32];
+
+    if (w->temp[0])
+        return linkat(w->dir->temp, w->temp, parent, name, 0);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
+    return linkat(AT_FDCWD, self, parent, name, AT_SYMLINK_FOLLOW);
+}
+
+static int dir_commit(struct blob_writer *writer, struct err *err)
+{
+    struct dir_writer *w = CONTAINER_OF(writer, struct dir_writer, writer);
+    const char *slash = strrchr(writer->key, '/');
+    AUTO(closep) int parent = -1;
+
+    if (fsync(w->fd) < 0)
+        return FAIL_SYS(err, errno, "sync of blob %s", writer->key);
+    parent = open_parent(w->dir, writer->key, err);
+    if (parent < 0)
+        return parent;
+    if (give_name(w, parent, slash ? slash + 1 : writer->key) < 0) {
+        if (errno == EEXIST)
+            return FAIL(err, ERR_CONFLICT, "blob %s is there already", writer->key);
+        return FAIL_SYS(err, errno, "blob %s", writer->key);
+    }
+    return sync_folder(parent, err);
+}
+
+/* ---- reading */
+
+static int dir_open(struct blob **ret, struct blobs *b, const char *key, struct err *err)
+{
+    AUTO(closep) int fd = open_beneath(dir_of(b)->root, key, O_RDONLY | O_NONBLOCK);
+    struct stat st;
+    struct blob *o;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return FAIL(err, ERR_NOTFOUND, "there is no blob %s", key);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return FAIL_SYS(err, errno, "blob %s", key);
+    if (!S_ISREG(st.st_mode))
+        return FAIL(err, ERR_NOTFOUND, "blob %s is no file", key);
+    o = calloc(1, sizeof *o);
+    if (!o)
+        return FAIL(err, ERR_NOMEM, "blob");
+    o->size = (uint64_t)st.st_size;
+    o->fd = fd;
+    fd = -1;
+    *ret = o;
+    return 0;
+}
+
+static void dir_close(struct blob *o)
+{
+    closep(&o->fd);
+    free(o);
+}
+
+static int dir_read(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err)
+{
+    while (n) {
+        ssize_t got = pread(o->fd, buf, n, (off_t)off);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return FAIL_SYS(err, errno, "read of a blob");
+        if (got == 0)
+            return FAIL(err, ERR_SHORT, "a blob was cut at %" PRIu64 " of %" PRIu64, off,
+                        o->size);
+        buf = (char *)buf + got;
+        off += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+static int dir_remove(struct blobs *b, const char *key, struct err *err)
+{
+    struct dir *d = dir_of(b);
+    const char *slash = strrchr(key, '/');
+    char parent[BLOB_KEY_MAX] = ".";
+    AUTO(closep) int fd = -1;
+
+    if (slash)
+        snprintf(parent, sizeof parent, "%.*s", (int)(slash - key), key);
+    fd = open_beneath(d->root, parent, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0 && unlinkat(fd, slash ? slash + 1 : key, 0) == 0)
+        return 0;
+    /* Not synced: a deleted blob that comes back has no row, and is swept. */
+    return errno == ENOENT || errno == ENOTDIR
+               ? 0
+               : FAIL_SYS(err, errno, "delete blob %s", key);
+}
+
+/* ---- going through all */
+
+struct walk {
+    const char *prefix;
+    int (*fn)(void *arg, const char *key, uint64_t size, uint64_t age, struct err *err);
+    void *arg;
+    time_t now;
+};
+
+static void closedirp(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+/* Could a key that begins like `key` (a folder's, with its slash) begin with the prefix?
+ */
+static bool leads_to(const char *key, const char *prefix)
+{
+    size_t n = min_size(strlen(key), strlen(prefix));
+
+    return strncmp(key, prefix, n) == 0;
+}
+
+/* Takes over fd.  Recursion ends at DEPTH_MAX. */
+static int walk_folder(const struct walk *w, int fd, const char *path, unsigned depth,
+                       struct err *err)
+{
+    AUTO(closedirp) DIR *dir = fdopendir(fd);
+    struct dirent *e;
+    char key[BLOB_KEY_MAX];
+    struct stat st;
+    int r = 0;
+
+    if (!dir) {
+        close(fd);
+        return FAIL_SYS(err, errno, "list blobs");
+    }
+    while (r == 0 && (errno = 0, e = readdir(dir))) {
+        if (e->d_name[0] == '.' ||
+            snprintf(key, sizeof key, "%s%s", path, e->d_name) >= (int)sizeof key - 1)
+            continue;
+        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue; /* deleted meanwhile */
+        if (S_ISREG(st.st_mode)) {
+            time_t age = w->now - st.st_mtime;
+
+            if (strncmp(key, w->prefix, strlen(w->prefix)) == 0 && blob_key_is_valid(key))
+                r = w->fn(w->arg, key, (uint64_t)st.st_size, age > 0 ? (uint64_t)age : 0,
+                          err);
+        } else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+            int sub;
+
+            strcat(key, "/");
+            if (!leads_to(key, w->prefix))
+                continue;
+            sub = open_beneath(fd, e->d_name, O_RDONLY | O_DIRECTORY);
+            if (sub >= 0)
+                r = walk_folder(w, sub, key, depth + 1, err);
+        }
+        errno = 0;
+    }
+    return r == 0 && errno ? FAIL_SYS(err, errno, "list blobs") : r;
+}
+
+static int dir_list(struct blobs *b, const char *prefix,
+                    int (*fn)(void *arg, const char *key, uint64_t size, uint64_t age,
+                              struct err *err),
+                    void *arg, struct err *err)
+{
+    struct walk w = {prefix, fn, arg, time(NULL)};
+    int fd = open_beneath(dir_of(b)->root, ".", O_RDONLY | O_DIRECTORY);
+
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "list blobs");
+    return walk_folder(&w, fd, "", 0, err);
+}
+
+static int dir_sweep(struct blobs *b, uint64_t age, struct err *err)
+{
+    struct dir *d = dir_of(b);
+    int fd = open_beneath(d->root, TEMP_FOLDER, O_RDONLY | O_DIRECTORY);
+    AUTO(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+
+    (void)age;
+    if (!dir) {
+        closep(&fd);
+        return FAIL_SYS(err, errno, "list unfinished blobs");
+    }
+    while ((e = readdir(dir))) {
+        AUTO(closep) int one = -1;
+
+        if (e->d_name[0] == '.')
+            continue;
+        one = open_beneath(d->temp, e->d_name, O_RDONLY | O_NONBLOCK);
+        if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(d->temp, e->d_name, 0);
+    }
+    return 0;
+}
+
+const struct blob_driver blob_dir_driver = {
+    .scheme = "dir:",
+    .start = dir_start,
+    .stop = dir_stop,
+    .check = dir_check,
+    .create = dir_create,
+    .write = dir_write,
+    .commit = dir_commit,
+    .end = dir_end,
+    .open = dir_open,
+    .close = dir_close,
+    .read = dir_read,
+    .remove = dir_remove,
+    .list = dir_list,
+    .sweep = dir_sweep,
+};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* blob_dir_test.c: what is a folder's own; tests/store/blob_contract.c has the rest */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/scoped.h"
+#include "store/blob_dir.h"
+
+static char folder[] = "/tmp/blob_dir_test.XXXXXX";
+static struct blobs *blobs;
+
+static int set_up(void **state)
+{
+    struct blobs_options options = {0};
+    struct err err = {0};
+    char url[64];
+
+    (void)state;
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(url, sizeof url, "dir:%s", folder);
+    options.url = url;
+    return blobs_open(&blobs, &options, &err);
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    blobs_closep(&blobs);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static unsigned count_temps(void)
+{
+    DIR *d = opendir(in_folder(".tmp"));
+    unsigned n = 0;
+
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static int put(const char *key, const char *text, struct err *err)
+{
+    AUTO(blob_abortp) struct blob_writer *w = NULL;
+    int r = blob_create(&w, blobs, key, strlen(text), err);
+
+    if (r == 0)
+        r = blob_write(w, text, strlen(text), err);
+    return r < 0 ? r : blob_commit(TAKE(w), err);
+}
+
+static void a_key_is_taken_once(void **state)
+{
+    struct err err = {0};
+    AUTO(blob_closep) struct blob *o = NULL;
+    char text[6] = "";
+
+    (void)state;
+    assert_int_equal(put("a/b", "first", &err), 0);
+    assert_int_equal(put("a/b", "other", &err), -ERR_CONFLICT);
+    assert_int_equal(blob_open(&o, blobs, "a/b", NULL), 0);
+    assert_int_equal(blob_read(o, text, 5, 0, NULL), 0);
+    assert_string_equal(text, "first");
+    assert_true(blob_fd(o) >= 0);
+}
+
+static void names_work_where_files_need_one(void **state)
+{
+    struct err err = {0};
+    AUTO(blob_abortp) struct blob_writer *w = NULL;
+
+    (void)state;
+    blob_dir_use_names(blobs);
+    assert_int_equal(blob_create(&w, blobs, "a/b", 1, &err), 0);
+    assert_int_equal(count_temps(), 1);
+    assert_int_equal(blobs_sweep_unfinished(blobs, 0, &err), 0);
+    assert_int_equal(count_temps(), 1); /* its writer lives */
+    assert_int_equal(blob_write(w, "x", 1, &err), 0);
+    assert_int_equal(blob_commit(TAKE(w), &err), 0);
+    assert_int_equal(count_temps(), 0);
+    assert_int_equal(put("a/b", "y", &err), -ERR_CONFLICT);
+    assert_int_equal(count_temps(), 0);
+    assert_int_equal(blob_create(&w, blobs, "a/c", 1, NULL), 0);
+    blob_abortp(&w);
+    assert_int_equal(count_temps(), 0);
+}
+
+static void what_a_dead_writer_left_is_swept(void **state)
+{
+    struct err err = {0};
+    struct blob_writer *w;
+    pid_t child;
+
+    (void)state;
+    blob_dir_use_names(blobs);
+    child = fork();
+    if (child == 0) {
+        if (blob_create(&w, blobs, "a/b", 1, NULL) == 0)
+            raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(count_temps(), 1);
+    assert_int_equal(blobs_sweep_unfinished(blobs, 0, &err), 0);
+    assert_int_equal(count_temps(), 0);
+}
+
+static void links_lead_nowhere(void **state)
+{
+    struct blob *o;
+
+    (void)state;
+    assert_int_equal(symlink("/etc", in_folder("out")), 0);
+    assert_int_equal(symlink("/etc/passwd", in_folder("file")), 0);
+    assert_true(blob_open(&o, blobs, "out/passwd", NULL) < 0);
+    assert_true(blob_open(&o, blobs, "file", NULL) < 0);
+    assert_true(put("out/imgport", "x", NULL) < 0);
+    assert_int_equal(access("/etc/imgport", F_OK), -1);
+}
+
+static void what_is_no_file_is_no_blob(void **state)
+{
+    struct blob *o;
+
+    (void)state;
+    assert_int_equal(mkdir(in_folder("a"), 0700), 0);
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    assert_int_equal(blob_open(&o, blobs, "a", NULL), -ERR_NOTFOUND);
+    assert_int_equal(blob_open(&o, blobs, "pipe", NULL), -ERR_NOTFOUND);
+}
+
+/* In a process of its own, whose files may not grow beyond 4096 bytes. */
+static void a_full_disk_leaves_nothing(void **state)
+{
+    int status;
+    pid_t child;
+
+    (void)state;
+    blob_dir_use_names(blobs);
+    child = fork();
+    if (child == 0) {
+        AUTO(blob_abortp) struct blob_writer *w = NULL;
+        static const char piece[4096];
+        struct err err = {0};
+        int r;
+
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){sizeof piece, sizeof piece});
+        if (blob_create(&w, blobs, "a/b", BLOB_SIZE_UNKNOWN, &err) < 0 ||
+            blob_write(w, piece, sizeof piece, &err) < 0)
+            _exit(1);
+        r = blob_write(w, piece, 1, &err);
+        blob_abortp(&w);
+        _exit(r == -ERR_IO && err.sys == EFBIG ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(count_temps(), 0);
+    assert_int_equal(access(in_folder("a/b"), F_OK), -1);
+}
+
+static void a_store_that_is_none_is_refused(void **state)
+{
+    static const char *const urls[] = {"", "file:/tmp", "dir:/proc/none/here", "/tmp"};
+    struct blobs *none;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+        struct blobs_options options = {.url = urls[i]};
+
+        assert_true(blobs_open(&none, &options, NULL) < 0);
+    }
+}
+
+int main(void)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(a_key_is_taken_once),
+        CASE(names_work_where_files_need_one),
+        CASE(what_a_dead_writer_left_is_swept),
+        CASE(links_lead_nowhere),
+        CASE(what_is_no_file_is_no_blob),
+        CASE(a_full_disk_leaves_nothing),
+        cmocka_unit_test(a_store_that_is_none_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
