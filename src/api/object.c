@@ -1,434 +1,418 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/object.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
-#include "api/remote_address.h"
+#include "api/answer.h"
 #include "api/stage.h"
+#include "base/checked.h"
 #include "base/scoped.h"
-#include "base/text.h"
-#include "config.h"
 
 enum {
     REDIRECTS_MAX = 10,
     ATTEMPTS = 6,
-    CONNECT_S = 20,
-    STALL_S = 30,
-    ETAG_MAX = 256,
-    WORDS_MAX = 96,
+    PAUSE_MS = 50, /* twice that after the first failure, then doubled */
+    TICK_MS = 150,
+    SKIP_MAX = 64 * 1024, /* of the words of an error: they are not ours to read */
 };
 
-/* One answer of the server. */
-struct answer {
-    long status;
-    char words[WORDS_MAX]; /* of the status line */
-    char etag[ETAG_MAX];
-    char range[128];
-    uint64_t first, last, size; /* of a 206 */
+enum lane_state {
+    LANE_FREE,
+    LANE_ASKED,
+    LANE_PAUSED, /* until `until` */
+};
+
+/* A piece under way. */
+struct lane {
+    struct object *object;
+    enum lane_state state;
+    uint64_t at, want, have; /* bytes */
+    uint64_t before;         /* of `have`, when the request was made */
+    unsigned redirects, attempt;
+    int64_t until;
+    struct answer answer;
+    uint64_t skipped;
+    bool begun;     /* the body: fields that follow are trailers */
+    bool enough;    /* its rest is not wanted */
+    struct err why; /* what it stopped for */
 };
 
 struct object {
-    CURL *curl;
+    struct transport *transport;
     char *url;
-    bool private_redirects, redirected, went_private;
-    bool anew;           /* the next request may not use the connection of the last */
-    uint64_t size;       /* UINT64_MAX: not known yet */
-    char etag[ETAG_MAX]; /* strong, or "" */
-    int file;            /* of a server without ranges; -1 */
-
-    /* The request that is under way. */
-    const struct frame_patience *patience;
-    struct answer answer;
-    uint8_t *to; /* where a 206 goes */
-    uint64_t want, have;
-    uint64_t at;    /* the range's first byte */
-    struct err why; /* what a callback stopped for */
+    bool private_redirects, redirected;
+    bool opening;               /* lane 0 has the first piece */
+    uint64_t size;              /* UINT64_MAX: not known yet */
+    char etag[ANSWER_ETAG_MAX]; /* strong, or "" */
+    int file;                   /* of a server without ranges; -1 */
+    uint8_t *first;             /* where the first piece goes */
+    struct object_listener listener;
+    struct lane lanes[OBJECT_LANES];
 };
 
-bool object_parse_content_range(const char *text, uint64_t *ret_first, uint64_t *ret_last,
-                                uint64_t *ret_size)
-{
-    const char *dash, *slash;
+/* ---- an answer comes */
 
-    if (strncasecmp(text, "bytes ", 6) != 0)
+static void on_header(void *arg, const char *line, size_t n)
+{
+    struct lane *l = arg;
+
+    if (!l->begun)
+        answer_take(&l->answer, line, n);
+}
+
+/* Is this 206 a piece of the thing that was opened?  Of one that was not opened yet it is
+ * what decides. */
+static bool range_fits(struct lane *l)
+{
+    struct object *o = l->object;
+    const struct answer *a = &l->answer;
+
+    if (!a->has_range || a->first != l->at + l->have) {
+        FAIL(&l->why, ERR_IO,
+             "the server answered with another range than was asked for");
         return false;
-    text += 6;
-    dash = strchr(text, '-');
-    slash = strchr(text, '/');
-    if (!dash || !slash || dash > slash)
-        return false;
-    return text_u64(ret_first, bytes_of(text, (size_t)(dash - text))) &&
-           text_u64(ret_last, bytes_of(dash + 1, (size_t)(slash - dash - 1))) &&
-           text_u64(ret_size, bytes_of(slash + 1, strlen(slash + 1))) &&
-           *ret_first <= *ret_last && *ret_last < *ret_size && *ret_size <= INT64_MAX;
-}
-
-/* ---- what libcurl calls */
-
-/* False, for whoever returns it. */
-static bool stop(struct object *o, const char *what)
-{
-    if (!o->why.code)
-        FAIL(&o->why, ERR_IO, "%s", what);
-    return false;
-}
-
-static void copy_word(char *to, size_t room, const char *p, size_t n)
-{
-    while (n && isspace((unsigned char)*p)) {
-        p++;
-        n--;
     }
-    while (n && isspace((unsigned char)p[n - 1]))
-        n--;
-    text_clean(to, room, bytes_of(p, n), room - 1);
-}
-
-static bool header_is(const char *p, size_t n, const char *name)
-{
-    size_t k = strlen(name);
-
-    return n > k && strncasecmp(p, name, k) == 0;
-}
-
-static size_t on_header(char *p, size_t one, size_t n, void *arg)
-{
-    struct object *o = arg;
-    struct answer *a = &o->answer;
-
-    (void)one;
-    if (header_is(p, n, "HTTP/")) { /* another answer begins: of a proxy, or a 100 */
-        const char *blank = memchr(p, ' ', n);
-
-        memset(a, 0, sizeof *a);
-        if (blank)
-            copy_word(a->words, sizeof a->words, blank, n - (size_t)(blank - p));
-    } else if (header_is(p, n, "etag:")) {
-        copy_word(a->etag, sizeof a->etag, p + 5, n - 5);
-    } else if (header_is(p, n, "content-range:")) {
-        copy_word(a->range, sizeof a->range, p + 14, n - 14);
+    if (o->size == UINT64_MAX) {
+        o->size = a->size;
+        snprintf(o->etag, sizeof o->etag, "%s", a->etag);
+        return true;
     }
-    return n;
-}
-
-/* Weak tags say "much the same", which is not enough to put pieces together. */
-static const char *strong(const char *etag)
-{
-    return *etag == '"' ? etag : "";
-}
-
-/* Is this 206 a piece of the thing that was opened? */
-static bool range_fits(struct object *o)
-{
-    struct answer *a = &o->answer;
-
-    if (!object_parse_content_range(a->range, &a->first, &a->last, &a->size) ||
-        a->first != o->at + o->have)
-        return stop(o, "the server answered with another range than was asked for");
-    if (o->size != UINT64_MAX && a->size != o->size) {
-        FAIL(&o->why, ERR_CONFLICT,
+    if (a->size != o->size) {
+        FAIL(&l->why, ERR_CONFLICT,
              "the object changed while it was read: %" PRIu64 " bytes, and %" PRIu64
              " before",
              a->size, o->size);
         return false;
     }
-    if (*o->etag && strcmp(strong(a->etag), o->etag) != 0) {
-        FAIL(&o->why, ERR_CONFLICT, "the object changed while it was read: another ETag");
+    if (*o->etag && strcmp(a->etag, o->etag) != 0) {
+        FAIL(&l->why, ERR_CONFLICT, "the object changed while it was read: another ETag");
         return false;
-    }
-    if (o->size == UINT64_MAX) {
-        o->size = a->size;
-        snprintf(o->etag, sizeof o->etag, "%s", strong(a->etag));
     }
     return true;
 }
 
-static int stage(struct object *o, const char *p, size_t n)
+static bool stage(struct lane *l, const uint8_t *p, size_t n)
 {
     while (n) {
-        ssize_t put = write(o->file, p, n);
+        ssize_t put = write(l->object->file, p, n);
 
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0) {
-            FAIL_SYS(&o->why, errno, "keep the download in %s", stage_folder());
-            return 0;
+            FAIL_SYS(&l->why, errno, "keep the download in %s", stage_folder());
+            return false;
         }
         p += put;
         n -= (size_t)put;
     }
-    return 1;
+    return true;
 }
 
-static size_t on_body(char *p, size_t one, size_t n, void *arg)
+static bool take_piece(struct lane *l, const uint8_t *p, size_t n)
 {
-    struct object *o = arg;
-    uint64_t room = o->want - o->have;
+    struct object *o = l->object;
 
-    (void)one;
-    curl_easy_getinfo(o->curl, CURLINFO_RESPONSE_CODE, &o->answer.status);
-    if (o->answer.status == 200 && o->file >= 0)
-        return stage(o, p, n) ? n : 0;
-    if (o->answer.status != 206)
-        return n; /* words of an error: not ours to read */
-    if (!o->answer.size && !range_fits(o))
-        return 0;
-    if (n > room) {
-        stop(o, "the server sent more than was asked for");
-        return 0;
+    if (!l->begun && !range_fits(l))
+        return false;
+    if (n > l->want - l->have) {
+        FAIL(&l->why, ERR_IO, "the server sent more than was asked for");
+        return false;
     }
-    memcpy(o->to + o->have, p, n);
-    o->have += n;
-    return n;
+    if (o->opening)
+        memcpy(o->first + l->have, p, n);
+    else
+        o->listener.bytes(o->listener.arg, (unsigned)(l - o->lanes), p, n);
+    l->have += n;
+    return true;
 }
 
-static int on_tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static bool on_body(void *arg, const uint8_t *p, size_t n)
 {
-    struct object *o = arg;
+    struct lane *l = arg;
+    bool go_on;
 
-    (void)a, (void)b, (void)c, (void)d;
-    return o->patience && o->patience->still_wanted(o->patience->arg, &o->why) < 0;
-}
-
-static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
-{
-    struct object *o = arg;
-
-    (void)purpose;
-    if (o->redirected && !o->private_redirects && remote_address_is_private(&a->addr)) {
-        o->went_private = true;
-        return CURL_SOCKET_BAD;
+    if (n == 0)
+        return true;
+    if (l->answer.status == 206) {
+        go_on = take_piece(l, p, n);
+    } else if (l->answer.status == 200 && l->object->opening) {
+        go_on = stage(l, p, n);
+    } else {
+        l->skipped += n;
+        l->enough = l->answer.status == 200 || l->skipped > SKIP_MAX;
+        go_on = !l->enough;
     }
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    l->begun = true;
+    return go_on;
 }
 
-/* ---- one request */
+/* ---- and what it means */
 
-static void pause_for(struct object *o, unsigned attempt)
+static void finish(struct lane *l)
 {
-    struct timespec nap = {.tv_nsec = 50 * 1000000};
+    struct object *o = l->object;
 
-    for (unsigned i = 0; i < 2u << attempt && !o->why.code; i++) {
-        nanosleep(&nap, NULL);
-        if (o->patience)
-            o->patience->still_wanted(o->patience->arg, &o->why);
-    }
+    l->state = LANE_FREE;
+    if (!o->opening)
+        o->listener.end(o->listener.arg, (unsigned)(l - o->lanes),
+                        l->why.code ? &l->why : NULL);
 }
 
-static bool is_redirect(long status)
+static void send_request(struct lane *l)
 {
-    return status == 301 || status == 302 || status == 303 || status == 307 ||
-           status == 308;
+    struct object *o = l->object;
+    char range[64];
+    struct transport_request r = {
+        .url = o->url,
+        .range = range,
+        .etag = o->etag,
+        .guarded = o->redirected && !o->private_redirects,
+    };
+
+    memset(&l->answer, 0, sizeof l->answer);
+    l->begun = l->enough = false;
+    l->skipped = 0;
+    l->before = l->have;
+    l->state = LANE_ASKED;
+    snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, l->at + l->have,
+             l->at + l->want - 1);
+    if (o->transport->driver->begin(o->transport, (unsigned)(l - o->lanes), &r, l,
+                                    &l->why) < 0)
+        finish(l);
 }
 
-static int redirect(struct object *o, struct err *err)
+static void pause_lane(struct lane *l, int64_t ms)
 {
+    struct transport *t = l->object->transport;
+
+    l->until = t->driver->now(t) + ms;
+    l->state = LANE_PAUSED;
+}
+
+/* Everything goes there from now on.  Connections that were made before nobody asked
+ * where they lead are not used any more, and what is on them begins again elsewhere. */
+static int redirect(struct lane *l, struct err *err)
+{
+    struct object *o = l->object;
+    struct transport *t = o->transport;
     char *to = NULL;
-    bool was_safe = strncasecmp(o->url, "https:", 6) == 0;
+    int r = answer_target(&to, &l->answer, o->url, err);
 
-    curl_easy_getinfo(o->curl, CURLINFO_REDIRECT_URL, &to);
-    if (!to)
-        return FAIL(err, ERR_IO, "the server answered %s without saying where to",
-                    o->answer.words);
-    if (strncasecmp(to, "https://", 8) != 0 && strncasecmp(to, "http://", 7) != 0)
-        return FAIL(err, ERR_IO,
-                    "the server redirects to what is neither http nor https");
-    if (was_safe && strncasecmp(to, "https:", 6) != 0)
-        return FAIL(err, ERR_IO, "the server redirects from https to http");
-    to = strdup(to);
-    if (!to)
-        return FAIL(err, ERR_NOMEM, "redirect");
+    if (r < 0)
+        return r;
     free(o->url);
     o->url = to;
-    o->redirected = o->anew = true; /* where it leads is looked at when connecting */
-    return 0;
-}
-
-/* Asks once.  1: the server said something (o->answer); 0: worth another attempt, *err
- * says why; negative: over. */
-static int ask(struct object *o, struct err *err)
-{
-    char range[64], condition[ETAG_MAX + 16];
-    struct curl_slist *headers = NULL;
-    CURLcode c;
-
-    memset(&o->answer, 0, sizeof o->answer);
-    snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, o->at + o->have,
-             o->at + o->want - 1);
-    if (*o->etag) {
-        snprintf(condition, sizeof condition, "If-Range: %s", o->etag);
-        headers = curl_slist_append(NULL, condition);
-    }
-    curl_easy_setopt(o->curl, CURLOPT_URL, o->url);
-    curl_easy_setopt(o->curl, CURLOPT_RANGE, range);
-    curl_easy_setopt(o->curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(o->curl, CURLOPT_FRESH_CONNECT, o->anew ? 1L : 0L);
-    o->anew = false;
-    c = curl_easy_perform(o->curl);
-    curl_easy_setopt(o->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
-    curl_easy_getinfo(o->curl, CURLINFO_RESPONSE_CODE, &o->answer.status);
-    if (o->why.code) {
-        if (err)
-            *err = o->why;
-        return -(int)o->why.code;
-    }
-    if (o->went_private)
-        return FAIL(err, ERR_IO, "the server redirects to a private address");
-    if (c == CURLE_OK)
-        return 1;
-    FAIL(err, ERR_IO, "%s", curl_easy_strerror(c));
-    /* What will not be better the next time. */
-    if (c == CURLE_URL_MALFORMAT || c == CURLE_UNSUPPORTED_PROTOCOL ||
-        c == CURLE_PEER_FAILED_VERIFICATION || c == CURLE_SSL_CACERT_BADFILE ||
-        c == CURLE_COULDNT_RESOLVE_PROXY)
-        return -ERR_IO;
-    return 0;
-}
-
-static bool may_get_better(long status)
-{
-    return status >= 500 || status == 408 || status == 425 || status == 429;
-}
-
-/* Bytes at..at+want to `to`, in as many requests as it takes.  Whatever else the server
- * answers in the end is in o->answer, and 0 is returned all the same. */
-static int fetch(struct object *o, uint8_t *to, uint64_t at, uint64_t want,
-                 struct err *err)
-{
-    static const char broke[] = "the connection broke";
-    unsigned redirects = 0, attempt = 0;
-
-    o->to = to;
-    o->at = at;
-    o->want = want;
-    o->have = 0;
-    memset(&o->why, 0, sizeof o->why);
-    for (;;) {
-        uint64_t before = o->have;
-        struct err why = {0};
-        int a = ask(o, &why);
-
-        if (a > 0 && is_redirect(o->answer.status)) {
-            if (redirects++ == REDIRECTS_MAX)
-                return FAIL(err, ERR_LIMIT, "more than %d redirects", REDIRECTS_MAX);
-            a = redirect(o, err);
-            if (a < 0)
-                return a;
+    o->redirected = true;
+    pause_lane(l, 0);
+    for (unsigned i = 0; i < OBJECT_LANES; i++) {
+        if (o->lanes[i].state != LANE_ASKED)
             continue;
-        }
-        if (a > 0 && o->answer.status == 206 && o->have < o->want &&
-            o->at + o->have < o->answer.size)
-            a = 0; /* a body that ended early, and said nothing of it */
-        if (a > 0 && !may_get_better(o->answer.status))
-            return 0;
-        if (a < 0) {
-            if (err)
-                *err = why;
-            return a;
-        }
-        attempt = o->have > before ? 0 : attempt + 1;
-        if (attempt == ATTEMPTS)
-            return a > 0 ? FAIL(err, ERR_IO, "the server answered %s", o->answer.words)
-                         : FAIL(err, ERR_IO, "%s", why.code ? why.msg : broke);
-        /* A file that was begun is begun again: who has no ranges cannot resume. */
-        if (o->file >= 0 &&
-            (ftruncate(o->file, 0) < 0 || lseek(o->file, 0, SEEK_SET) < 0))
-            return FAIL_SYS(err, errno, "download");
-        pause_for(o, attempt);
+        t->driver->stop(t, i);
+        pause_lane(&o->lanes[i], 0);
     }
+    return t->driver->forget(t, err);
 }
 
-static void init_curl(void)
+/* Another attempt, unless there were enough. */
+static void again(struct lane *l, const char *words, bool answered)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
+    struct object *o = l->object;
 
-static int set_up(struct object *o, struct err *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, init_curl);
-    o->curl = curl_easy_init();
-    if (!o->curl)
-        return FAIL(err, ERR_NOMEM, "no memory for a connection");
-    curl_easy_setopt(o->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(o->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(o->curl, CURLOPT_USERAGENT, "imgport/" IMGPORT_VERSION);
-    curl_easy_setopt(o->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(o->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(o->curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
-    curl_easy_setopt(o->curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(o->curl, CURLOPT_HEADERDATA, o);
-    curl_easy_setopt(o->curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(o->curl, CURLOPT_WRITEDATA, o);
-    curl_easy_setopt(o->curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(o->curl, CURLOPT_XFERINFOFUNCTION, on_tick);
-    curl_easy_setopt(o->curl, CURLOPT_XFERINFODATA, o);
-    curl_easy_setopt(o->curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-    curl_easy_setopt(o->curl, CURLOPT_OPENSOCKETDATA, o);
-    return 0;
+    l->attempt = l->have > l->before ? 0 : l->attempt + 1;
+    if (l->attempt == ATTEMPTS) {
+        if (answered)
+            FAIL(&l->why, ERR_IO, "the server answered %s", l->answer.words);
+        else
+            FAIL(&l->why, ERR_IO, "%s", words);
+    }
+    /* A file that was begun is begun again: who has no ranges cannot resume. */
+    else if (o->opening && (ftruncate(o->file, 0) < 0 || lseek(o->file, 0, SEEK_SET) < 0))
+        FAIL_SYS(&l->why, errno, "download");
+    else
+        pause_lane(l, (int64_t)PAUSE_MS * (2 << l->attempt));
 }
 
 /* What the first answer means. */
-static int take_first(struct object *o, struct err *err)
+static void judge_first(struct lane *l)
 {
+    struct object *o = l->object;
+    const struct answer *a = &l->answer;
     off_t size;
 
-    switch (o->answer.status) {
+    switch (a->status) {
     case 206:
         closep(&o->file);
-        return 0;
+        return;
     case 416: /* there is no first byte */
+        if (l->have)
+            FAIL(&l->why, ERR_CONFLICT, "the object changed while it was read");
         o->size = 0;
-        return 0;
+        return;
     case 200:
         size = lseek(o->file, 0, SEEK_END);
         if (size < 0)
-            return FAIL_SYS(err, errno, "download");
+            FAIL_SYS(&l->why, errno, "download");
         o->size = (uint64_t)size;
-        return 0;
+        return;
     }
-    if (o->answer.status == 204 || (o->answer.status >= 400 && o->answer.status < 500))
-        return FAIL(err, ERR_NOTFOUND, "the server answered %s", o->answer.words);
-    return FAIL(err, ERR_IO, "the server answered %s", o->answer.words);
+    FAIL(&l->why, a->status == 204 || a->status / 100 == 4 ? ERR_NOTFOUND : ERR_IO,
+         "the server answered %s", a->words);
+}
+
+static void judge(struct lane *l)
+{
+    unsigned status = l->answer.status;
+
+    if (l->object->opening)
+        judge_first(l);
+    else if (status == 200 || status == 412)
+        FAIL(&l->why, ERR_CONFLICT, "the object changed while it was read");
+    else if (status != 206)
+        FAIL(&l->why, ERR_IO, "the server answered %s", l->answer.words);
+    finish(l);
+}
+
+/* A body that ended early, and said nothing of it?  Of the first piece, there may be less
+ * than was asked for. */
+static bool is_cut(const struct lane *l)
+{
+    uint64_t size = l->object->size;
+
+    return l->answer.status == 206 && l->have < l->want &&
+           !(l->object->opening && l->begun && l->at + l->have == size);
+}
+
+static void on_end(void *arg, enum transport_end end, const char *words)
+{
+    struct lane *l = arg;
+
+    if (l->enough)
+        end = TRANSPORT_DONE;
+    if (!l->why.code && end == TRANSPORT_PRIVATE)
+        FAIL(&l->why, ERR_IO, "the server redirects to a private address");
+    if (!l->why.code && end == TRANSPORT_HOPELESS)
+        FAIL(&l->why, ERR_IO, "%s", words);
+    if (!l->why.code && end == TRANSPORT_DONE && answer_is_redirect(&l->answer)) {
+        if (l->redirects++ == REDIRECTS_MAX)
+            FAIL(&l->why, ERR_LIMIT, "more than %d redirects", REDIRECTS_MAX);
+        else if (redirect(l, &l->why) == 0)
+            return;
+    }
+    if (l->why.code) {
+        finish(l);
+        return;
+    }
+    if (end == TRANSPORT_DONE && !is_cut(l) && !answer_may_get_better(&l->answer)) {
+        judge(l);
+        return;
+    }
+    if (end == TRANSPORT_DONE && is_cut(l))
+        again(l, "the connection broke", false);
+    else
+        again(l, words, end == TRANSPORT_DONE);
+    if (l->why.code)
+        finish(l);
+}
+
+/* ---- pieces */
+
+bool object_is_busy(const struct object *o, unsigned lane)
+{
+    return o->lanes[lane].state != LANE_FREE;
+}
+
+void object_listen(struct object *o, const struct object_listener *l)
+{
+    o->listener = *l;
+}
+
+void object_ask(struct object *o, unsigned lane, uint64_t off, uint64_t n)
+{
+    struct lane *l = &o->lanes[lane];
+
+    *l = (struct lane){.object = o, .at = off, .want = n};
+    /* Not at once: whoever asks is not told that it ended before it returns. */
+    pause_lane(l, 0);
+}
+
+int object_drive(struct object *o, int fd, int ms, struct err *err)
+{
+    struct transport *t = o->transport;
+    int64_t now = t->driver->now(t);
+
+    for (unsigned i = 0; i < OBJECT_LANES; i++) {
+        struct lane *l = &o->lanes[i];
+
+        if (l->state == LANE_PAUSED && l->until <= now)
+            send_request(l);
+    }
+    for (unsigned i = 0; i < OBJECT_LANES; i++)
+        if (o->lanes[i].state == LANE_PAUSED)
+            ms = (int)min_u64(
+                (uint64_t)ms,
+                (uint64_t)(o->lanes[i].until > now ? o->lanes[i].until - now : 0));
+    return t->driver->drive(t, fd, ms, err);
+}
+
+/* ---- opening and closing */
+
+static int open_first(struct object *o, const struct frame_patience *patience,
+                      struct err *err)
+{
+    struct lane *l = &o->lanes[0];
+
+    while (l->state != LANE_FREE) {
+        int r = object_drive(o, -1, TICK_MS, err);
+
+        if (r == 0 && patience)
+            r = patience->still_wanted(patience->arg, err);
+        if (r < 0)
+            return r;
+    }
+    if (!l->why.code)
+        return 0;
+    if (err)
+        *err = l->why;
+    return -(int)l->why.code;
 }
 
 int object_open(struct object **ret, const struct object_options *options, uint8_t *first,
                 size_t n, struct err *err)
 {
+    static const struct transport_listener listener = {on_header, on_body, on_end};
+    AUTO(transport_closep) struct transport *transport = options->transport;
     AUTO(object_freep) struct object *o = calloc(1, sizeof *o);
-    int r;
+    int r = 0;
 
     if (!o)
         return FAIL(err, ERR_NOMEM, "no memory for a connection");
     o->file = -1;
     o->size = UINT64_MAX;
+    o->first = first;
+    o->opening = true;
     o->private_redirects = options->private_redirects;
-    o->patience = options->patience;
     o->url = strdup(options->url);
     if (!o->url)
         return FAIL(err, ERR_NOMEM, "no memory for a connection");
-    r = set_up(o, err);
+    if (!transport)
+        r = transport_curl_open(&transport, err);
     if (r < 0)
         return r;
+    transport->listener = &listener;
+    o->transport = TAKE(transport);
     o->file = stage_open(err);
     if (o->file < 0)
         return o->file;
-    r = fetch(o, first, 0, n, err);
-    if (r == 0)
-        r = take_first(o, err);
+    object_ask(o, 0, 0, n);
+    r = open_first(o, options->patience, err);
     if (r < 0)
         return r;
+    o->opening = false;
+    o->first = NULL;
     *ret = TAKE(o);
     return 0;
 }
@@ -439,7 +423,7 @@ void object_freep(struct object **ret)
 
     if (!o)
         return;
-    curl_easy_cleanup(o->curl);
+    transport_closep(&o->transport);
     closep(&o->file);
     free(o->url);
     free(o);
@@ -454,20 +438,4 @@ uint64_t object_size(const struct object *o)
 int object_file(const struct object *o)
 {
     return o->file;
-}
-
-int object_fetch(struct object *o, uint8_t *to, uint64_t off, uint64_t n,
-                 const struct frame_patience *patience, struct err *err)
-{
-    int r;
-
-    o->patience = patience;
-    r = fetch(o, to, off, n, err);
-    if (r < 0)
-        return r;
-    if (o->answer.status == 200 || o->answer.status == 412)
-        return FAIL(err, ERR_CONFLICT, "the object changed while it was read");
-    if (o->answer.status != 206)
-        return FAIL(err, ERR_IO, "the server answered %s", o->answer.words);
-    return 0;
 }

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "api/object.h"
+#include "api/answer.h"
 #include "api/remote.h"
 #include "api/remote_address.h"
 #include "base/scoped.h"
@@ -44,7 +44,7 @@ static void test_content_range(void **state)
         uint64_t first = 0, last = 0, size = 0;
 
         print_message("%s\n", cases[i].text);
-        assert_int_equal(object_parse_content_range(cases[i].text, &first, &last, &size),
+        assert_int_equal(answer_parse_range(cases[i].text, &first, &last, &size),
                          cases[i].ok);
         if (!cases[i].ok)
             continue;

@@ -15,7 +15,7 @@
 #include "block/block.h"
 
 enum {
-    FEED_WINDOW = 256 << 10,           /* bytes read at once from a compressed stream */
+    FEED_WINDOW = 1024 << 10,          /* bytes read at once from a compressed stream */
     FEED_HELD_MAX = (8 << 20) + 65536, /* most that is asked for in one piece */
     UNPACK_CHUNK = 128 << 10,          /* output of the streaming decoders */
     UNPACK_LZ4_BLOCK = 8 << 20,        /* Linux: LZ4_DEFAULT_UNCOMPRESSED_CHUNK_SIZE */
