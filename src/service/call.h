@@ -25,9 +25,9 @@
 
 #include "service/config.h"
 #include "service/json_out.h"
+#include "store/catalog.h"
 
 struct blobs;
-struct catalog;
 struct jobs;
 struct metrics;
 struct profile;
@@ -47,28 +47,17 @@ struct service {
     struct metrics *metrics;
 };
 
-enum { CALL_UIN_MAX = 24, CALL_CODE_MAX = 80, CALL_MESSAGE_MAX = 512 };
-
-/* Who asks: a copy, so that nothing is locked while it works. */
-struct call_account {
-    char uin[CALL_UIN_MAX];    /* "100000000001" */
-    char app_id[CALL_UIN_MAX]; /* "1250000001" */
-    char secret_id[48];
-    bool is_operator;
-    bool import_permission;
-    uint64_t image_quota; /* 0: as the profile says */
-    bool zh;              /* the account's own language */
-};
+enum { CALL_CODE_MAX = 80, CALL_MESSAGE_MAX = 512 };
 
 struct call {
     struct service *service;
     const char *request_id;
     const struct action *action;
     const struct config_region
-        *region; /* NULL: the action takes none and none was named */
-    bool zh;     /* the language of the answer */
-    struct call_account account;
-    const json_t *params; /* an object; absent optional ones are absent */
+        *region;               /* NULL: the action takes none and none was named */
+    bool zh;                   /* the language of the answer */
+    struct key_holder account; /* who asks: a copy */
+    const json_t *params;      /* an object; absent optional ones are absent */
 
     struct json_out reply;    /* open object: "Response" */
     char code[CALL_CODE_MAX]; /* "": no error */
@@ -93,6 +82,15 @@ bool call_has(const struct call *c, const char *name);
 size_t call_count(const struct call *c, const char *name);
 const char *call_text_at(const struct call *c, const char *name, size_t i);
 const json_t *call_list(const struct call *c, const char *name);
+
+/* Inside the transaction of an action that is ACTION_DAILY: one more operation of the
+ * day, where the profile limits them and the call is no DryRun.  0, REFUSED_DAY or
+ * negative. */
+int call_count_operation(struct call *c, struct db *db, struct err *err);
+/* What a function of the catalogue gave: 0 stays 0, a refusal that the action did not
+ * answer itself becomes the code that fits most actions, what failed becomes call_fail().
+ */
+int call_refused(struct call *c, int r, const struct err *err);
 
 enum action_flag {
     ACTION_SLOW = 1 << 0,      /* writes: runs on a worker thread */

@@ -13,7 +13,11 @@ enum {
     METRICS_SERIES_MAX = 2048, /* labels come from tables of ours, never from a request */
 };
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_kind {
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_SECONDS, /* a counter of microseconds, printed in seconds */
+};
 
 struct metrics;
 struct metric; /* one series: a name and its labels */
@@ -28,8 +32,6 @@ struct metric *metrics_series(struct metrics *m, enum metric_kind kind, const ch
                               const char *help, const char *labels);
 void metric_add(struct metric *s, int64_t n);
 void metric_set(struct metric *s, int64_t n);
-/* Printed in seconds. */
-void metric_add_usec(struct metric *s, uint64_t usec);
 
 /* A gauge that is asked when the page is read; fn runs on a worker thread. */
 int metrics_ask(struct metrics *m, const char *name, const char *help,

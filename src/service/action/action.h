@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* action.h: the functions of actions.def */
+#pragma once
+
+#include "service/call.h"
+
+#define ACTION(name, version, flags, symbol) int action_##symbol(struct call *c);
+#include "service/actions.def"
+#undef ACTION

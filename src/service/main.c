@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* imgportd: the image service */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "api/session.h"
+#include "base/scoped.h"
+#include "imgport/imgport.h"
+#include "service/api.h"
+#include "service/journal.h"
+#include "service/metrics.h"
+#include "service/server.h"
+#include "service/status.h"
+
+static const char help[] =
+    "Usage: imgportd [--config FILE] [--check]\n"
+    "\n"
+    "The image service: API 3.0, object endpoint and jobs in one process that stays in "
+    "the\n"
+    "foreground.  Without a configuration it listens on 127.0.0.1:8780 and keeps what it "
+    "has\n"
+    "in one folder.\n"
+    "\n"
+    "Options:\n"
+    "  --config FILE  in place of $IMGPORTD_CONF and /etc/imgport/imgportd.conf\n"
+    "  --check        read the configuration, say what is wrong with it, and end\n"
+    "  --help         this text\n"
+    "  --version      the version\n"
+    "\n"
+    "SIGTERM and SIGINT finish what is under way and end; SIGHUP opens the log again.\n"
+    "imgportd.conf(5) documents the configuration, imgport-account(1) makes accounts.\n";
+
+static int complain(const struct err *err)
+{
+    fprintf(stderr, "imgportd: %s\n", err->msg);
+    return err_code_exit(err->code);
+}
+
+/* The folder of what we keep, and those above it. */
+static int make_folder(const char *path, struct err *err)
+{
+    char part[4096];
+
+    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
+        return FAIL(err, ERR_LIMIT, "the name of the data folder is too long");
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(part, 0750) < 0 && errno != EEXIST)
+            return FAIL_SYS(err, errno, "data folder %s", part);
+        if (!slash)
+            return 0;
+        *slash = '/';
+    }
+}
+
+/* A connection is a descriptor, and so is much else. */
+static void raise_descriptors(const struct config *c)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < c->connections_max + 1024) {
+        limit.rlim_cur = limit.rlim_max < c->connections_max + 1024
+                             ? limit.rlim_max
+                             : c->connections_max + 1024;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Everything that serves, in the order in which it is made; taken down in the other. */
+struct daemon {
+    struct service service;
+    struct api *api;
+    struct server *server;
+};
+
+static void daemon_fini(struct daemon *d)
+{
+    if (d->server)
+        server_stop(d->server);
+    api_free(d->api);
+    if (d->service.catalog)
+        catalog_close(d->service.catalog);
+    metrics_free(d->service.metrics);
+}
+
+static int serve_until(const sigset_t *signals)
+{
+    int got;
+
+    for (;;) {
+        if (sigwait(signals, &got) != 0)
+            return -1;
+        if (got != SIGHUP)
+            return got;
+        journal_reopen();
+    }
+}
+
+static int run(const struct config *config, struct arena *arena, const sigset_t *signals,
+               struct err *err)
+{
+    AUTO(daemon_fini) struct daemon d = {.service.config = config};
+    struct http_handler status = status_handler(&d.service);
+    const struct http_handler *handlers[8];
+    size_t n = 0;
+    int r;
+
+    r = metrics_new(&d.service.metrics, err);
+    if (r == 0)
+        r = session_profile(&d.service.profile, arena, config->profile, err);
+    if (r == 0)
+        r = make_folder(config->data, err);
+    if (r == 0)
+        r = catalog_open(&d.service.catalog, config->catalog, NULL, err);
+    if (r == 0)
+        r = api_new(&d.api, &d.service, err);
+    if (r < 0)
+        return r;
+    handlers[n++] = &status;
+    handlers[n++] = api_handler(d.api);
+    r = server_start(&d.server,
+                     &(struct server_options){
+                         .config = config,
+                         .handlers = handlers,
+                         .n_handlers = n,
+                         .metrics = d.service.metrics,
+                     },
+                     err);
+    if (r < 0)
+        return r;
+    journal_message("start", NULL, "imgportd %s listens on %s, port %u",
+                    imgport_version(), config->listen, server_port(d.server));
+    r = serve_until(signals);
+    journal_message("stop", NULL, "signal %d: what is under way is finished", r);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {0},
+    };
+    AUTO(arena_fini) struct arena arena = {0};
+    const struct config *config;
+    const char *path = NULL;
+    struct err err = {0};
+    sigset_t signals;
+    bool check = false;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'n':
+            check = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        case 'v':
+            printf("imgportd %s\n", imgport_version());
+            return 0;
+        default:
+            return 2; /* getopt has said what is wrong */
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "imgportd: one argument too many: %s\n", argv[optind]);
+        return 2;
+    }
+    if (config_load(&config, &arena, path, &err) < 0 ||
+        (!check && journal_open(config->log, &err) < 0))
+        return complain(&err);
+    if (check)
+        return 0;
+    /* Every thread inherits this: signals come to sigwait() only. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptors(config);
+    return run(config, &arena, &signals, &err) < 0 ? complain(&err) : 0;
+}
