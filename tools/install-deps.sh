@@ -17,7 +17,7 @@ usage='usage: tools/install-deps.sh [-n] [build|run|check|all]   (-n: only say w
 build='
     make gcc libc6-dev meson ninja-build pkgconf gettext
     libcmocka-dev libext2fs-dev comerr-dev ntfs-3g-dev libjansson-dev libssl-dev libcurl4-openssl-dev libseccomp-dev
-    libmicrohttpd-dev
+    libmicrohttpd-dev libsqlite3-dev libpq-dev
     zlib1g-dev libdeflate-dev liblzo2-dev liblz4-dev libzstd-dev liblzma-dev libbz2-dev libisal-dev
 '
 # uidmap: the guests can be built without root.
@@ -34,6 +34,7 @@ check='
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
     grub-common grub-pc-bin syslinux-common
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light
+    postgresql
 '
 all='
     clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf arch-test syslinux

@@ -56,6 +56,10 @@ int account_set(struct db *db, const struct account *a, struct err *err);
  * from here to the commit.  REFUSED_NONE. */
 int account_lock(struct db *db, const char *uin, struct err *err);
 
+/* In a transaction that changes accounts or keys: what is kept of them in memory,
+ * anywhere, is old from its commit on. */
+int account_changed(struct db *db, struct err *err);
+
 /* Asks for the import permission: NONE or REFUSED becomes ASKED.  REFUSED_STATE when it
  * is asked or granted already. */
 int account_ask_import(struct db *db, const char *uin, const char *reason,

@@ -11,10 +11,12 @@
  *     @INT       INTEGER                         BIGINT
  *     @TEXT      TEXT                            TEXT COLLATE "C"    (bytewise order)
  *     @BLOB      BLOB                            BYTEA
+ *     @SERIAL    INTEGER PRIMARY KEY             BIGINT GENERATED ALWAYS AS IDENTITY
+ * PRIMARY KEY
  *     @TABLE     STRICT                          (nothing)
  *     @KEYED     STRICT, WITHOUT ROWID           (nothing)     primary key is text
- *     @LOCK      (nothing)                       FOR UPDATE
- *     @SKIP      (nothing)                       FOR UPDATE SKIP LOCKED
+ *     @LOCK      (nothing)                       FOR NO KEY UPDATE
+ *     @SKIP      (nothing)                       FOR NO KEY UPDATE SKIP LOCKED
  *     @LIKE      LIKE                            ILIKE
  *     @NOW       unixepoch()                     now as BIGINT, not frozen in a
  * transaction
@@ -46,7 +48,7 @@ struct db_stmt;
 /* Functions of the catalogue return 0 (done), a negative enum err_code (could not), or
  * one of these: looked, refused, and nothing was changed. */
 enum refusal {
-    REFUSED_NONE = 1,    /* there is no such thing, or it is not theirs to see */
+    REFUSED_NONE = 10,   /* there is no such thing, or it is not theirs to see */
     REFUSED_STATE,       /* its state does not allow it, or somebody changed it first */
     REFUSED_NAME,        /* the name is taken */
     REFUSED_QUOTA,       /* as many as the account may have */
@@ -119,6 +121,8 @@ struct bytes db_col_blob(const struct db_rows *rows, int col);
  * touched. A broken unique or check constraint is ERR_CONFLICT. */
 int db_exec(int64_t *ret_changes, struct db *db, const char *sql,
             const struct db_arg *args, size_t n_args, struct err *err);
+
+bool db_was_duplicate(const struct db *db);
 
 /* First column of the first row.  1: there was one; 0: none (*ret untouched). */
 int db_get_int(int64_t *ret, struct db *db, const char *sql, const struct db_arg *args,

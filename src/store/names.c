@@ -47,7 +47,7 @@ const char *refusal_name(int refusal)
         [REFUSED_BUSY] = "a task works on it",
     };
 
-    assert(refusal > 0 && (size_t)refusal < ARRAY_SIZE(words));
+    assert(refusal >= REFUSED_NONE && (size_t)refusal < ARRAY_SIZE(words));
     return words[refusal];
 }
 

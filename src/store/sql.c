@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/sql.h"
+
+#include <assert.h>
+
+void sql_add(struct sql *q, const char *text)
+{
+    if (q->failed == 0)
+        q->failed = buf_puts(&q->text, text, q->err);
+}
+
+void sql_again(struct sql *q, size_t n)
+{
+    if (q->failed == 0)
+        q->failed = buf_printf(&q->text, q->err, "$%zu", n);
+}
+
+size_t sql_arg(struct sql *q, struct db_arg a)
+{
+    if (q->n_args == DB_ARGS_MAX) {
+        if (q->failed == 0)
+            q->failed =
+                FAIL(q->err, ERR_LIMIT, "query: more than %d values", DB_ARGS_MAX);
+        return 1;
+    }
+    q->args[q->n_args++] = a;
+    sql_again(q, q->n_args);
+    return q->n_args;
+}
+
+void sql_in(struct sql *q, const char *column, const struct db_arg *args, size_t n)
+{
+    size_t want = 1;
+
+    if (n == 0) {
+        sql_add(q, "(1 = 0)");
+        return;
+    }
+    while (want < n)
+        want *= 2;
+    sql_add(q, "(");
+    sql_add(q, column);
+    sql_add(q, " IN (");
+    for (size_t i = 0; i < want; i++) {
+        if (i > 0)
+            sql_add(q, ", ");
+        if (i < n)
+            sql_arg(q, args[i]);
+        else
+            sql_arg(q, args[n - 1]);
+    }
+    sql_add(q, "))");
+}
+
+enum { IN_MAX = 128 };
+
+void sql_in_texts(struct sql *q, const char *column, const char *const *words, size_t n)
+{
+    struct db_arg args[IN_MAX];
+
+    if (n > IN_MAX) {
+        if (q->failed == 0)
+            q->failed = FAIL(q->err, ERR_LIMIT, "query: %zu values, limit %d", n, IN_MAX);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        args[i] = db_text(words[i]);
+    sql_in(q, column, args, n);
+}
+
+void sql_in_mask(struct sql *q, const char *column, unsigned mask)
+{
+    struct db_arg args[32];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 32; i++)
+        if (mask >> i & 1)
+            args[n++] = db_int(i);
+    sql_in(q, column, args, n);
+}
+
+const char *sql_contains(struct arena *arena, const char *word)
+{
+    size_t n = strlen(word), at = 0;
+    char *p = arena_alloc(arena, 2 * n + 3);
+
+    if (!p)
+        return "";
+    p[at++] = '%';
+    for (size_t i = 0; i < n; i++) {
+        if (strchr("%_!", word[i]))
+            p[at++] = '!';
+        p[at++] = word[i];
+    }
+    p[at++] = '%';
+    p[at] = '\0';
+    return p;
+}
