@@ -29,6 +29,16 @@ struct extent {
     uint64_t length; /* bytes from the asked offset on; at least 1, within the block */
 };
 
+/* An extent, and where it is stored. */
+struct location {
+    struct extent extent;
+    /* The file or other source of bytes that holds it, borrowed from the block; NULL
+     * unless it is data. */
+    struct block *file;
+    uint64_t where;  /* its first byte there; of compressed data, of the stream */
+    bool compressed; /* one stream, or several that follow each other */
+};
+
 /* The methods of a kind of block.  block.c clamps and checks, drivers may rely on it. */
 struct block_driver {
     const char *name;
@@ -41,6 +51,11 @@ struct block_driver {
      * the real one, but must be cheap: no walk byte by byte.  Default: everything is
      * data. */
     int (*extent)(struct block *b, struct extent *ret, uint64_t off, struct err *err);
+
+    /* [opt] The same with the place, and finer: what a container stores in a hole of its
+     * file is zeros.  Need not be as fast.  Default: extent(), and data are in the block
+     * itself. */
+    int (*locate)(struct block *b, struct location *ret, uint64_t off, struct err *err);
 
     /* Release what the driver holds, and the struct itself. */
     void (*close)(struct block *b);
@@ -71,6 +86,20 @@ int block_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *e
 
 /* off < size.  Neighbouring extents may be of the same kind. */
 int block_extent(struct block *b, struct extent *ret, uint64_t off, struct err *err);
+
+/* The run at off < size, and where it is stored. */
+int block_locate(struct block *b, struct location *ret, uint64_t off, struct err *err);
+
+/* For drivers that keep data as they are: the run that begins with [off, off + len) of
+ * their file.  What lies past its end counts as data: reading it says so. */
+int block_locate_stored(struct location *ret, struct block *file, uint64_t off,
+                        uint64_t len, struct err *err);
+
+/* Calls fn for the whole block in order, neighbours that are one run as one, until it
+ * answers negative.  Compressed runs are one while their streams lie in order. */
+typedef int block_map_fn(void *arg, uint64_t start, const struct location *l,
+                         struct err *err);
+int block_map(struct block *b, block_map_fn *fn, void *arg, struct err *err);
 
 /* Bytes stored as data, by extents alone. */
 int block_data_size(struct block *b, uint64_t *ret, struct err *err);

@@ -106,6 +106,12 @@ static int cache_extent(struct block *b, struct extent *ret, uint64_t off,
     return block_extent(cache_of(b)->under, ret, off, err);
 }
 
+static int cache_locate(struct block *b, struct location *ret, uint64_t off,
+                        struct err *err)
+{
+    return block_locate(cache_of(b)->under, ret, off, err);
+}
+
 static void cache_close(struct block *b)
 {
     struct cache_block *c = cache_of(b);
@@ -121,6 +127,7 @@ static const struct block_driver cache_driver = {
     .name = "cache",
     .read = cache_read,
     .extent = cache_extent,
+    .locate = cache_locate,
     .close = cache_close,
 };
 

@@ -165,6 +165,7 @@ static const struct block_driver qcow2_block_driver = {
     .name = "qcow2",
     .read = qcow2_read,
     .extent = qcow2_extent,
+    .locate = qcow2_locate,
     .close = qcow2_close,
 };
 

@@ -165,6 +165,7 @@ int qcow2_map(struct qcow2_run *ret, struct qcow2 *q, uint64_t off, uint64_t wan
 int qcow2_l2_is_hole(bool *ret, struct qcow2 *q, uint64_t l2, struct err *err);
 
 int qcow2_extent(struct block *b, struct extent *ret, uint64_t off, struct err *err);
+int qcow2_locate(struct block *b, struct location *ret, uint64_t off, struct err *err);
 
 /* ---- qcow2_survey.c */
 

@@ -256,3 +256,27 @@ int qcow2_extent(struct block *b, struct extent *ret, uint64_t off, struct err *
     *ret = all;
     return 0;
 }
+
+int qcow2_locate(struct block *b, struct location *ret, uint64_t off, struct err *err)
+{
+    struct qcow2 *q = qcow2_of(b);
+    struct qcow2_run run;
+    int r = qcow2_map(&run, q, off, b->size - off, err);
+
+    if (r < 0)
+        return r;
+    *ret = (struct location){.extent = {EXTENT_HOLE, run.length}};
+    switch (run.kind) {
+    case QCOW2_KIND_DATA:
+        return block_locate_stored(ret, q->file, run.host, run.length, err);
+    case QCOW2_KIND_COMPRESSED:
+        *ret = (struct location){{EXTENT_DATA, run.length}, q->file, run.host, true};
+        return 0;
+    case QCOW2_KIND_ZERO:
+        ret->extent.kind = EXTENT_ZERO;
+        return 0;
+    case QCOW2_KIND_HOLE:
+        break;
+    }
+    return 0;
+}

@@ -140,6 +140,20 @@ static int dynamic_extent(struct block *b, struct extent *ret, uint64_t off,
     return 0;
 }
 
+static int dynamic_locate(struct block *b, struct location *ret, uint64_t off,
+                          struct err *err)
+{
+    struct vhd *v = vhd_of(b);
+    uint32_t sector = v->table[off / v->block_size];
+    uint64_t in = off % v->block_size;
+
+    if (sector == VHD_UNALLOCATED)
+        return dynamic_extent(b, &ret->extent, off, err);
+    return block_locate_stored(ret, v->file,
+                               (uint64_t)sector * VHD_SECTOR + v->bitmap_size + in,
+                               v->block_size - in, err);
+}
+
 static int fixed_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
 {
     return block_read(vhd_of(b)->file, buf, n, off, err);
@@ -149,6 +163,12 @@ static int fixed_extent(struct block *b, struct extent *ret, uint64_t off,
                         struct err *err)
 {
     return block_extent(vhd_of(b)->file, ret, off, err);
+}
+
+static int fixed_locate(struct block *b, struct location *ret, uint64_t off,
+                        struct err *err)
+{
+    return block_locate(vhd_of(b)->file, ret, off, err);
 }
 
 static void vhd_close(struct block *b)
@@ -164,6 +184,7 @@ static const struct block_driver dynamic_block = {
     .name = "vhd",
     .read = dynamic_read,
     .extent = dynamic_extent,
+    .locate = dynamic_locate,
     .close = vhd_close,
 };
 
@@ -171,6 +192,7 @@ static const struct block_driver fixed_block = {
     .name = "vhd",
     .read = fixed_read,
     .extent = fixed_extent,
+    .locate = fixed_locate,
     .close = vhd_close,
 };
 

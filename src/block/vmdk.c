@@ -83,6 +83,21 @@ static int vmdk_extent(struct block *b, struct extent *ret, uint64_t off, struct
     return 0;
 }
 
+static int vmdk_locate(struct block *b, struct location *ret, uint64_t off,
+                       struct err *err)
+{
+    const struct part *p = part_at(vmdk_of(b), off);
+    struct location l = {.extent = {EXTENT_HOLE, p->size}};
+    uint64_t in = off - p->start;
+    int r = p->data ? block_locate(p->data, &l, p->off + in, err) : 0;
+
+    if (r < 0)
+        return r;
+    l.extent.length = min_u64(l.extent.length, p->size - in);
+    *ret = l;
+    return 0;
+}
+
 static void vmdk_free(struct vmdk *v)
 {
     for (size_t i = 0; i < v->n; i++)
@@ -106,6 +121,7 @@ static const struct block_driver vmdk_block_driver = {
     .name = "vmdk",
     .read = vmdk_read,
     .extent = vmdk_extent,
+    .locate = vmdk_locate,
     .close = vmdk_close,
 };
 

@@ -415,6 +415,37 @@ static int sparse_extent(struct block *b, struct extent *ret, uint64_t off,
     return 0;
 }
 
+static int sparse_locate(struct block *b, struct location *ret, uint64_t off,
+                         struct err *err)
+{
+    struct vmdk_sparse *s = sparse_of(b);
+    uint64_t grain = off / s->grain_bytes, at = off % s->grain_bytes, where, len;
+    uint32_t table = (uint32_t)(grain / s->header.gtes), gte[READ_GRAINS];
+    uint32_t first = (uint32_t)(grain % s->header.gtes);
+    uint32_t n = (uint32_t)min_u64(READ_GRAINS, s->header.gtes - first);
+    int r;
+
+    if (s->directory[table] == 0)
+        return sparse_extent(b, &ret->extent, off, err);
+    r = vmdk_sparse_table(s, table, first, n, gte, err);
+    if (r < 0)
+        return r;
+    where = (uint64_t)gte[0] * VMDK_SECTOR;
+    len = step_of(s, gte, n) * s->grain_bytes - at;
+    if (kind_of(s, gte[0]) != EXTENT_DATA)
+        *ret = (struct location){.extent = {kind_of(s, gte[0]), len}};
+    else if (!s->packed)
+        return block_locate_stored(ret, s->file, where + at, len, err);
+    else
+        *ret = (struct location){
+            .extent = {EXTENT_DATA, len},
+            .file = s->file,
+            .where = where + (s->header.flags & VMDK_FLAG_MARKERS ? VMDK_MARKER_SIZE : 0),
+            .compressed = true,
+        };
+    return 0;
+}
+
 static void sparse_free(struct vmdk_sparse *s)
 {
     inflate_cache_free(s->inflated);
@@ -440,6 +471,7 @@ static const struct block_driver sparse_driver = {
     .name = "vmdk extent",
     .read = sparse_read,
     .extent = sparse_extent,
+    .locate = sparse_locate,
     .close = sparse_close,
 };
 

@@ -32,6 +32,14 @@ static int window_extent(struct block *b, struct extent *ret, uint64_t off,
     return block_extent(w->under, ret, w->off + off, err);
 }
 
+static int window_locate(struct block *b, struct location *ret, uint64_t off,
+                         struct err *err)
+{
+    struct window_block *w = window_of(b);
+
+    return block_locate(w->under, ret, w->off + off, err);
+}
+
 static void window_close(struct block *b)
 {
     struct window_block *w = window_of(b);
@@ -44,6 +52,7 @@ static const struct block_driver window_driver = {
     .name = "window",
     .read = window_read,
     .extent = window_extent,
+    .locate = window_locate,
     .close = window_close,
 };
 

@@ -125,6 +125,17 @@ static int lvm2_extent(struct block *b, struct extent *ret, uint64_t off, struct
     return r;
 }
 
+static int lvm2_locate(struct block *b, struct location *ret, uint64_t off,
+                       struct err *err)
+{
+    struct place p = find(&lvm2_of(b)->map, off);
+    int r = block_locate(p.under, ret, p.off, err);
+
+    if (r == 0)
+        ret->extent.length = min_u64(ret->extent.length, p.n);
+    return r;
+}
+
 static void lvm2_close(struct block *b)
 {
     lvm2_map_fini(&lvm2_of(b)->map);
@@ -135,6 +146,7 @@ static const struct block_driver lvm2_driver = {
     .name = "lvm2",
     .read = lvm2_read,
     .extent = lvm2_extent,
+    .locate = lvm2_locate,
     .close = lvm2_close,
 };
 
