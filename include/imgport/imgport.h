@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* imgport.h: the public face of libimgport
  *
- * Three jobs: say what is in a machine image (imgport_info), whether a cloud takes it
- * (imgport_check), and convert it (imgport_convert).
+ * Say what is in a machine image (imgport_info) and where (imgport_map), whether a cloud
+ * takes it (imgport_check), and convert it (imgport_convert).
  *
  * Image bytes are parsed in a separate process, imgport-worker, which gives up everything
  * but computing before it reads the first of them; the calling process is never sandboxed
@@ -87,6 +87,50 @@ struct imgport_info_options {
  * named in them and is no failure. */
 IMGPORT_API int imgport_info(char **ret, const struct imgport_info_options *options,
                              struct imgport_error *error);
+
+enum imgport_run_kind {
+    IMGPORT_DATA, /* of a disk: bytes are stored; they may still all be zero */
+    IMGPORT_ZERO, /* the container says that they are zero */
+    IMGPORT_HOLE, /* nothing is stored; reads as zeros */
+    IMGPORT_USED, /* of a filesystem: it has something here */
+    IMGPORT_FREE,
+};
+
+/* A piece of a disk or of what a filesystem lies on.  Pieces come in order, without gaps,
+ * and neighbours differ. */
+struct imgport_run {
+    enum imgport_run_kind kind;
+    uint64_t start, length; /* bytes */
+    /* IMGPORT_DATA: where they are stored.  NULL: it is not known. */
+    const char *file; /* "" the source itself; else a file beside it, as a VMDK has */
+    uint64_t offset;  /* of the first byte in it */
+    bool compressed;  /* a stream begins there; more may follow in the same run */
+};
+
+struct imgport_map_options {
+    struct imgport_source source;
+    /* Each is called from the thread that called imgport_map(), and non-zero ends the
+     * map, which then fails with code "canceled".  Strings are borrowed. */
+
+    /* Once, first: what imgport_info() tells of the container, its partitions, logical
+     * volumes and filesystems, as JSON.  Nothing follows when the container is not
+     * taken. */
+    int (*layout)(void *arg, const char *facts);
+    /* Runs follow: of the filesystem on "partition 1" or "vg/root", or of the whole disk
+     * (""), which comes last. */
+    int (*list)(void *arg, const char *device);
+    int (*run)(void *arg, const struct imgport_run *run);
+    /* What is missing in this list is not known, and why. */
+    int (*problem)(void *arg, const char *message);
+    void *arg;
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+/* Tells where the bytes of a disk are stored, and which of them its filesystems use, as
+ * it is found: nothing is kept, however many runs there are. */
+IMGPORT_API int imgport_map(const struct imgport_map_options *options,
+                            struct imgport_error *error);
 
 struct imgport_convert_options {
     struct imgport_source source;

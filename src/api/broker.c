@@ -252,10 +252,28 @@ static bool has_too_many_values(struct bytes json)
     return n > WIRE_VALUES_MAX;
 }
 
+int broker_parse(json_t **ret, const struct buf *b, struct err *err)
+{
+    if (has_too_many_values(buf_bytes(b)))
+        return FAIL(err, ERR_LIMIT, "a report of more than %d values", WIRE_VALUES_MAX);
+    *ret = json_loadb(buf_str(b), b->n, 0, NULL);
+    return *ret ? 0 : FAIL(err, ERR_CORRUPT, "the worker's message is not JSON");
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* 0: go on (or ended); negative: the worker speaks nonsense, or said its error. */
 static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *b,
                       struct err *err)
 {
+    int r;
+
     switch (type) {
     case WIRE_STEP:
         text_clean(t->result->step, sizeof t->result->step, buf_bytes(b),
@@ -272,28 +290,25 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
         return answer_sibling(t, sock, buf_bytes(b), err);
     case WIRE_READ:
         return answer_read(t, sock, b, err);
+    case WIRE_LAYOUT:
+    case WIRE_LIST:
+    case WIRE_RUNS:
+        if (!t->job->piece)
+            break;
+        r = t->job->piece(t->job->piece_arg, type, b, err);
+        t->heard = now_ms(); /* whoever took it may have taken his time, in a pager */
+        return r;
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:
-        if (has_too_many_values(buf_bytes(b)))
-            return FAIL(err, ERR_LIMIT, "a report of more than %d values",
-                        WIRE_VALUES_MAX);
-        t->result->json = json_loadb(buf_str(b), b->n, 0, NULL);
-        if (!t->result->json)
-            break;
+        r = broker_parse(&t->result->json, b, err);
+        if (r < 0)
+            return r;
         t->ended = true;
         return type == WIRE_ERROR ? take_error(t->result->json, err) : 0;
     }
     return FAIL(err, ERR_CORRUPT, "the worker's message '%c' makes no sense",
                 type >= 'A' && type <= 'Z' ? type : '?');
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Told by the frame layer several times a second, also in the middle of a message: a

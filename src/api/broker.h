@@ -24,6 +24,9 @@ struct broker_job {
     int (*read)(void *arg, void *buf, size_t n, uint64_t off,
                 const struct frame_patience *patience, struct err *err);
     void *read_arg;
+    /* [opt] Takes the pieces of a map: LAYOUT, LIST and RUNS; negative ends the job. */
+    int (*piece)(void *arg, uint8_t type, const struct buf *payload, struct err *err);
+    void *piece_arg;
     int folder; /* where siblings may be opened; -1: nowhere */
     int output; /* descriptor, open for writing; -1: none */
     /* [opt] Called at least five times a second; non-zero kills the worker. */
@@ -46,6 +49,9 @@ struct broker_result {
 /* 0 with ret->end BROKER_REPORT.  Negative: ret->end tells whose words *err are; when the
  * job could not even be started or was canceled, ret->end is BROKER_ERROR. */
 int broker_run(struct broker_result *ret, const struct broker_job *job, struct err *err);
+
+/* JSON of the worker, bounded in what it takes to hold; a new reference in *ret. */
+int broker_parse(json_t **ret, const struct buf *b, struct err *err);
 
 /* Opens a source by path and the folder it lies in (-1 for a block device: nothing beside
  * it is an extent).  Descriptors are the caller's.  Refuses what is neither a regular

@@ -255,6 +255,8 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .source = run->source->fd,
         .folder = run->source->folder,
         .output = run->output,
+        .piece = run->piece,
+        .piece_arg = run->piece_arg,
         .progress = run->progress ? relay_progress : NULL,
         .progress_arg = (void *)(uintptr_t)run,
     };

@@ -69,6 +69,9 @@ struct session_run {
     const char *phase;
     imgport_progress_fn *progress;
     void *progress_arg;
+    int (*piece)(void *arg, uint8_t type, const struct buf *payload,
+                 struct err *err); /* as of struct broker_job */
+    void *piece_arg;
 };
 
 int session_run(struct broker_result *ret, const struct session_run *run,

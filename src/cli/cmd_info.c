@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
-#include <string.h>
 
 #include "api/session.h"
 #include "base/i18n.h"
@@ -9,21 +8,6 @@
 #include "cli/progress.h"
 #include "cli/release.h"
 #include "cli/report.h"
-
-/* A container that is not taken and a thing that could not be read are both "could not
- * look" for info, which has nothing to refuse. */
-static bool saw_everything(const json_t *facts)
-{
-    const json_t *image = json_object_get(facts, "image");
-    const char *fault = json_string_value(json_object_get(image, "fault"));
-    const json_t *problem;
-    size_t i;
-
-    json_array_foreach(
-        json_object_get(facts, "problems"), i,
-        problem) if (!json_is_true(json_object_get(problem, "minor"))) return false;
-    return !fault || strcmp(fault, "none") == 0;
-}
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -65,7 +49,7 @@ static int run(const struct command *self, int argc, char **argv)
         term_init(&term, stdout);
         report_print_facts(&term, facts, session_shown(shown, source));
     }
-    return saw_everything(facts) ? EXIT_OK : EXIT_TROUBLE;
+    return report_saw_everything(facts) ? EXIT_OK : EXIT_TROUBLE;
 }
 
 const struct command cmd_info = {

@@ -129,6 +129,19 @@ static void print_system(const struct term *t, const json_t *facts)
     }
 }
 
+bool report_saw_everything(const json_t *facts)
+{
+    const json_t *image = json_object_get(facts, "image");
+    const char *fault = json_string_value(json_object_get(image, "fault"));
+    const json_t *problem;
+    size_t i;
+
+    json_array_foreach(
+        json_object_get(facts, "problems"), i,
+        problem) if (!json_is_true(json_object_get(problem, "minor"))) return false;
+    return !fault || strcmp(fault, "none") == 0;
+}
+
 bool report_is_only_error(const json_t *facts, const char *source)
 {
     const json_t *problem = json_array_get(json_object_get(facts, "problems"), 0);

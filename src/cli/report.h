@@ -17,5 +17,9 @@ void report_print_findings(const struct term *t, const json_t *findings);
  */
 bool report_is_only_error(const json_t *facts, const char *source);
 
+/* A container that is not taken and a thing that could not be read are both "could not
+ * look" for a command that has nothing to refuse. */
+bool report_saw_everything(const json_t *facts);
+
 /* The facts alone. */
 void report_print_facts(const struct term *t, const json_t *facts, const char *source);

@@ -422,6 +422,8 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
         return r;
     step(g, "root");
     r = root_find(g, err);
+    if (r == 0 && g->opened)
+        return g->opened(g->opened_arg, g, err);
     if (r == 0 && !g->root)
         return guest_others(g, err);
     if (r < 0)
@@ -449,6 +451,8 @@ static void guest_init(struct guest *g, struct facts *f, struct arena *a,
     if (options) {
         g->step = options->step;
         g->step_arg = options->step_arg;
+        g->opened = options->opened;
+        g->opened_arg = options->opened_arg;
     }
 }
 

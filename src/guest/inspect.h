@@ -51,6 +51,8 @@ struct guest {
     void (*step)(void *arg,
                  const char *name); /* told the name of each step; may be NULL */
     void *step_arg;
+    int (*opened)(void *arg, struct guest *g, struct err *err); /* inspect_options */
+    void *opened_arg;
 };
 
 /* Inspects a container file.  Returns 0 with whatever was seen, also when the container
@@ -67,6 +69,10 @@ struct inspect_options {
                            theirs; 0: the same */
     void (*step)(void *arg, const char *name);
     void *step_arg;
+    /* [opt] Instead of a look at the system: called while the filesystems are open and it
+     * is known which one is the root.  Its failure is that of the inspection. */
+    int (*opened)(void *arg, struct guest *g, struct err *err);
+    void *opened_arg;
 };
 
 int inspect_file(struct facts *ret, struct arena *a, struct block *file,

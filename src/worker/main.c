@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
+#include "worker/map.h"
 #include "worker/wire_block.h"
 
 static void json_unrefp(json_t **j)
@@ -64,23 +66,35 @@ static int say_progress(void *arg, const struct convert_progress *p)
     return 0;
 }
 
+static void note_file(struct map_files *files, const struct block *b, const char *name)
+{
+    if (files->n == ARRAY_SIZE(files->v))
+        return;
+    files->v[files->n].block = b;
+    text_clean(files->v[files->n].name, sizeof files->v->name,
+               bytes_of(name, strlen(name)), WIRE_NAME_MAX);
+    files->n++;
+}
+
 /* image_sibling_fn: asks the broker, who opens it beneath the source's folder. */
 static int ask_sibling(struct block **ret, void *arg, const char *name, struct err *err)
 {
     AUTO(buf_fini) struct buf reply = {.max = WIRE_ERROR_MAX};
     AUTO(closep) int fd = -1;
+    struct map_files *files = arg;
     uint8_t type = 0;
     int r;
 
-    (void)arg;
     r = wire_ask(WIRE_SIBLING, name, strlen(name), &type, &reply, &fd, err);
     if (r < 0)
         return r;
     if (type == WIRE_FILE && fd >= 0) {
         r = block_file_open(ret, fd, err);
-        if (r == 0)
-            fd = -1;
-        return r;
+        if (r < 0)
+            return r;
+        fd = -1;
+        note_file(files, *ret, name);
+        return 0;
     }
     if (type != WIRE_NO_FILE)
         return FAIL(err, ERR_IO, "the broker's answer makes no sense");
@@ -88,7 +102,7 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 }
 
 struct job {
-    const char *name;               /* "inspect" or "convert" */
+    const char *name;               /* "inspect", "map" or "convert" */
     json_int_t remote;              /* bytes of a source that the broker reads; -1 */
     uint64_t size_limit, size_stop; /* of an inspection */
     struct convert_options convert;
@@ -227,6 +241,13 @@ static int inspect(const struct job *job, struct block *source, struct err *err)
     return say_json(WIRE_FACTS, j, err);
 }
 
+static int map(const struct job *job, struct block *source, struct err *err)
+{
+    struct inspect_options options = {.image = &job->image, .step = say_step};
+
+    return map_run(source, &options, job->image.sibling_arg, err);
+}
+
 static int verify(const struct convert_options *options, struct err *err)
 {
     AUTO(block_unrefp) struct block *written = NULL;
@@ -269,12 +290,14 @@ static int work(struct err *err)
 {
     AUTO(block_unrefp) struct block *source = NULL;
     AUTO(json_unrefp) json_t *keep = NULL;
+    struct map_files files = {.n = 0};
     struct job job;
     int r;
 
     r = receive_job(&job, &keep, err);
     if (r < 0)
         return r;
+    job.image.sibling_arg = &files;
     r = job.remote >= 0 ? wire_block_open(&source, (uint64_t)job.remote, err)
                         : block_file_open(&source, WIRE_SOURCE, err);
     if (r < 0)
@@ -283,7 +306,10 @@ static int work(struct err *err)
     r = enter_sandbox(&job, source->size, err);
     if (r < 0)
         return r;
-    return is_convert(&job) ? convert(&job, source, err) : inspect(&job, source, err);
+    if (is_convert(&job))
+        return convert(&job, source, err);
+    return strcmp(job.name, "map") == 0 ? map(&job, source, err)
+                                        : inspect(&job, source, err);
 }
 
 int main(int argc, char **argv)

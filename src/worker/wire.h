@@ -8,6 +8,7 @@
  *     │  FILE + descriptor, or NO_FILE  ──> │
  *     │  <──────────  READ offset, length   │  of a source that is no file there
  *     │  DATA, or NO_FILE  ──────────────>  │
+ *     │  <──────────  LAYOUT, LIST, RUNS ...│  a map, as it is found
  *     │  <──────────  FACTS | RESULT | ERROR│  and exits
  *
  * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
@@ -18,11 +19,20 @@
  *          {"job": "convert", "format": "vhd", "siblings": true, "output": "vmdk",
  *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
  *           "cluster": 0, "threads": 2, "verify": false}
- *          and for either "remote": N, the size of a source that is read by READ
+ *          {"job": "map", "format": "vhd", "siblings": true}
+ *          and for each "remote": N, the size of a source that is read by READ
  *          format "" is not declared; the sizes as in inspect_options; kind and
  *          compression "", cluster and threads 0: as usual
  * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
  *           "file_size"}
+ *          {} of a map
+ * LIST     {"device": "partition 1", "files": []}   areas of a filesystem follow in RUNS
+ *          {"device": "", "files": ["disk-f001"]}   extents of the disk follow
+ *          {"problem": "..."}                       the list could not be finished
+ * RUNS     records of WIRE_RUN_SIZE, in order and without gaps, numbers little-endian:
+ *            u64 start, u64 length, u64 where
+ *            u16 file: 0 none, 1 the source, 2 the first of "files", ...
+ *            u8  kind: enum wire_run_kind, u8 1 when compressed
  * error    {"code": "corrupt", "sys": 0, "message": "..."} */
 #pragma once
 
@@ -42,9 +52,20 @@ enum wire_type {
     WIRE_NO_FILE = 'N',  /* JSON error, to either question */
     WIRE_READ = 'G',     /* u64 offset, u32 length, little-endian */
     WIRE_DATA = 'B',     /* so many bytes */
+    WIRE_LAYOUT = 'L',   /* JSON of facts_json.h: the beginning of a map */
+    WIRE_LIST = 'T',     /* JSON: what the runs that follow are of */
+    WIRE_RUNS = 'V',     /* a piece of a list */
     WIRE_FACTS = 'F',    /* JSON of facts_json.h: the end of an inspection */
-    WIRE_RESULT = 'R',   /* JSON: the end of a conversion */
-    WIRE_ERROR = 'E',    /* JSON error: the end of either */
+    WIRE_RESULT = 'R',   /* JSON: the end of a conversion or a map */
+    WIRE_ERROR = 'E',    /* JSON error: the end of any */
+};
+
+enum wire_run_kind {
+    WIRE_RUN_DATA, /* of a disk: as enum extent_kind */
+    WIRE_RUN_ZERO,
+    WIRE_RUN_HOLE,
+    WIRE_RUN_USED, /* of a filesystem */
+    WIRE_RUN_FREE,
 };
 
 enum {
@@ -56,6 +77,8 @@ enum {
     WIRE_ERROR_MAX = 8192,     /* any frame to it but data */
     WIRE_READ_SIZE = 12,
     WIRE_DATA_MAX = 1 << 20,
+    WIRE_RUN_SIZE = 28,
+    WIRE_RUNS_MAX = 1024, /* records in one frame */
     WIRE_FILES_MAX = 300, /* extents of one VMDK, and our own descriptors */
 };
 

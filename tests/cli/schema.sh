@@ -36,6 +36,9 @@ done
     with=hibernated,vmware,filter,reboot,faulty-update layout=reserved
 case_ 'info of a Windows' fits info 0 imgport info --json "$work/windows.raw"
 case_ 'check of a Windows' fits check 1 imgport check --json "$work/windows.raw"
+for name in good gpt-esp lvm-striped btrfs container-vmdk-flat container-qcow2-zlib; do
+    case_ "map of $name" fits map 0 imgport map --json "$(guest "$name")"
+done
 case_ 'check in Chinese' fits check 1 imgport check --json --lang zh "$(guest no-virtio)"
 case_ 'check of what is not there' fits check 3 imgport check --json "$work/nothing"
 case_ 'the same by two profiles' fits check 3 \
@@ -43,6 +46,7 @@ case_ 'the same by two profiles' fits check 3 \
 echo '<html>not found</html>' >"$work/page"
 case_ 'check of a web page' fits check 1 imgport check --json "$work/page"
 case_ 'info of a web page' fits info 3 imgport info --json "$work/page"
+case_ 'map of a web page' fits map 3 imgport map --json "$work/page"
 for name in qcow2-v3 vhd-fixed vmdk-flat; do
     file=$(guest "container-$name")
     case_ "check of $name" fits check 0 imgport check --json "$file"
@@ -53,7 +57,7 @@ case_ 'convert with zstd' fits convert 0 \
     imgport convert --json --overwrite -c zstd "$good" "$work/out.qcow2"
 
 # Each object of each document above with a key more, a key less, and another type.
-for kind in check convert info; do
+for kind in check convert info map; do
     case_ "the schema of $kind is strict" python3 "$here/schema.py" --strict \
         "$SCHEMAS/$kind.schema.json" "$work/$kind"/*.json
 done

@@ -1,0 +1,239 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# map.sh: where imgport says that bytes are stored, against qemu-img map
+# shellcheck disable=SC2016 # scripts for an inner shell
+. "$(dirname "$0")/../lib.sh"
+requires jq qemu-img qemu-io python3
+
+# against_qemu FORMAT FILE: the same bytes are data, at the same places.  We look further than
+# qemu-img does: what a container stores in a hole of its file is zeros.
+against_qemu() {
+    sync "$2"
+    qemu-img map --output=json -f "$1" "$2" >"$work/theirs" || return
+    expect 0 imgport map --json "$2" || return
+    python3 - "$work/theirs" "$work/out" "$2" <<'EOF'
+import json, os, sys
+
+theirs, ours = (json.load(open(name)) for name in sys.argv[1:3])
+path, size = sys.argv[3], ours["image"]["virtual_size"]
+
+
+# Is so much of the file a hole?
+def is_hole(at, n):
+    with open(path, "rb") as f:
+        try:
+            return os.lseek(f.fileno(), at, os.SEEK_DATA) >= at + n
+        except OSError:
+            return True
+
+
+# What both say of the same bytes: data at an offset, data in a stream (None), or zeros.
+def judge(a, b, start, n):
+    if (a["data"] and not a["zero"]) != (b["kind"] == "data"):
+        return a["data"] and "offset" in a and is_hole(a["offset"] + start - a["start"], n)
+    if b["kind"] != "data":
+        return b["offset"] is None
+    if "offset" not in a:
+        return b["compressed"] and b["offset"] is not None
+    return not b["compressed"] and a["offset"] - a["start"] == b["offset"] - b["start"]
+
+
+at, last = 0, None
+for e in ours["extents"]:
+    assert e["start"] == at and e["length"] > 0, (e, at)
+    assert not last or e["kind"] != last["kind"] or e["kind"] == "data", (last, e)
+    assert e["file"] is None or os.path.isfile(os.path.join(os.path.dirname(path), e["file"])), e
+    at, last = at + e["length"], e
+assert at == size, (at, size)
+totals = {k: sum(e["length"] for e in ours["extents"] if e["kind"] == k)
+          for k in ("data", "zero", "hole")}
+totals["compressed"] = sum(e["length"] for e in ours["extents"] if e["compressed"])
+assert totals == ours["totals"], totals
+
+i = j = at = 0
+while at < size:
+    a, b = theirs[i], ours["extents"][j]
+    end = min(a["start"] + a["length"], b["start"] + b["length"], size)
+    if not judge(a, b, at, end - at):
+        sys.exit(f"{at} to {end}:\nqemu-img: {a}\nimgport:  {b}")
+    at = end
+    i += a["start"] + a["length"] == at
+    j += b["start"] + b["length"] == at
+EOF
+}
+
+# ---- one small disk in every container
+
+disk=$work/disk.raw
+truncate -s 300M "$disk"
+python3 - "$disk" <<'EOF'
+import random, sys
+random.seed(4)
+with open(sys.argv[1], "r+b") as f:
+    for at, n in ((0, 1 << 20), (5 << 20, 64 << 10), (77 << 20, 3 << 20), (200 << 20, 4096),
+                  ((300 << 20) - 65536, 65536)):
+        f.seek(at)
+        f.write(random.randbytes(n))
+EOF
+case_ 'a sparse raw disk' against_qemu raw "$disk"
+
+# make FORMAT NAME [OPTION...]
+make() {
+    local format=$1 name=$2
+    shift 2
+    qemu-img convert -f raw -O "$format" "$@" "$disk" "$work/$name"
+}
+
+make qcow2 v2.qcow2 -o compat=0.10
+make qcow2 small.qcow2 -o cluster_size=4k
+make qcow2 large.qcow2 -o cluster_size=2M
+make qcow2 zlib.qcow2 -c
+make qcow2 zstd.qcow2 -c -o compression_type=zstd
+make qcow2 extended.qcow2 -o extended_l2=on,cluster_size=128k
+make qcow2 metadata.qcow2 -o preallocation=metadata
+for name in v2 small large zlib zstd extended metadata; do
+    case_ "qcow2: $name" against_qemu qcow2 "$work/$name.qcow2"
+done
+# Zero clusters, and some that lie elsewhere than their neighbours.
+for name in v2 small; do
+    qemu-io -f qcow2 -c 'write -z 0 1M' -c 'write -P 7 130M 64k' -c 'write -P 8 129M 2M' \
+        -c 'write -z -u 78M 512k' "$work/$name.qcow2" >"$work/io" 2>&1 || cat "$work/io"
+    case_ "qcow2: $name that was written to" against_qemu qcow2 "$work/$name.qcow2"
+done
+kinds() {
+    expect 0 imgport map --json "$work/small.qcow2" &&
+        same kinds '[["zero",0,1048576],["zero",81788928,524288]]' \
+            "$(jq -c '[.extents[] | select(.kind == "zero") | [.kind, .start, .length]]' "$work/out")"
+}
+case_ 'zeros that a container marks are no holes' kinds
+
+make vpc dynamic.vhd -o force_size=on
+make vpc fixed.vhd -o subformat=fixed,force_size=on
+for name in dynamic fixed; do
+    case_ "vhd: $name" against_qemu vpc "$work/$name.vhd"
+done
+make vmdk sparse.vmdk
+make vmdk stream.vmdk -o subformat=streamOptimized
+make vmdk flat.vmdk -o subformat=monolithicFlat
+for name in sparse stream flat; do
+    case_ "vmdk: $name" against_qemu vmdk "$work/$name.vmdk"
+done
+# Split at 2 GiB.
+truncate -s 5G "$work/big.raw"
+for at in $((1 << 30)) $((4 << 30)); do
+    printf data | dd of="$work/big.raw" bs=4 seek=$((at / 4)) conv=notrunc status=none
+done
+for kind in Flat Sparse; do
+    qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtent$kind "$work/big.raw" \
+        "$work/split$kind.vmdk"
+    case_ "vmdk: twoGbMaxExtent$kind" against_qemu vmdk "$work/split$kind.vmdk"
+done
+
+# Each stream is where we say.
+streams() {
+    expect 0 imgport map --json "$1" || return
+    python3 - "$1" "$disk" "$work/out" "$2" <<'EOF'
+import json, sys, zlib
+
+image, disk = (open(name, "rb").read() for name in sys.argv[1:3])
+runs = [e for e in json.load(open(sys.argv[3]))["extents"] if e["compressed"]]
+for e in runs:
+    packed = zlib.decompressobj(int(sys.argv[4])).decompress(image[e["offset"]:])[:65536]
+    assert packed and packed == disk[e["start"]:e["start"] + len(packed)], e
+assert runs
+EOF
+}
+case_ 'a compressed run of a qcow2 begins where its stream does' streams "$work/zlib.qcow2" -12
+case_ 'that of a vmdk as well' streams "$work/stream.vmdk" 15
+
+# ---- real guests
+
+for name in good gpt lvm btrfs xfs $("$tests/guests/build.sh" --list | grep ^container-); do
+    file=$(guest "$name")
+    format=raw
+    case $name in container-*) format=${name#container-} format=${format%%-*} ;; esac
+    case_ "$name" against_qemu "${format/vhd/vpc}" "$file"
+done
+layout() {
+    local pick='{image, partition_table, partitions, logical_volumes, problems}'
+    expect 0 imgport map --json "$1" || return
+    jq -S "$pick" "$work/out" >"$work/mapped"
+    expect 0 imgport info --json "$1" || return
+    jq -S "$pick" "$work/out" | diff - "$work/mapped"
+}
+case_ 'the layout is what info tells' layout "$(guest lvm)"
+
+# ---- ways in
+
+case_ 'standard input that is a file' expect 0 \
+    bash -c '"$0" map --json - <"$1"' "$IMGPORT" "$work/v2.qcow2"
+case_ 'and a pipe' expect 0 bash -c 'cat "$1" | "$0" map --json -' "$IMGPORT" "$work/v2.qcow2"
+case_ 'the declared format' expect 0 imgport map -f vpc "$work/dynamic.vhd"
+case_ 'another than declared' expect 3 imgport map -f vmdk "$work/dynamic.vhd"
+case_ 'a format that nobody knows' expect 2 imgport map -f vhdx "$work/dynamic.vhd"
+
+# ---- what people read
+
+reads() {
+    expect 0 imgport map "$work/stream.vmdk" || return
+    matches "$work/out" '^ +1048576 +4194304 +4\.0 MiB +hole +-$' &&
+        matches "$work/out" '^ +[0-9]+ +65536 +64\.0 KiB +compressed +[0-9]+$' &&
+        matches "$work/out" '^  data +4\.2 MiB +1\.4 %  '
+}
+case_ 'a line for each extent, and the totals' reads
+chinese() {
+    expect 0 imgport map --lang zh "$work/small.qcow2" && matches "$work/out" '数据'
+}
+case_ 'in Chinese' chinese
+
+# ---- what is broken
+
+whole_json() { jq -e "$1" "$work/out" >"$work/answer" || head -c 600 "$work/out"; }
+
+case_ 'no such file' expect 3 imgport map "$work/nothing"
+case_ 'which is one sentence' matches "$work/err" '^imgport: .*nothing: .*No such file'
+echo '<html>not found</html>' >"$work/page"
+refused() {
+    expect 3 imgport map --json "$work/$1" &&
+        same answer "$2 [] null" \
+            "$(jq -r '"\(.image.fault) \(.extents | tojson) \(.error)"' "$work/out")"
+}
+case_ 'a web page' refused page text
+cp "$work/small.qcow2" "$work/cut.qcow2"
+truncate -s 1M "$work/cut.qcow2"
+case_ 'a truncated qcow2' refused cut.qcow2 truncated
+
+# ---- nobody reads it, or there is no room for it
+
+case_ 'a full device' expect 3 bash -c '"$0" map --json "$1" >/dev/full' "$IMGPORT" "$disk"
+case_ 'which is one sentence' matches "$work/err" 'could not be written'
+case_ 'the same in text' expect 3 bash -c '"$0" map "$1" >/dev/full' "$IMGPORT" "$disk"
+
+# More extents than a pipe holds: every second cluster of 512 bytes.
+python3 -c 'import sys; sys.stdout.buffer.write((b"\xf1" * 512 + bytes(512)) * 20000)' >"$work/many.raw"
+qemu-img convert -f raw -O qcow2 -S 512 -o cluster_size=512 "$work/many.raw" "$work/many.qcow2"
+case_ '40000 extents' against_qemu qcow2 "$work/many.qcow2"
+many() { same extents 40000 "$(jq '.extents | length' "$work/out")"; }
+case_ 'all of them are told' many
+closed() {
+    bash -c '"$0" map --json "$1"; echo $? >"$2"' "$IMGPORT" "$work/many.qcow2" \
+        "$work/status" 2>"$work/err" | head -c 1000 >"$work/some"
+    same status 141 "$(cat "$work/status")"
+}
+case_ 'a pipe that is closed' closed
+deaf() {
+    bash -c 'trap "" PIPE; "$0" map --json "$1"; echo $? >"$2"' "$IMGPORT" "$work/many.qcow2" \
+        "$work/status" 2>"$work/err" | head -c 1000 >"$work/some"
+    same status 3 "$(cat "$work/status")" && matches "$work/err" 'could not be written'
+}
+case_ 'the same where the signal is ignored' deaf
+slow() {
+    imgport map --json "$work/many.qcow2" | (
+        sleep 2
+        cat
+    ) >"$work/out"
+    many
+}
+case_ 'a reader that takes his time' slow
+
+finish
