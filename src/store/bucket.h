@@ -198,8 +198,6 @@ int upload_abort(struct dead_blobs *dead, struct arena *arena, struct db *db,
 /* 0 the first time, REFUSED_USED after that.  `signature` is that of the link, `expires`
  * when it is over anyway; what is over is forgotten now and then. */
 int link_spend(struct db *db, const char *signature, int64_t expires, struct err *err);
-/* Nothing of the object left: as if it had not been spent. */
-int link_restore(struct db *db, const char *signature, struct err *err);
 /* 0, or REFUSED_USED. */
 int link_check(struct db *db, const char *signature, struct err *err);
 
