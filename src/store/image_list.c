@@ -258,11 +258,7 @@ int image_list(struct image_list *ret, struct arena *arena, struct db *db,
     int64_t total = 0;
     int r;
 
-    /* Not zeroed: its array is large, and only what is counted is read. */
-    q.text = (struct buf){0};
-    q.n_args = 0;
-    q.failed = 0;
-    q.err = err;
+    sql_init(&q, err);
     r = check_query(query, err);
     if (r < 0)
         return r;
@@ -271,11 +267,9 @@ int image_list(struct image_list *ret, struct arena *arena, struct db *db,
         return 0;
     }
     compile(&q, arena, query, views);
-    if (q.failed)
-        return q.failed;
     r = arena_check(arena, err);
     if (r == 0)
-        r = db_query(&rows, db, buf_str(&q.text), q.args, q.n_args, err);
+        r = sql_query(&rows, db, &q);
     while (r == 0 && (r = db_next(&rows, err)) > 0) {
         struct image *image;
 

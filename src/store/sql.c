@@ -79,6 +79,35 @@ void sql_in_mask(struct sql *q, const char *column, unsigned mask)
     sql_in(q, column, args, n);
 }
 
+int sql_query(struct db_rows *ret, struct db *db, const struct sql *q)
+{
+    if (q->failed)
+        return q->failed;
+    return db_query(ret, db, buf_str(&q->text), q->args, q->n_args, q->err);
+}
+
+void sql_page_begin(struct sql *q, const char *table)
+{
+    sql_add(q, "WITH seen AS @MATERIAL (SELECT t.no AS no FROM ");
+    sql_add(q, table);
+    sql_add(q, " t WHERE 1 = 1");
+}
+
+void sql_page_end(struct sql *q, const char *table, const char *columns, int64_t offset,
+                  int64_t limit)
+{
+    sql_add(q, "), page AS (SELECT no FROM seen ORDER BY no DESC LIMIT ");
+    sql_arg(q, db_int(limit));
+    sql_add(q, " OFFSET ");
+    sql_arg(q, db_int(offset));
+    sql_add(q, ") SELECT c.n, page.no, ");
+    sql_add(q, columns);
+    sql_add(q, " FROM (SELECT COUNT(*) AS n FROM seen) c LEFT JOIN page ON 1 = 1 "
+               "LEFT JOIN ");
+    sql_add(q, table);
+    sql_add(q, " x ON x.no = page.no ORDER BY page.no DESC");
+}
+
 const char *sql_contains(struct arena *arena, const char *word)
 {
     size_t n = strlen(word), at = 0;

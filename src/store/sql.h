@@ -32,6 +32,15 @@ struct sql {
     struct err *err;
 };
 
+/* Not all of it is zeroed: its array is large, and only what is counted is read. */
+static inline void sql_init(struct sql *q, struct err *err)
+{
+    q->text = (struct buf){0};
+    q->n_args = 0;
+    q->failed = 0;
+    q->err = err;
+}
+
 static inline void sql_fini(struct sql *q)
 {
     buf_fini(&q->text);
@@ -51,6 +60,16 @@ void sql_in(struct sql *q, const char *column, const struct db_arg *args, size_t
 void sql_in_texts(struct sql *q, const char *column, const char *const *words, size_t n);
 /* The same for the set bits of a mask: the numbers of an enum. */
 void sql_in_mask(struct sql *q, const char *column, unsigned mask);
+
+/* Runs what was made, or answers why it was not. */
+int sql_query(struct db_rows *ret, struct db *db, const struct sql *q);
+
+/* Begins a list: "no" of the rows of `table t` that match what is added next. */
+void sql_page_begin(struct sql *q, const char *table);
+/* Ends it: rows of (how many match, no or null, columns...), newest first; one row with a
+ * null when the page is empty.  Columns are those of `table x`. */
+void sql_page_end(struct sql *q, const char *table, const char *columns, int64_t offset,
+                  int64_t limit);
 
 /* A pattern for "@LIKE $n ESCAPE '!'" that matches texts which contain `word`. */
 const char *sql_contains(struct arena *arena, const char *word);

@@ -191,7 +191,6 @@ CREATE TABLE subscription (
 -- state: 0 waiting, 1 sent, 2 given up.  due: when it may be claimed, else null.
 CREATE TABLE outbox (
     no @SERIAL,
-    id @INT NOT NULL UNIQUE,
     message @INT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
     channel @INT NOT NULL,
     address @TEXT NOT NULL,
