@@ -45,6 +45,8 @@ struct imgport_source {
     const char
         *format; /* declared format: "raw", "qcow2", "vhd" or "vpc", "vmdk"; NULL none */
     bool private_redirects; /* a URL may be redirected to a private address */
+    bool one_get; /* of a URL: one GET and no ranges, as a link wants that is good for one
+                     access */
 };
 
 enum imgport_verdict {
@@ -145,6 +147,9 @@ struct imgport_convert_options {
     bool overwrite;          /* replace an existing dest */
     bool verify;             /* read the output back and compare it with the source */
     bool checksum;           /* SHA-256 of the source file and of the output */
+    /* Bytes of a source that comes only once and has to be kept in a temporary file,
+     * since it cannot be read in order; 0: 512 GiB. */
+    uint64_t stage_max;
     imgport_progress_fn *progress;
     void *progress_arg;
 };

@@ -71,6 +71,12 @@ static void take_range(struct answer *a, struct bytes value)
     a->has_range = answer_parse_range(text, &a->first, &a->last, &a->size);
 }
 
+static void take_length(struct answer *a, struct bytes value)
+{
+    if (!text_u64(&a->length, value) || a->length > INT64_MAX)
+        a->length = 0;
+}
+
 static bool field_is(const char *p, size_t n, const char *name, struct bytes *ret)
 {
     size_t k = strlen(name);
@@ -91,6 +97,8 @@ void answer_take(struct answer *a, const char *line, size_t n)
         take_etag(a, value);
     else if (field_is(line, n, "content-range:", &value))
         take_range(a, value);
+    else if (field_is(line, n, "content-length:", &value))
+        take_length(a, value);
     else if (field_is(line, n, "location:", &value))
         /* Some send blanks and names that are not ASCII; they are escaped later. */
         copy_word(a->location, sizeof a->location, value, ' ');

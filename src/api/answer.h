@@ -22,6 +22,7 @@ struct answer {
     char words[ANSWER_WORDS_MAX]; /* "206 Partial Content" */
     char etag[ANSWER_ETAG_MAX];   /* with its quotes; "": none, weak or not of the form */
     char location[ANSWER_LOCATION_MAX]; /* "": none, or longer than that */
+    uint64_t length;                    /* of the body; 0: not said */
     bool has_range;                     /* Content-Range was there and makes sense: */
     uint64_t first, last, size;
 };

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "api/place.h"
+#include "api/stage.h"
 #include "base/frame.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -162,6 +163,7 @@ struct talk {
     struct frame_patience patience;
     int64_t heard, told; /* ms: when the worker spoke, when we told the progress */
     bool ended;          /* the last frame came */
+    bool staged;         /* a file was given for the stream */
 };
 
 static int answer_no(const struct talk *t, int sock, const struct err *why,
@@ -209,6 +211,22 @@ static int answer_sibling(const struct talk *t, int sock, struct bytes name,
 
     if (fd >= 0)
         return frame_send_patient(sock, WIRE_FILE, NULL, 0, fd, &t->patience, err);
+    fd = -1;
+    return answer_no(t, sock, &why, err);
+}
+
+static int answer_stage(struct talk *t, int sock, struct err *err)
+{
+    AUTO(closep) int fd = -1;
+    struct err why = {0};
+
+    if (!t->job->is_stream || t->staged)
+        return FAIL(err, ERR_CORRUPT, "the worker asks for what it was not given");
+    t->staged = true;
+    fd = stage_open(&why);
+    if (fd >= 0)
+        return frame_send_patient(sock, WIRE_FILE, stage_folder(), strlen(stage_folder()),
+                                  fd, &t->patience, err);
     fd = -1;
     return answer_no(t, sock, &why, err);
 }
@@ -298,6 +316,8 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
         r = t->job->piece(t->job->piece_arg, type, b, err);
         t->heard = now_ms(); /* whoever took it may have taken his time, in a pager */
         return r;
+    case WIRE_STAGE:
+        return answer_stage(t, sock, err);
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:
@@ -324,6 +344,8 @@ static int still_wanted(void *arg, struct err *err)
         if (t->job->progress(t->job->progress_arg, &t->progress) != 0)
             return FAIL(err, ERR_CANCELED, "canceled");
     }
+    if (t->job->is_starved && t->job->is_starved(t->job->starved_arg))
+        t->heard = now;
     if (now - t->heard > SILENCE_S * 1000)
         return FAIL(err, ERR_LIMIT, "the worker said nothing for %d seconds in step %s",
                     SILENCE_S, t->result->step);

@@ -5,6 +5,7 @@
  * job keeps its calling thread until the worker is gone. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -20,6 +21,10 @@ struct broker_progress {
 struct broker_job {
     const json_t *request; /* wire.h; borrowed */
     int source;            /* descriptor, open for reading; borrowed; -1: see read */
+    bool is_stream;        /* source is a pipe, and may be kept in a file of stage.h */
+    /* [opt] Of a stream: does the worker wait for what is not there yet? */
+    bool (*is_starved)(void *arg);
+    void *starved_arg;
     /* Bytes of a source that is no file here; the request says how many there are. */
     int (*read)(void *arg, void *buf, size_t n, uint64_t off,
                 const struct frame_patience *patience, struct err *err);

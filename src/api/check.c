@@ -65,21 +65,12 @@ static int add_refusal(struct facts *f, struct arena *a, const struct err *why,
     return f->image.fault_detail ? 0 : arena_check(a, err);
 }
 
-static int read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *got,
-                       struct err *err)
-{
-    struct remote *r = arg;
-
-    *got = (size_t)min_u64(n, remote_size(r) - off);
-    return *got ? remote_read(r, buf, *got, off, NULL, err) : 0;
-}
-
 /* The sum that was declared, against that of the file.  A container that is not taken
  * anyway is not summed. */
 static int compare_sum(struct facts *f, struct arena *a, const struct look *l,
                        const struct session_source *source, struct err *err)
 {
-    struct digest_source remote = {read_remote, source->remote};
+    struct digest_source remote = {session_read_remote, source->remote};
     uint64_t done = 0, total = f->image.file_size;
     char sum[DIGEST_TEXT] = "", detail[256];
     int r;
@@ -121,7 +112,8 @@ static int look(struct facts *ret, struct arena *a, const struct look *l, struct
     r = make_request(&request, l, err);
     if (r < 0)
         return r;
-    r = session_source_open(&source, l->source, l->progress, l->progress_arg, &why);
+    r = session_source_open(&source, l->source, false, l->progress, l->progress_arg,
+                            &why);
     if (r == -ERR_CANCELED)
         return FAIL(err, ERR_CANCELED, "%s", why.msg);
     if (r == -ERR_NOTFOUND && session_is_url(l->source->path))

@@ -7,6 +7,7 @@
 #include "api/digest.h"
 #include "api/output.h"
 #include "api/session.h"
+#include "api/stage.h"
 #include "base/scoped.h"
 #include "block/image.h"
 
@@ -29,9 +30,6 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
         return FAIL(err, ERR_ARG,
                     "unknown compression \"%s\"; known are none, zlib, zstd",
                     o->compression);
-    if (o->checksum && session_is_url(o->source.path))
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "--checksum reads the source twice, which a URL is not");
     if (strcmp(o->dest, "-") == 0)
         return FAIL(err, ERR_ARG,
                     "standard output is not written to: DEST is a file (./- for one of "
@@ -51,13 +49,14 @@ static int make_request(json_t **ret, const struct imgport_convert_options *o,
 {
     const char *slash = strrchr(o->dest, '/');
 
-    *ret =
-        json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:b}", "job", "convert",
-                  "format", o->source.format ? o->source.format : "", "siblings", 1,
-                  "output", format_of(o), "kind", o->subformat ? o->subformat : "",
-                  "name", session_text(slash ? slash + 1 : o->dest), "compression",
-                  o->compression ? o->compression : "", "cluster", (int)o->cluster_size,
-                  "threads", (int)o->threads, "verify", (int)o->verify);
+    *ret = json_pack(
+        "{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:b, s:I}", "job", "convert",
+        "format", o->source.format ? o->source.format : "", "siblings", 1, "output",
+        format_of(o), "kind", o->subformat ? o->subformat : "", "name",
+        session_text(slash ? slash + 1 : o->dest), "compression",
+        o->compression ? o->compression : "", "cluster", (int)o->cluster_size, "threads",
+        (int)o->threads, "verify", (int)o->verify, "stage_max",
+        (json_int_t)(o->stage_max ? o->stage_max : STAGE_MAX));
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
 }
 
@@ -77,20 +76,35 @@ static int tell_sync(const struct imgport_convert_options *o, json_int_t size,
     return 0;
 }
 
-/* What was read and what was written, once more from the beginning. */
-static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT], int source,
-                       int output, const struct imgport_convert_options *o,
-                       struct err *err)
+static int digest_remote(char ret[DIGEST_TEXT], struct remote *remote, uint64_t *done,
+                         uint64_t total, const struct imgport_convert_options *o,
+                         struct err *err)
+{
+    struct digest_source source = {session_read_remote, remote};
+
+    return digest_run(ret, &source, done, total, o->progress, o->progress_arg, err);
+}
+
+/* What was written, and before it what was read unless it was summed as it came, once
+ * more from the beginning. */
+static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT],
+                       const struct session_source *source, int output,
+                       const struct imgport_convert_options *o, struct err *err)
 {
     char shown[SESSION_SHOWN_MAX];
-    off_t a = lseek(source, 0, SEEK_END), b = lseek(output, 0, SEEK_END);
+    off_t a = source->fd < 0 ? 0 : lseek(source->fd, 0, SEEK_END);
+    off_t b = lseek(output, 0, SEEK_END);
     uint64_t done = 0, total;
-    int r;
+    int r = 0;
 
     if (a < 0 || b < 0)
         return FAIL_SYS(err, errno, "size of the files");
-    total = (uint64_t)a + (uint64_t)b;
-    r = digest_file(from, source, &done, total, o->progress, o->progress_arg, err);
+    total = (source->remote ? remote_size(source->remote) : (uint64_t)a) + (uint64_t)b;
+    if (source->remote)
+        r = digest_remote(from, source->remote, &done, total, o, err);
+    else if (source->fd >= 0)
+        r = digest_file(from, source->fd, &done, total, o->progress, o->progress_arg,
+                        err);
     if (r < 0) {
         err_prefix(err, "%s", session_shown(shown, o->source.path));
         return r;
@@ -98,10 +112,12 @@ static int digest_both(char from[DIGEST_TEXT], char to[DIGEST_TEXT], int source,
     return digest_file(to, output, &done, total, o->progress, o->progress_arg, err);
 }
 
-static int finish(json_t **ret, struct output *out, int source, const json_t *answer,
+/* `from` is the source's sum where it came by a pump. */
+static int finish(json_t **ret, struct output *out, const struct session_source *source,
+                  char from[DIGEST_TEXT], const json_t *answer,
                   const struct imgport_convert_options *o, struct err *err)
 {
-    char from[DIGEST_TEXT] = "", to[DIGEST_TEXT] = "";
+    char to[DIGEST_TEXT] = "";
     json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
     const char *format, *kind, *compression;
     int r;
@@ -132,6 +148,32 @@ static int finish(json_t **ret, struct output *out, int source, const json_t *an
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
+/* What the source turned out to be when it was over goes before all that the worker made
+ * of it: of a download that broke it says only that it is cut. */
+static int run_worker(struct broker_result *result, char sum[DIGEST_TEXT],
+                      const struct session_run *run, struct err *err)
+{
+    struct pump *pump = run->source->pump;
+    struct err why = {0}, broke = {0};
+    const char *text = "";
+    int r = session_run(result, run, &why);
+
+    if (pump && r != -ERR_CANCELED && pump_end(&text, pump, &broke) < 0) {
+        json_decref(result->json);
+        result->json = NULL;
+        *err = broke;
+        return -(int)broke.code;
+    }
+    if (r < 0) {
+        *err = why;
+        return r;
+    }
+    if (pump && !*text)
+        return FAIL(err, ERR_CORRUPT, "the worker did not read all of it");
+    snprintf(sum, DIGEST_TEXT, "%s", text);
+    return 0;
+}
+
 static bool is_about_output(const struct err *err)
 {
     return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
@@ -143,7 +185,7 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     AUTO(output_close) struct output out = {.fd = -1, .folder = -1};
     AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
     struct broker_result result = {.json = NULL};
-    char shown[SESSION_SHOWN_MAX];
+    char shown[SESSION_SHOWN_MAX], sum[DIGEST_TEXT] = "";
     struct session_run run = {
         .source = &source,
         .phase = "convert",
@@ -156,7 +198,7 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
         r = make_request(&request, o, err);
     if (r < 0)
         return r;
-    r = session_source_open(&source, &o->source, o->progress, o->progress_arg, err);
+    r = session_source_open(&source, &o->source, true, o->progress, o->progress_arg, err);
     if (r == 0) {
         r = output_open(&out, o->dest, o->overwrite, source.fd, err);
         err_prefix(err, "%s", o->dest);
@@ -167,14 +209,14 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
         return r;
     run.request = request;
     run.output = out.fd;
-    r = session_run(&result, &run, err);
+    r = run_worker(&result, sum, &run, err);
     answer = result.json;
     if (r < 0) {
         err_prefix(err, "%s",
                    is_about_output(err) ? o->dest : session_shown(shown, o->source.path));
         return r;
     }
-    r = finish(ret, &out, source.fd, answer, o, err);
+    r = finish(ret, &out, &source, sum, answer, o, err);
     err_prefix(err, "%s", o->dest);
     return r;
 }

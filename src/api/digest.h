@@ -9,6 +9,15 @@
 
 enum { DIGEST_TEXT = 65 };
 
+/* A sum under way; one thread at a time. */
+struct digest;
+
+int digest_new(struct digest **ret, struct err *err);
+void digest_freep(struct digest **d);
+int digest_add(struct digest *d, const void *p, size_t n, struct err *err);
+/* Once, after the last byte. */
+int digest_end(char ret[DIGEST_TEXT], struct digest *d, struct err *err);
+
 /* What is summed: up to n bytes at off to buf; *got 0 is the end. */
 struct digest_source {
     int (*read)(void *arg, void *buf, size_t n, uint64_t off, size_t *got,

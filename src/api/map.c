@@ -186,7 +186,8 @@ static int map(const struct imgport_map_options *o, struct err *err)
                         "siblings", 1);
     if (!request)
         return FAIL(err, ERR_NOMEM, "request");
-    r = session_source_open(&source, &o->source, o->progress, o->progress_arg, err);
+    r = session_source_open(&source, &o->source, false, o->progress, o->progress_arg,
+                            err);
     if (r < 0)
         return r;
     run.request = request;

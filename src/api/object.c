@@ -45,11 +45,14 @@ struct object {
     struct transport *transport;
     char *url;
     bool private_redirects, redirected;
-    bool opening;               /* lane 0 has the first piece */
-    uint64_t size;              /* UINT64_MAX: not known yet */
-    char etag[ANSWER_ETAG_MAX]; /* strong, or "" */
-    int file;                   /* of a server without ranges; -1 */
-    uint8_t *first;             /* where the first piece goes */
+    bool opening;                     /* lane 0 has the first piece */
+    uint64_t size;                    /* UINT64_MAX: not known yet */
+    char etag[ANSWER_ETAG_MAX];       /* strong, or "" */
+    int file;                         /* of a server without ranges; -1 */
+    const struct object_taker *taker; /* instead of it, while it is opened; borrowed */
+    bool whole, taken;
+    uint64_t came;  /* bytes of a 200 */
+    uint8_t *first; /* where the first piece goes */
     struct object_listener listener;
     struct lane lanes[OBJECT_LANES];
 };
@@ -108,14 +111,27 @@ static bool stage(struct lane *l, const uint8_t *p, size_t n)
         }
         p += put;
         n -= (size_t)put;
+        l->object->came += (uint64_t)put;
     }
     return true;
+}
+
+static bool hand_over(struct lane *l, const uint8_t *p, size_t n)
+{
+    struct object *o = l->object;
+
+    o->came += n;
+    return o->taker->take(o->taker->arg, p, n, l->answer.length, &l->why) == 0;
 }
 
 static bool take_piece(struct lane *l, const uint8_t *p, size_t n)
 {
     struct object *o = l->object;
 
+    if (o->whole) {
+        FAIL(&l->why, ERR_IO, "the server answered with a range that nobody asked for");
+        return false;
+    }
     if (!l->begun && !range_fits(l))
         return false;
     if (n > l->want - l->have) {
@@ -140,7 +156,7 @@ static bool on_body(void *arg, const uint8_t *p, size_t n)
     if (l->answer.status == 206) {
         go_on = take_piece(l, p, n);
     } else if (l->answer.status == 200 && l->object->opening) {
-        go_on = stage(l, p, n);
+        go_on = l->object->taker ? hand_over(l, p, n) : stage(l, p, n);
     } else {
         l->skipped += n;
         l->enough = l->answer.status == 200 || l->skipped > SKIP_MAX;
@@ -168,7 +184,7 @@ static void send_request(struct lane *l)
     char range[64];
     struct transport_request r = {
         .url = o->url,
-        .range = range,
+        .range = o->whole ? NULL : range,
         .etag = o->etag,
         .guarded = o->redirected && !o->private_redirects,
     };
@@ -217,11 +233,29 @@ static int redirect(struct lane *l, struct err *err)
     return t->driver->forget(t, err);
 }
 
+static void broke_off(struct lane *l, const char *words)
+{
+    uint64_t came = l->object->came, all = l->answer.length;
+
+    if (all)
+        FAIL(&l->why, ERR_IO,
+             "the connection broke after %" PRIu64 " of %" PRIu64 " bytes: %s", came, all,
+             words);
+    else
+        FAIL(&l->why, ERR_IO, "the connection broke after %" PRIu64 " bytes: %s", came,
+             words);
+}
+
 /* Another attempt, unless there were enough. */
 static void again(struct lane *l, const char *words, bool answered)
 {
     struct object *o = l->object;
 
+    if (o->opening && o->came && (o->whole || o->taker)) {
+        broke_off(l, words);
+        return;
+    }
+    o->came = 0;
     l->attempt = l->have > l->before ? 0 : l->attempt + 1;
     if (l->attempt == ATTEMPTS) {
         if (answered)
@@ -230,7 +264,8 @@ static void again(struct lane *l, const char *words, bool answered)
             FAIL(&l->why, ERR_IO, "%s", words);
     }
     /* A file that was begun is begun again: who has no ranges cannot resume. */
-    else if (o->opening && (ftruncate(o->file, 0) < 0 || lseek(o->file, 0, SEEK_SET) < 0))
+    else if (o->file >= 0 && o->opening &&
+             (ftruncate(o->file, 0) < 0 || lseek(o->file, 0, SEEK_SET) < 0))
         FAIL_SYS(&l->why, errno, "download");
     else
         pause_lane(l, (int64_t)PAUSE_MS * (2 << l->attempt));
@@ -253,6 +288,10 @@ static void judge_first(struct lane *l)
         o->size = 0;
         return;
     case 200:
+        o->taken = o->taker != NULL;
+        o->size = o->came;
+        if (o->taken)
+            return;
         size = lseek(o->file, 0, SEEK_END);
         if (size < 0)
             FAIL_SYS(&l->why, errno, "download");
@@ -404,8 +443,10 @@ int object_open(struct object **ret, const struct object_options *options, uint8
         return r;
     transport->listener = &listener;
     o->transport = TAKE(transport);
-    o->file = stage_open(err);
-    if (o->file < 0)
+    o->whole = options->whole;
+    o->taker = options->taker;
+    o->file = o->taker ? -1 : stage_open(err);
+    if (o->file < 0 && !o->taker)
         return o->file;
     object_ask(o, 0, 0, n);
     r = open_first(o, options->patience, err);
@@ -413,6 +454,7 @@ int object_open(struct object **ret, const struct object_options *options, uint8
         return r;
     o->opening = false;
     o->first = NULL;
+    o->taker = NULL;
     *ret = TAKE(o);
     return 0;
 }
@@ -438,4 +480,9 @@ uint64_t object_size(const struct object *o)
 int object_file(const struct object *o)
 {
     return o->file;
+}
+
+bool object_was_taken(const struct object *o)
+{
+    return o->taken;
 }

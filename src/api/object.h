@@ -20,9 +20,21 @@ struct object;
 
 enum { OBJECT_LANES = TRANSPORT_LANES };
 
+/* Takes bytes in order, as they come; total is how many there will be, 0 when nobody
+ * said.
+ */
+struct object_taker {
+    int (*take)(void *arg, const void *p, size_t n, uint64_t total, struct err *err);
+    void *arg;
+};
+
 struct object_options {
     const char *url;
     bool private_redirects;
+    /* No range is asked for, and nothing twice once a byte came: for a link that is good
+     * for one access. */
+    bool whole;
+    const struct object_taker *taker; /* [opt] gets it all where there are no ranges */
     const struct frame_patience *patience; /* [opt] for the opening */
     struct transport *transport; /* [opt] taken over, also on failure; NULL: libcurl */
 };
@@ -37,6 +49,9 @@ uint64_t object_size(const struct object *o);
 
 /* Where the whole of it is, borrowed, when the server knows no ranges; else -1. */
 int object_file(const struct object *o);
+
+/* Did the taker get it? */
+bool object_was_taken(const struct object *o);
 
 /* ---- pieces, one a lane; not of an object that is a file */
 

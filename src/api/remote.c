@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/object.h"
 #include "base/checked.h"
 #include "base/scoped.h"
 
@@ -487,6 +486,8 @@ int remote_open(struct remote **ret, const struct remote_options *options,
                     &(struct object_options){
                         .url = options->url,
                         .private_redirects = options->private_redirects,
+                        .whole = options->whole,
+                        .taker = options->taker,
                         .patience = options->patience,
                         .transport = TAKE(transport),
                     },
@@ -521,6 +522,11 @@ uint64_t remote_size(const struct remote *r)
 int remote_file(const struct remote *r)
 {
     return object_file(r->object);
+}
+
+bool remote_was_taken(const struct remote *r)
+{
+    return object_was_taken(r->object);
 }
 
 void remote_shown(char *ret, size_t room, const char *url)

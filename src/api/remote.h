@@ -9,22 +9,23 @@
  * questions follow each other, what comes next is asked for before they do: a part of
  * what was read in a row (or more, when all will be read anyway), and in lanes that no
  * question needs.  Every later answer must be of the same object (ETag, size).  One that
- * does not know ranges is read whole, once, into a file without a name.
+ * does not know ranges is read whole, once, into a file without a name, or handed to a
+ * taker while it comes.
  *
  * What breaks is tried again from where it broke, some times, with pauses.  Memory is
  * bounded by the cache and by the buffers of those who ask.  Nothing happens in the
  * background: whoever has questions calls remote_drive().  One thread at a time. */
 #pragma once
 
-#include "api/transport.h"
-#include "base/err.h"
-#include "base/frame.h"
+#include "api/object.h"
 
 struct remote;
 
 struct remote_options {
     const char *url;                       /* http:// or https:// */
     bool private_redirects;                /* a redirect may lead to a private address */
+    bool whole;                            /* one GET without a range, see object.h */
+    const struct object_taker *taker;      /* [opt] instead of the file */
     const struct frame_patience *patience; /* [opt] asked while something is awaited */
     struct transport *transport; /* [opt] taken over, also on failure; NULL: libcurl */
 };
@@ -38,6 +39,9 @@ uint64_t remote_size(const struct remote *r);
 
 /* The whole of it as an open file, borrowed, when the server has no ranges; else -1. */
 int remote_file(const struct remote *r);
+
+/* All of it went to the taker, and nothing can be read. */
+bool remote_was_taken(const struct remote *r);
 
 /* Most of it will be read, in whatever order: reading ahead costs nothing. */
 void remote_expect_all(struct remote *r);

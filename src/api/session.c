@@ -11,6 +11,7 @@
 
 #include "api/place.h"
 #include "api/stage.h"
+#include "base/checked.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "config.h"
@@ -133,6 +134,7 @@ void session_source_close(struct session_source *s)
     closep(&s->fd);
     closep(&s->folder);
     remote_freep(&s->remote);
+    pump_freep(&s->pump);
 }
 
 bool session_is_url(const char *path)
@@ -160,17 +162,20 @@ static int still_wanted(void *arg, struct err *err)
 }
 
 static int open_url(struct session_source *ret, const struct imgport_source *source,
-                    struct waiting *w, struct err *err)
+                    bool may_pump, struct waiting *w, struct err *err)
 {
     struct frame_patience patience = {still_wanted, w};
-    int r = remote_open(&ret->remote,
-                        &(struct remote_options){
-                            .url = source->path,
-                            .private_redirects = source->private_redirects,
-                            .patience = &patience,
-                        },
-                        err);
+    struct remote_options options = {
+        .url = source->path,
+        .private_redirects = source->private_redirects,
+        .whole = source->one_get,
+        .patience = &patience,
+    };
+    int r;
 
+    if (may_pump)
+        return pump_open_url(&ret->pump, &ret->remote, &options, err);
+    r = remote_open(&ret->remote, &options, err);
     if (r < 0 || remote_file(ret->remote) < 0)
         return r;
     ret->fd = fcntl(remote_file(ret->remote), F_DUPFD_CLOEXEC, 0);
@@ -180,8 +185,10 @@ static int open_url(struct session_source *ret, const struct imgport_source *sou
     return 0;
 }
 
-/* Standard input, read once: a file is taken as it is, all else is kept in one. */
-static int open_stdin(struct session_source *ret, struct waiting *w, struct err *err)
+/* Standard input, read once: a file is taken as it is, all else is pumped or kept in one.
+ */
+static int open_stdin(struct session_source *ret, bool may_pump, struct waiting *w,
+                      struct err *err)
 {
     struct frame_patience patience = {still_wanted, w};
     struct stat st;
@@ -191,6 +198,8 @@ static int open_stdin(struct session_source *ret, struct waiting *w, struct err 
     if (isatty(STDIN_FILENO))
         return FAIL(err, ERR_ARG,
                     "standard input is a terminal: an image comes by a pipe");
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode) && may_pump)
+        return pump_open_input(&ret->pump, STDIN_FILENO, err);
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
         ret->fd = stage_input(STDIN_FILENO, &patience, err);
         return ret->fd < 0 ? ret->fd : 0;
@@ -209,26 +218,40 @@ const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path)
 }
 
 int session_source_open(struct session_source *ret, const struct imgport_source *source,
-                        imgport_progress_fn *progress, void *progress_arg,
+                        bool may_pump, imgport_progress_fn *progress, void *progress_arg,
                         struct err *err)
 {
     struct waiting w = {progress, progress_arg};
 
     *ret = (struct session_source)SESSION_SOURCE_NONE;
     if (strcmp(source->path, "-") == 0)
-        return open_stdin(ret, &w, err);
+        return open_stdin(ret, may_pump, &w, err);
     if (strncasecmp(source->path, "http://", 7) == 0 ||
         strncasecmp(source->path, "https://", 8) == 0)
-        return open_url(ret, source, &w, err);
+        return open_url(ret, source, may_pump, &w, err);
     if (session_is_url(source->path))
         return FAIL(err, ERR_UNSUPPORTED, "of URLs only http:// and https:// are read");
     return broker_open_source(&ret->fd, &ret->folder, source->path, err);
+}
+
+int session_read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *got,
+                        struct err *err)
+{
+    struct remote *r = arg;
+
+    *got = (size_t)min_u64(n, remote_size(r) - off);
+    return *got ? remote_read(r, buf, *got, off, NULL, err) : 0;
 }
 
 static int relay_read(void *arg, void *buf, size_t n, uint64_t off,
                       const struct frame_patience *patience, struct err *err)
 {
     return remote_read(arg, buf, n, off, patience, err);
+}
+
+static bool is_starved(void *arg)
+{
+    return pump_state(arg).starved;
 }
 
 static int relay_progress(void *arg, const struct broker_progress *p)
@@ -243,6 +266,13 @@ static int relay_progress(void *arg, const struct broker_progress *p)
         .written = p->written,
     };
 
+    /* Of what arrives the worker knows no total; the server may have said one. */
+    if (run->source->pump && strcmp(p->step, "verify") != 0) {
+        struct pump_state s = pump_state(run->source->pump);
+
+        out.done = s.done;
+        out.total = s.total;
+    }
     return run->progress(run->progress_arg, &out);
 }
 
@@ -252,7 +282,10 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .request = run->request,
         .read = run->source->remote ? relay_read : NULL,
         .read_arg = run->source->remote,
-        .source = run->source->fd,
+        .source = run->source->pump ? pump_pipe(run->source->pump) : run->source->fd,
+        .is_stream = run->source->pump != NULL,
+        .is_starved = run->source->pump ? is_starved : NULL,
+        .starved_arg = run->source->pump,
         .folder = run->source->folder,
         .output = run->output,
         .piece = run->piece,
@@ -265,6 +298,8 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         json_object_set_new(run->request, "remote",
                             json_integer((json_int_t)remote_size(run->source->remote))) <
             0)
+        return FAIL(err, ERR_NOMEM, "request");
+    if (run->source->pump && json_object_set_new(run->request, "stream", json_true()) < 0)
         return FAIL(err, ERR_NOMEM, "request");
     return broker_run(ret, &job, err);
 }

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "api/broker.h"
+#include "api/pump.h"
 #include "api/remote.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -41,10 +42,12 @@ bool session_is_url(const char *path);
 enum { SESSION_SHOWN_MAX = 1024 };
 const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path);
 
-/* An open source: descriptors, or a URL that is read in ranges (fd is -1 then). */
+/* An open source: descriptors, or (fd is -1 then) a URL that is read in ranges, or what
+ * comes only once. */
 struct session_source {
     int fd, folder;
     struct remote *remote;
+    struct pump *pump;
 };
 
 #define SESSION_SOURCE_NONE    \
@@ -55,10 +58,14 @@ struct session_source {
 void session_source_close(struct session_source *s);
 
 /* Opens a source.  Standard input that is no file, and a URL whose server has no ranges,
- * are read whole into a file without a name.  ERR_NOTFOUND for a URL: the server answered
- * and refuses.  progress [opt] is asked meanwhile. */
+ * are pumped if may_pump, else read whole into a file without a name.  ERR_NOTFOUND for a
+ * URL: the server answered and refuses.  progress [opt] is asked meanwhile. */
 int session_source_open(struct session_source *ret, const struct imgport_source *source,
-                        imgport_progress_fn *progress, void *progress_arg,
+                        bool may_pump, imgport_progress_fn *progress, void *progress_arg,
+                        struct err *err);
+
+/* As digest_source wants it; arg is a struct remote. */
+int session_read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *got,
                         struct err *err);
 
 /* Runs the worker on a source.  `phase` is what progress calls it. */

@@ -5,6 +5,10 @@
 #include "base/err.h"
 #include "base/frame.h"
 
+/* Bytes of a source that comes only once and cannot be read in order, if nothing is said.
+ */
+#define STAGE_MAX (512ull << 30)
+
 /* Where it lies: $TMPDIR, or /var/tmp. */
 const char *stage_folder(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* probe.c: what a file is, and the reader for it */
+#include "block/probe.h"
+
 #include "block/alien.h"
-#include "block/image.h"
 
 /* One row a format.  The order means nothing: all are asked, and one may answer. */
 static const struct image_driver *const drivers[] = {
@@ -82,8 +83,9 @@ static int refuse_alien(struct image_ctx *ctx, const struct match *m, struct err
     }
 }
 
-/* The driver for the file, or its fault. */
-static int choose(const struct image_driver **ret, struct block *file,
+/* The driver for the file, or its fault.  Of a beginning alone nobody can say that it is
+ * no VHD. */
+static int choose(const struct image_driver **ret, struct block *file, bool beginning,
                   struct image_ctx *ctx, struct err *err)
 {
     const struct image_driver *driver = &raw_driver;
@@ -107,6 +109,8 @@ static int choose(const struct image_driver **ret, struct block *file,
     if (m.n == 1)
         driver = m.v[0].driver;
     ctx->info->format = driver->format;
+    if (beginning && driver == &raw_driver && declared == IMAGE_VHD)
+        declared = IMAGE_RAW;
     if (declared != IMAGE_UNKNOWN && declared != driver->format)
         return IMAGE_FAULT(ctx, err, DECLARED_OTHER, ERR_UNSUPPORTED,
                            "declared %s, but the file is %s", image_format_name(declared),
@@ -118,7 +122,7 @@ static int choose(const struct image_driver **ret, struct block *file,
 /* Is the guest's disk a container again?  Some tool took a container for a disk then, and
  * no guest would start from it.  This is also the first read of guest data: what does not
  * inflate here is a fault of the image. */
-static int refuse_nested(struct block *disk, struct image_ctx *ctx, struct err *err)
+int image_refuse_nested(struct block *disk, struct image_ctx *ctx, struct err *err)
 {
     struct err why = {0};
     struct matches m;
@@ -142,6 +146,12 @@ static int refuse_nested(struct block *disk, struct image_ctx *ctx, struct err *
                        image_format_name(ctx->info->format), ctx->info->other);
 }
 
+int image_begins_as(const struct image_driver **ret, struct block *head,
+                    struct image_ctx *ctx, struct err *err)
+{
+    return choose(ret, head, true, ctx, err);
+}
+
 int image_open(struct block **ret, struct image_info *info, struct block *file,
                const struct image_options *options, struct err *err)
 {
@@ -152,7 +162,7 @@ int image_open(struct block **ret, struct image_info *info, struct block *file,
     int r;
 
     *info = (struct image_info){.file_size = file->size};
-    r = choose(&driver, file, &ctx, err);
+    r = choose(&driver, file, false, &ctx, err);
     if (r < 0)
         return r;
     r = driver->open(&disk, file, &ctx, err);
@@ -165,7 +175,7 @@ int image_open(struct block **ret, struct image_info *info, struct block *file,
             return r;
     }
     if (driver != &raw_driver) {
-        r = refuse_nested(disk, &ctx, err);
+        r = image_refuse_nested(disk, &ctx, err);
         if (r < 0)
             return r;
     }

@@ -66,7 +66,8 @@ static int measure(struct job *j, struct err *err)
 
 static unsigned thread_count(const struct job *j)
 {
-    uint64_t batches = max_u64(div_up(j->total, j->batch), 1);
+    uint64_t batches =
+        j->options->flow ? UINT64_MAX : max_u64(div_up(j->total, j->batch), 1);
     unsigned n = j->options->threads;
     cpu_set_t cpus;
 
@@ -89,20 +90,39 @@ static int batch_write(struct job *j, struct sink *sink, const struct batch *b,
     return out_flush(&j->out, err);
 }
 
+static int next_range(struct range *ret, struct job *j, struct plan *plan,
+                      struct err *err)
+{
+    struct flow *flow = j->options->flow;
+
+    return flow ? flow_next(flow, &ret->offset, &ret->length, err)
+                : plan_next(ret, plan, err);
+}
+
 /* Keeps the ring full, and writes what comes out of it. */
 static int conduct(struct job *j, struct sink *sink, struct err *err)
 {
+    AUTO(block_unrefp) struct block *tap = NULL;
     AUTO(ring_freep) struct ring *ring = NULL;
+    struct flow *flow = j->options->flow;
+    struct block *source = flow ? flow_disk(flow) : j->options->source;
     struct plan plan = plan_of(j);
     const struct batch *b = NULL;
     bool more = true;
     int r;
 
-    if (j->total == 0)
+    if (j->total == 0 && !flow)
         return 0;
+    if (j->options->tally) {
+        j->options->tally->unit = (uint32_t)min_u64(j->cluster, CONVERT_CLUSTER);
+        r = tally_tap_open(&tap, source, j->options->tally, err);
+        if (r < 0)
+            return r;
+        source = tap;
+    }
     r = ring_new(&ring,
                  &(struct ring_spec){
-                     .source = j->options->source,
+                     .source = source,
                      .pack = sink->pack,
                      .cluster = j->cluster,
                      .batch = j->batch,
@@ -115,7 +135,7 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
         while (more && !ring_is_full(ring)) {
             struct range range;
 
-            r = plan_next(&range, &plan, err);
+            r = next_range(&range, j, &plan, err);
             if (r < 0)
                 return r;
             more = r > 0;
@@ -132,8 +152,10 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
             return r;
         /* All is not done before the tables are written; and a source that grows has
          * more than was measured. */
-        j->done = min_u64(j->done + b->length, j->total - 1);
+        j->done = flow ? j->done + b->length : min_u64(j->done + b->length, j->total - 1);
         ring_drop(ring);
+        if (flow)
+            flow_drop(flow);
         r = report(j, "convert", err);
         if (r < 0)
             return r;
@@ -150,6 +172,25 @@ static const struct sink_driver *find_sink(const struct convert_options *o,
         FAIL(err, ERR_ARG, "%s is not written as \"%s\"", image_format_name(o->format),
              kind);
     return driver;
+}
+
+bool convert_needs_size(const struct convert_options *options)
+{
+    const struct sink_driver *driver = find_sink(options, NULL);
+
+    /* The L1 table of a qcow2 stands before its data: a page of it is enough, unless
+     * clusters are small. */
+    return driver && (!driver->set_size ||
+                      (options->cluster && options->cluster < CONVERT_CLUSTER));
+}
+
+/* A guest sees sectors; a file that ends within one is taken as padded with zeros. */
+static int guest_size(uint64_t *ret, uint64_t size, struct err *err)
+{
+    if (size > INT64_MAX)
+        return FAIL(err, ERR_LIMIT, "a disk of %" PRIu64 " bytes, limit 2^63", size);
+    *ret = round_up(size, 512);
+    return 0;
 }
 
 static int make_spec(struct sink_spec *ret, const struct convert_options *o,
@@ -176,13 +217,33 @@ static int make_spec(struct sink_spec *ret, const struct convert_options *o,
     if (spec.cluster != CONVERT_CLUSTER && !driver->any_cluster_size)
         return FAIL(err, ERR_ARG, "%s has no cluster size to choose",
                     image_format_name(driver->format));
-    /* A guest sees sectors; a file that ends within one is taken as padded with zeros. */
-    if (o->source->size > INT64_MAX)
-        return FAIL(err, ERR_LIMIT, "a disk of %" PRIu64 " bytes, limit 2^63",
-                    o->source->size);
-    spec.virtual_size = round_up(o->source->size, 512);
+    if (o->flow && flow_size(o->flow) == FLOW_SIZE_LATER) {
+        if (convert_needs_size(o))
+            return FAIL(err, ERR_ARG, "%s needs to know the size of the disk first",
+                        image_format_name(driver->format));
+        spec.virtual_size = SINK_SIZE_LATER;
+    } else {
+        int r = guest_size(&spec.virtual_size,
+                           o->flow ? flow_size(o->flow) : o->source->size, err);
+
+        if (r < 0)
+            return r;
+    }
     *ret = spec;
     return 0;
+}
+
+/* The disk has ended: what was not known can be. */
+static int set_size(struct job *j, struct sink *sink, const struct sink_spec *spec,
+                    struct err *err)
+{
+    uint64_t size = 0;
+    int r;
+
+    if (spec->virtual_size != SINK_SIZE_LATER)
+        return 0;
+    r = guest_size(&size, flow_size(j->options->flow), err);
+    return r < 0 ? r : sink->driver->set_size(sink, size, err);
 }
 
 int convert_run(struct convert_result *ret, const struct convert_options *options,
@@ -204,18 +265,23 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
         return r;
     j.cluster = spec.cluster;
     j.batch = max_u64(CONVERT_BATCH, spec.cluster);
-    r = measure(&j, err);
+    if (options->flow)
+        flow_begin(options->flow, j.cluster, j.batch);
+    else
+        r = measure(&j, err);
     if (r < 0)
         return r;
     log_debug(LOG_CONVERT, "%" PRIu64 " of %" PRIu64 " bytes to read, %u threads",
               j.total, spec.virtual_size, thread_count(&j));
     r = conduct(&j, sink, err);
+    if (r == 0)
+        r = set_size(&j, sink, &spec, err);
     if (r < 0)
         return r;
     r = driver->finish(sink, &file_size, err);
     if (r < 0)
         return r;
-    j.done = j.total;
+    j.done = j.total = max_u64(j.total, j.done);
     r = report(&j, "flush", err);
     if (r < 0)
         return r;

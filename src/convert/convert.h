@@ -9,7 +9,8 @@
  * number of ranges in flight.  The first error wins, everybody else stops. */
 #pragma once
 
-#include "block/image.h"
+#include "block/flow.h"
+#include "convert/tally.h"
 
 enum convert_compression {
     CONVERT_PLAIN,
@@ -26,14 +27,18 @@ enum {
 struct convert_progress {
     const char *phase; /* "plan" (total is 0), "convert", then "flush" once */
     /* Bytes of the source that hold data, in whole clusters; holes cost nothing.  done is
-     * total in "flush" only, when all tables are written too. */
+     * total in "flush" only, when all tables are written too.  Of a disk that arrives the
+     * total is 0 until then. */
     uint64_t done, total;
     uint64_t written; /* bytes of the output so far */
 };
 
 struct convert_options {
     struct block *source; /* borrowed; the guest's disk */
-    int fd;               /* empty, open for writing, seekable; borrowed */
+    struct flow *flow;    /* instead of it: borrowed; a disk that arrives */
+    /* [opt] Of a disk that arrives: zeroed, for convert_verify() to know what came. */
+    struct tally *tally;
+    int fd; /* empty, open for writing, seekable; borrowed */
     enum image_format format;
     const char
         *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */
@@ -54,6 +59,10 @@ struct convert_result {
     const char *kind;      /* static; "" when the format has only one */
     enum convert_compression compression;
 };
+
+/* Must the size of the disk be known before the first byte is written?  Then a flow that
+ * does not know it is refused. */
+bool convert_needs_size(const struct convert_options *options);
 
 /* Writes everything but syncs nothing.  The bytes written depend on what the source reads
  * as and on these options but threads, and on nothing else.  Needs about 32 MiB at most,

@@ -174,12 +174,42 @@ static int bytes_take(uint64_t *ret, struct qcow2_sink *q, uint32_t n, struct er
     return 0;
 }
 
+static uint64_t l1_entries_of(uint64_t virtual_size, uint64_t cluster)
+{
+    /* One even for a disk of no bytes: a cluster of L1 that nothing refers to is a leak.
+     */
+    return max_u64(div_up(virtual_size, cluster * (cluster / 8)), 1);
+}
+
+static int too_many_entries(const struct qcow2_sink *q, struct err *err)
+{
+    return FAIL(err, ERR_LIMIT,
+                "qcow2: a disk of unknown size in clusters of %" PRIu64
+                " bytes, limit %" PRIu64,
+                q->cluster, q->cluster * q->table_entries * q->table_entries);
+}
+
+/* Room for one page of L1 was left. */
+static int qcow2_set_size(struct sink *s, uint64_t virtual_size, struct err *err)
+{
+    struct qcow2_sink *q = qcow2_of(s);
+    uint64_t n = l1_entries_of(virtual_size, q->cluster);
+
+    if (n > q->l1_entries)
+        return too_many_entries(q, err);
+    s->virtual_size = virtual_size;
+    q->l1_entries = n;
+    return 0;
+}
+
 static int qcow2_put(struct sink *s, const struct cluster *c, struct err *err)
 {
     struct qcow2_sink *q = qcow2_of(s);
     uint64_t index = c->index / q->table_entries, at = 0, entry;
     int r;
 
+    if (index >= q->l1_entries)
+        return too_many_entries(q, err);
     if (index != q->l2_index) {
         assert(q->l2_index == NO_TABLE || index > q->l2_index);
         r = l2_write(q, err);
@@ -331,10 +361,9 @@ static int qcow2_open(struct sink **ret, struct out *out, const struct sink_spec
                       struct err *err)
 {
     uint64_t table_entries = spec->cluster / 8;
-    /* One even for a disk of no bytes: a cluster of L1 that nothing refers to is a leak.
-     */
-    uint64_t l1_entries =
-        max_u64(div_up(spec->virtual_size, spec->cluster * table_entries), 1);
+    uint64_t l1_entries = spec->virtual_size == SINK_SIZE_LATER
+                              ? table_entries
+                              : l1_entries_of(spec->virtual_size, spec->cluster);
     struct qcow2_sink *q;
     int r;
 
@@ -378,6 +407,7 @@ const struct sink_driver qcow2_sink = {
     .holds = qcow2_holds,
     .open = qcow2_open,
     .put = qcow2_put,
+    .set_size = qcow2_set_size,
     .finish = qcow2_finish,
     .close = qcow2_close,
 };

@@ -10,6 +10,14 @@ static int raw_put(struct sink *s, const struct cluster *c, struct err *err)
     return out_put(s->out, c->p, min_u64(c->length, s->virtual_size - off), off, err);
 }
 
+/* What the last cluster has behind it was zeros, and is cut. */
+static int raw_set_size(struct sink *s, uint64_t virtual_size, struct err *err)
+{
+    (void)err;
+    s->virtual_size = virtual_size;
+    return 0;
+}
+
 static int raw_finish(struct sink *s, uint64_t *ret_size, struct err *err)
 {
     int r = out_end(s->out, s->virtual_size, err);
@@ -48,6 +56,7 @@ const struct sink_driver raw_sink = {
     .holds = raw_holds,
     .open = raw_open,
     .put = raw_put,
+    .set_size = raw_set_size,
     .finish = raw_finish,
     .close = raw_close,
 };

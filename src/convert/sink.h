@@ -16,6 +16,9 @@ enum {
     CONVERT_BATCH = 1024 * 1024, /* what a worker takes at a time, or one cluster */
 };
 
+/* The virtual size of a disk whose end is not there yet; set_size() tells it. */
+#define SINK_SIZE_LATER UINT64_MAX
+
 /* What workers make of a cluster before the sink gets it. */
 enum pack_kind {
     PACK_PLAIN,   /* as it is */
@@ -33,7 +36,7 @@ struct cluster {
 
 /* What a sink is to write.  Nothing in it is owned. */
 struct sink_spec {
-    uint64_t virtual_size; /* bytes, a multiple of 512 */
+    uint64_t virtual_size; /* bytes, a multiple of 512; or SINK_SIZE_LATER */
     uint32_t cluster;      /* bytes, a power of two from 512 to 2 MiB */
     enum convert_compression compression;
     const char *name; /* of the file, for formats that say it */
@@ -62,6 +65,10 @@ struct sink_driver {
                 struct err *err);
 
     int (*put)(struct sink *s, const struct cluster *c, struct err *err);
+
+    /* [opt] The size of a disk that was opened with SINK_SIZE_LATER, before finish().
+     * NULL: it has to be known from the beginning. */
+    int (*set_size)(struct sink *s, uint64_t virtual_size, struct err *err);
 
     /* All that put() left, the header last.  *ret_size: bytes of the file. */
     int (*finish)(struct sink *s, uint64_t *ret_size, struct err *err);

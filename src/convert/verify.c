@@ -77,6 +77,44 @@ static int compare(const struct pair *p, struct err *err)
     return 0;
 }
 
+/* The disk in `output`, as the tally of the source was taken. */
+static int count(const struct pair *p, struct tally *ret, struct err *err)
+{
+    const struct convert_options *o = p->options;
+    uint64_t off = 0;
+
+    while (off < p->output->size) {
+        struct convert_progress now = {"verify", off, p->output->size, 0};
+        uint64_t n = min_u64(STEP - off % STEP, p->output->size - off);
+        struct extent e;
+        int r = block_extent(p->output, &e, off, err);
+
+        if (r == 0 && e.kind != EXTENT_DATA && e.length >= ret->unit) {
+            off += round_down(e.length, ret->unit);
+            continue;
+        }
+        if (r == 0)
+            r = block_read(p->output, p->b, (size_t)n, off, err);
+        if (r < 0)
+            return r;
+        tally_add(ret, p->b, (size_t)n, off);
+        off += n;
+        if (o->progress && o->progress(o->progress_arg, &now))
+            return FAIL(err, ERR_CANCELED, "verification canceled");
+    }
+    return 0;
+}
+
+static int compare_tally(const struct pair *p, struct err *err)
+{
+    struct tally written = {.unit = p->options->tally->unit};
+    int r = count(p, &written, err);
+
+    if (r == 0 && written.sum != p->options->tally->sum)
+        return FAIL(err, ERR_CORRUPT, "what was written differs from what came");
+    return r;
+}
+
 int convert_verify(const struct convert_options *options, struct block *written,
                    struct err *err)
 {
@@ -85,6 +123,7 @@ int convert_verify(const struct convert_options *options, struct block *written,
     struct image_options declared = {.declared = options->format};
     struct image_info info;
     struct pair pair = {options, options->source, NULL, a, b};
+    uint64_t size = options->flow ? flow_size(options->flow) : options->source->size;
     int r;
 
     if (!a || !b)
@@ -94,11 +133,11 @@ int convert_verify(const struct convert_options *options, struct block *written,
         err_prefix(err, "what was written");
         return r;
     }
-    if (output->size < options->source->size)
+    if (output->size < size)
         return FAIL(err, ERR_CORRUPT,
                     "what was written is a disk of %" PRIu64
                     " bytes, the source of %" PRIu64,
-                    output->size, options->source->size);
+                    output->size, size);
     pair.output = output;
-    return compare(&pair, err);
+    return options->flow ? compare_tally(&pair, err) : compare(&pair, err);
 }

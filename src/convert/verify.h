@@ -6,6 +6,7 @@
 
 /* Compares the guest's disk with the image in `written`, as our own reader sees it: every
  * byte, but where both know of a hole.  What the output has behind the source's end must
- * be zeros.  ERR_CORRUPT when they differ, with the offset. */
+ * be zeros.  ERR_CORRUPT when they differ, with the offset.  Of a disk that
+ * arrived, and is gone, the tallies are compared. */
 int convert_verify(const struct convert_options *options, struct block *written,
                    struct err *err);

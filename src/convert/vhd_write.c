@@ -201,6 +201,24 @@ static int dynamic_finish(struct vhd_sink *v, const uint8_t *footer, struct err 
     return r < 0 ? r : write_now(v, footer, VHD_FOOTER_SIZE, 0, err);
 }
 
+static int disk_size(uint64_t *ret, uint64_t virtual_size, struct err *err)
+{
+    uint64_t size = round_up(max_u64(virtual_size, 1), DISK_UNIT);
+
+    if (size > VHD_SIZE_MAX)
+        return FAIL(err, ERR_LIMIT,
+                    "vhd: a disk of %" PRIu64 " bytes, limit %llu (2040 GiB)",
+                    virtual_size, VHD_SIZE_MAX);
+    *ret = size;
+    return 0;
+}
+
+/* Only of a fixed one: nothing stands before its data. */
+static int fixed_set_size(struct sink *s, uint64_t virtual_size, struct err *err)
+{
+    return disk_size(&s->virtual_size, virtual_size, err);
+}
+
 static int vhd_finish(struct sink *s, uint64_t *ret_size, struct err *err)
 {
     struct vhd_sink *v = vhd_of(s);
@@ -231,13 +249,14 @@ static bool vhd_holds(enum convert_compression c)
 static int vhd_open(struct sink **ret, const struct sink_driver *driver, struct out *out,
                     const struct sink_spec *spec, struct err *err)
 {
-    uint64_t size = round_up(max_u64(spec->virtual_size, 1), DISK_UNIT);
+    uint64_t size = VHD_SIZE_MAX;
     struct vhd_sink *v;
+    int r = 0;
 
-    if (size > VHD_SIZE_MAX)
-        return FAIL(err, ERR_LIMIT,
-                    "vhd: a disk of %" PRIu64 " bytes, limit %llu (2040 GiB)",
-                    spec->virtual_size, VHD_SIZE_MAX);
+    if (spec->virtual_size != SINK_SIZE_LATER)
+        r = disk_size(&size, spec->virtual_size, err);
+    if (r < 0)
+        return r;
     v = calloc(1, sizeof *v);
     if (!v)
         return FAIL(err, ERR_NOMEM, "no memory for vhd tables");
@@ -279,6 +298,7 @@ const struct sink_driver vhd_fixed_sink = {
     .holds = vhd_holds,
     .open = fixed_open,
     .put = vhd_put,
+    .set_size = fixed_set_size,
     .finish = vhd_finish,
     .close = vhd_close,
 };

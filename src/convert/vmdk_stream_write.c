@@ -131,6 +131,17 @@ static int ends_write(struct stream_sink *v, uint64_t directory, struct err *err
     return r < 0 ? r : out_flush(v->sink.out, err);
 }
 
+static int stream_set_size(struct sink *s, uint64_t virtual_size, struct err *err)
+{
+    int r = vmdk_write_limit(virtual_size, err);
+
+    if (r < 0)
+        return r;
+    s->virtual_size = virtual_size;
+    stream_of(s)->tables = vmdk_write_tables(virtual_size);
+    return 0;
+}
+
 static int stream_finish(struct sink *s, uint64_t *ret_size, struct err *err)
 {
     struct stream_sink *v = stream_of(s);
@@ -147,7 +158,7 @@ static int stream_finish(struct sink *s, uint64_t *ret_size, struct err *err)
     return 0;
 }
 
-static void stream_close(struct sink *s)
+static void stream_free(struct sink *s)
 {
     struct stream_sink *v = stream_of(s);
 
@@ -163,8 +174,10 @@ static bool stream_holds(enum convert_compression c)
 static int stream_open(struct sink **ret, struct out *out, const struct sink_spec *spec,
                        struct err *err)
 {
+    uint64_t most =
+        spec->virtual_size == SINK_SIZE_LATER ? VMDK_SIZE_MAX : spec->virtual_size;
     struct stream_sink *v;
-    int r = vmdk_write_limit(spec->virtual_size, err);
+    int r = vmdk_write_limit(most, err);
 
     if (r < 0)
         return r;
@@ -176,13 +189,13 @@ static int stream_open(struct sink **ret, struct out *out, const struct sink_spe
     v->name = spec->name;
     v->next = DATA_BEGIN * VMDK_SECTOR;
     v->held = VMDK_NO_TABLE;
-    v->tables = vmdk_write_tables(spec->virtual_size);
+    v->tables = vmdk_write_tables(most);
     v->directory = calloc(v->tables, sizeof *v->directory);
     if (!v->directory) {
-        stream_close(&v->sink);
+        stream_free(&v->sink);
         return FAIL(err, ERR_NOMEM,
                     "no memory for a vmdk directory of %" PRIu64 " tables",
-                    vmdk_write_tables(spec->virtual_size));
+                    vmdk_write_tables(most));
     }
     *ret = &v->sink;
     return 0;
@@ -195,6 +208,7 @@ const struct sink_driver vmdk_stream_sink = {
     .holds = stream_holds,
     .open = stream_open,
     .put = stream_put,
+    .set_size = stream_set_size,
     .finish = stream_finish,
-    .close = stream_close,
+    .close = stream_free,
 };

@@ -3,6 +3,7 @@
  *
  * Started by the broker with a socket, the source and for a conversion the output
  * (wire.h). Takes one job, enters the sandbox, does it, says what it found, and exits. */
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
+#include "worker/arrive.h"
 #include "worker/map.h"
 #include "worker/wire_block.h"
 
@@ -104,6 +106,8 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 struct job {
     const char *name;               /* "inspect", "map" or "convert" */
     json_int_t remote;              /* bytes of a source that the broker reads; -1 */
+    bool stream;                    /* the source is a pipe */
+    uint64_t stage_max;             /* bytes of it that may be kept in a file */
     uint64_t size_limit, size_stop; /* of an inspection */
     struct convert_options convert;
     bool verify;
@@ -158,18 +162,21 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
 /* Strings stay in *j. */
 static int parse_job(struct job *ret, json_t *j, struct err *err)
 {
-    json_int_t size_limit = 0, size_stop = 0, remote = -1;
+    json_int_t size_limit = 0, size_stop = 0, remote = -1, stage_max = 0;
     const char *name, *format;
-    int siblings;
+    int siblings, stream = 0;
     struct job job = {0};
 
-    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?I}", "job", &name, "format", &format,
-                    "siblings", &siblings, "size_limit", &size_limit, "size_stop",
-                    &size_stop, "remote", &remote) < 0 ||
-        size_limit < 0 || size_stop < 0)
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?I, s?b, s?I}", "job", &name, "format",
+                    &format, "siblings", &siblings, "size_limit", &size_limit,
+                    "size_stop", &size_stop, "remote", &remote, "stream", &stream,
+                    "stage_max", &stage_max) < 0 ||
+        size_limit < 0 || size_stop < 0 || stage_max < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     job.name = name;
     job.remote = remote;
+    job.stream = stream;
+    job.stage_max = (uint64_t)stage_max;
     job.size_limit = (uint64_t)size_limit;
     job.size_stop = (uint64_t)size_stop;
     if (*format)
@@ -258,12 +265,33 @@ static int verify(const struct convert_options *options, struct err *err)
     return r < 0 ? r : convert_verify(options, written, err);
 }
 
+/* `info` may be known only when all is converted. */
+static int convert_disk(const struct job *job, const struct convert_options *options,
+                        const struct image_info *info, struct err *err)
+{
+    AUTO(json_unrefp) json_t *j = NULL;
+    struct convert_result result;
+    int r;
+
+    say_step(NULL, "convert");
+    r = convert_run(&result, options, err);
+    if (r == 0 && job->verify)
+        r = verify(options, err);
+    if (r < 0)
+        return r;
+    j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "source_format",
+                  image_format_name(info->format), "kind", result.kind, "compression",
+                  compressions[result.compression], "virtual_size",
+                  (json_int_t)result.virtual_size, "data_bytes",
+                  (json_int_t)result.data_bytes, "file_size",
+                  (json_int_t)result.file_size);
+    return say_json(WIRE_RESULT, j, err);
+}
+
 static int convert(const struct job *job, struct block *source, struct err *err)
 {
     AUTO(block_unrefp) struct block *disk = NULL;
-    AUTO(json_unrefp) json_t *j = NULL;
     struct convert_options options = job->convert;
-    struct convert_result result;
     struct image_info info;
     int r;
 
@@ -272,23 +300,38 @@ static int convert(const struct job *job, struct block *source, struct err *err)
     if (r < 0)
         return r;
     options.source = disk;
-    say_step(NULL, "convert");
-    r = convert_run(&result, &options, err);
-    if (r == 0 && job->verify)
-        r = verify(&options, err);
+    return convert_disk(job, &options, &info, err);
+}
+
+/* While it arrives, or, where that cannot be, when all of it is in a file. */
+static int convert_stream(const struct job *job, struct stream *in, struct err *err)
+{
+    AUTO(block_unrefp) struct block *file = NULL;
+    AUTO(flow_closep) struct flow *flow = NULL;
+    struct convert_options options = job->convert;
+    struct tally tally = {0};
+    struct image_info info;
+    int r;
+
+    say_step(NULL, "recognise");
+    r = flow_open(&flow, &info, in, &job->image, err);
     if (r < 0)
         return r;
-    j = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I}", "source_format", image_format_name(info.format),
-        "kind", result.kind, "compression", compressions[result.compression],
-        "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
-        (json_int_t)result.data_bytes, "file_size", (json_int_t)result.file_size);
-    return say_json(WIRE_RESULT, j, err);
+    if (r > 0 && (flow_size(flow) != FLOW_SIZE_LATER || !convert_needs_size(&options))) {
+        options.flow = flow;
+        options.tally = job->verify ? &tally : NULL;
+        return convert_disk(job, &options, flow_info(flow), err);
+    }
+    flow_closep(&flow);
+    say_step(NULL, "download");
+    r = arrive_whole(&file, in, job->stage_max, err);
+    return r < 0 ? r : convert(job, file, err);
 }
 
 static int work(struct err *err)
 {
     AUTO(block_unrefp) struct block *source = NULL;
+    AUTO(stream_closep) struct stream *stream = NULL;
     AUTO(json_unrefp) json_t *keep = NULL;
     struct map_files files = {.n = 0};
     struct job job;
@@ -298,14 +341,20 @@ static int work(struct err *err)
     if (r < 0)
         return r;
     job.image.sibling_arg = &files;
-    r = job.remote >= 0 ? wire_block_open(&source, (uint64_t)job.remote, err)
-                        : block_file_open(&source, WIRE_SOURCE, err);
+    if (job.stream)
+        r = stream_fd_open(&stream, WIRE_SOURCE, err);
+    else if (job.remote >= 0)
+        r = wire_block_open(&source, (uint64_t)job.remote, err);
+    else
+        r = block_file_open(&source, WIRE_SOURCE, err);
     if (r < 0)
         return r;
     say_step(NULL, "sandbox");
-    r = enter_sandbox(&job, source->size, err);
+    r = enter_sandbox(&job, source ? source->size : 0, err);
     if (r < 0)
         return r;
+    if (job.stream)
+        return convert_stream(&job, stream, err);
     if (is_convert(&job))
         return convert(&job, source, err);
     return strcmp(job.name, "map") == 0 ? map(&job, source, err)
@@ -318,7 +367,7 @@ int main(int argc, char **argv)
     struct err err = {0};
 
     (void)argv;
-    if (argc != 1 || lseek(WIRE_SOURCE, 0, SEEK_CUR) < 0) {
+    if (argc != 1 || fcntl(WIRE_SOURCE, F_GETFD) < 0) {
         fputs("imgport-worker is started by imgport, not by hand\n", stderr);
         return 2;
     }

@@ -9,6 +9,8 @@
  *     │  <──────────  READ offset, length   │  of a source that is no file there
  *     │  DATA, or NO_FILE  ──────────────>  │
  *     │  <──────────  LAYOUT, LIST, RUNS ...│  a map, as it is found
+ *     │  <──────────  STAGE                 │  a stream that has to be a file
+ *     │  FILE + descriptor, or NO_FILE  ──> │  empty, for reading and writing
  *     │  <──────────  FACTS | RESULT | ERROR│  and exits
  *
  * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
@@ -20,7 +22,9 @@
  *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
  *           "cluster": 0, "threads": 2, "verify": false}
  *          {"job": "map", "format": "vhd", "siblings": true}
- *          and for each "remote": N, the size of a source that is read by READ
+ *          and for each "remote": N, the size of a source that is read by READ;
+ *          of a conversion "stream": true, the source is a pipe, and "stage_max": N,
+ *          bytes that a STAGE file may get
  *          format "" is not declared; the sizes as in inspect_options; kind and
  *          compression "", cluster and threads 0: as usual
  * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
@@ -48,8 +52,9 @@ enum wire_type {
     WIRE_STEP = 'S',     /* name of what is looked at now */
     WIRE_PROGRESS = 'P', /* 3 x u64 little-endian: done, total, written */
     WIRE_SIBLING = 'X',  /* a file name */
+    WIRE_STAGE = 'W',    /* nothing; FILE has the name of its folder */
     WIRE_FILE = 'D',     /* its descriptor rides along */
-    WIRE_NO_FILE = 'N',  /* JSON error, to either question */
+    WIRE_NO_FILE = 'N',  /* JSON error, to any question */
     WIRE_READ = 'G',     /* u64 offset, u32 length, little-endian */
     WIRE_DATA = 'B',     /* so many bytes */
     WIRE_LAYOUT = 'L',   /* JSON of facts_json.h: the beginning of a map */
