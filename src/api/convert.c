@@ -119,13 +119,13 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
 {
     char to[DIGEST_TEXT] = "";
     json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
-    const char *format, *kind, *compression;
+    const char *format, *packing, *kind, *compression;
     int r;
 
-    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:s, s:s, s:I, s:I, s:I}",
-                    "source_format", &format, "kind", &kind, "compression", &compression,
-                    "virtual_size", &virtual_size, "data_bytes", &data_bytes, "file_size",
-                    &file_size) < 0)
+    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:s, s:s, s:s, s:I, s:I, s:I}",
+                    "source_format", &format, "packing", &packing, "kind", &kind,
+                    "compression", &compression, "virtual_size", &virtual_size,
+                    "data_bytes", &data_bytes, "file_size", &file_size) < 0)
         return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
     r = o->checksum ? digest_both(from, to, source, out->fd, o, err) : 0;
     if (r == 0)
@@ -138,13 +138,13 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
         r = output_commit(out, err);
     if (r < 0)
         return r;
-    *ret =
-        json_pack("{s:o, s:s, s:o, s:s, s:s*, s:s, s:I, s:I, s:I, s:s*, s:s*}", "source",
-                  session_text(o->source.path), "source_format", format, "dest",
-                  session_text(o->dest), "dest_format", format_of(o), "dest_subformat",
-                  *kind ? kind : NULL, "compression", compression, "virtual_size",
-                  virtual_size, "data_bytes", data_bytes, "file_size", file_size,
-                  "source_sha256", *from ? from : NULL, "dest_sha256", *to ? to : NULL);
+    *ret = json_pack(
+        "{s:o, s:s, s:s*, s:o, s:s, s:s*, s:s, s:I, s:I, s:I, s:s*, s:s*}", "source",
+        session_text(o->source.path), "source_format", format, "source_packing",
+        *packing ? packing : NULL, "dest", session_text(o->dest), "dest_format",
+        format_of(o), "dest_subformat", *kind ? kind : NULL, "compression", compression,
+        "virtual_size", virtual_size, "data_bytes", data_bytes, "file_size", file_size,
+        "source_sha256", *from ? from : NULL, "dest_sha256", *to ? to : NULL);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 

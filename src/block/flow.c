@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "block/flow_kind.h"
 #include "block/probe.h"
+#include "block/unwrap.h"
 
 enum { LOOK = 512 }; /* what recognisers look at */
 
@@ -182,24 +183,55 @@ void flow_close(struct flow *f)
 
 /* ---- opening */
 
+/* Who the first bytes belong to; they may be all there are. */
+static int begins_as(const struct image_driver **ret, struct bytes head,
+                     struct image_ctx *ctx, struct err *err)
+{
+    AUTO(block_unrefp) struct block *block = NULL;
+    uint8_t first[2 * LOOK] = {0}; /* no end of it is the end of a file */
+    int r;
+
+    if (head.n == STREAM_PEEK_MAX)
+        head = bytes_of(memcpy(first, head.p, LOOK), sizeof first);
+    r = block_mem_open(&block, head.p, head.n, err);
+    return r < 0 ? r : image_begins_as(ret, block, ctx, err);
+}
+
+int flow_unwrap(struct stream **ret, const char **packing, struct stream *in,
+                const struct image_options *options, struct err *err)
+{
+    const struct image_driver *driver = NULL;
+    struct image_info info = {0};
+    struct image_ctx ctx = {.options = options, .info = &info};
+    struct err why = {0};
+    struct bytes head;
+    int r = stream_peek(&head, in, STREAM_PEEK_MAX, err);
+
+    if (r < 0)
+        return r;
+    r = begins_as(&driver, head, &ctx, &why);
+    if (r < 0 && info.fault == IMAGE_FAULT_COMPRESSED_FILE && unwrap_knows(info.other)) {
+        r = unwrap_open(ret, info.other, in, err);
+        *packing = r < 0 ? NULL : unwrap_name(*ret);
+        return r < 0 ? r : 1;
+    }
+    if (r < 0 && err)
+        *err = why;
+    return r;
+}
+
 int flow_open(struct flow **ret, struct image_info *info, struct stream *in,
               const struct image_options *options, struct err *err)
 {
-    static const struct image_options none;
-    AUTO(block_unrefp) struct block *block = NULL;
     const struct image_driver *driver = NULL;
-    struct image_ctx ctx = {.options = options ? options : &none, .info = info};
-    uint8_t first[2 * LOOK] = {0}; /* no end of it is the end of a file */
+    struct image_ctx ctx = {.options = options, .info = info};
     struct bytes head;
     int r = stream_peek(&head, in, STREAM_PEEK_MAX, err);
 
     *info = (struct image_info){0};
     if (r < 0 || head.n < STREAM_PEEK_MAX)
         return r; /* short enough to be read like a file */
-    memcpy(first, head.p, LOOK);
-    r = block_mem_open(&block, first, sizeof first, err);
-    if (r == 0)
-        r = image_begins_as(&driver, block, &ctx, err);
+    r = begins_as(&driver, head, &ctx, err);
     if (r < 0)
         return r;
     if (driver != &raw_driver)

@@ -22,6 +22,12 @@ struct flow;
 #define FLOW_SIZE_MAX   (4ull << 40)
 #define FLOW_SIZE_LATER UINT64_MAX
 
+/* A stream that was packed whole is unpacked: 1, *packing is "gzip", "xz" or "zstd", and
+ * *ret what is in it (`in` is borrowed until that is closed).  0: it is not packed.
+ * Negative: it is refused already. */
+int flow_unwrap(struct stream **ret, const char **packing, struct stream *in,
+                const struct image_options *options, struct err *err);
+
 /* Looks at the first bytes, which may be all there are.  1: *ret is a flow (the stream is
  * borrowed until it is closed).  0: what comes has to be a file before it can be read,
  * and nothing was taken from the stream.  Negative: it is refused, as image_open() does,

@@ -16,6 +16,7 @@
 #include "base/sandbox.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "block/unwrap.h"
 #include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
@@ -267,7 +268,8 @@ static int verify(const struct convert_options *options, struct err *err)
 
 /* `info` may be known only when all is converted. */
 static int convert_disk(const struct job *job, const struct convert_options *options,
-                        const struct image_info *info, struct err *err)
+                        const struct image_info *info, const char *packing,
+                        struct err *err)
 {
     AUTO(json_unrefp) json_t *j = NULL;
     struct convert_result result;
@@ -279,53 +281,85 @@ static int convert_disk(const struct job *job, const struct convert_options *opt
         r = verify(options, err);
     if (r < 0)
         return r;
-    j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "source_format",
-                  image_format_name(info->format), "kind", result.kind, "compression",
-                  compressions[result.compression], "virtual_size",
-                  (json_int_t)result.virtual_size, "data_bytes",
+    j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "source_format",
+                  image_format_name(info->format), "packing", packing, "kind",
+                  result.kind, "compression", compressions[result.compression],
+                  "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
                   (json_int_t)result.data_bytes, "file_size",
                   (json_int_t)result.file_size);
     return say_json(WIRE_RESULT, j, err);
 }
 
-static int convert(const struct job *job, struct block *source, struct err *err)
+static int convert_file(const struct job *job, struct block *file, const char *packing,
+                        struct image_info *info, struct err *err)
 {
     AUTO(block_unrefp) struct block *disk = NULL;
     struct convert_options options = job->convert;
-    struct image_info info;
-    int r;
+    int r = image_open(&disk, info, file, &job->image, err);
 
-    say_step(NULL, "recognise");
-    r = image_open(&disk, &info, source, &job->image, err);
     if (r < 0)
         return r;
     options.source = disk;
-    return convert_disk(job, &options, &info, err);
+    return convert_disk(job, &options, info, packing, err);
 }
 
 /* While it arrives, or, where that cannot be, when all of it is in a file. */
-static int convert_stream(const struct job *job, struct stream *in, struct err *err)
+static int convert_plain(const struct job *job, struct stream *in, const char *packing,
+                         struct err *err)
 {
     AUTO(block_unrefp) struct block *file = NULL;
     AUTO(flow_closep) struct flow *flow = NULL;
     struct convert_options options = job->convert;
     struct tally tally = {0};
     struct image_info info;
-    int r;
+    int r = flow_open(&flow, &info, in, &job->image, err);
 
-    say_step(NULL, "recognise");
-    r = flow_open(&flow, &info, in, &job->image, err);
     if (r < 0)
         return r;
     if (r > 0 && (flow_size(flow) != FLOW_SIZE_LATER || !convert_needs_size(&options))) {
         options.flow = flow;
         options.tally = job->verify ? &tally : NULL;
-        return convert_disk(job, &options, flow_info(flow), err);
+        return convert_disk(job, &options, flow_info(flow), packing, err);
     }
-    flow_closep(&flow);
     say_step(NULL, "download");
     r = arrive_whole(&file, in, job->stage_max, err);
-    return r < 0 ? r : convert(job, file, err);
+    return r < 0 ? r : convert_file(job, file, packing, &info, err);
+}
+
+static int convert_stream(const struct job *job, struct stream *in, struct err *err)
+{
+    AUTO(stream_closep) struct stream *unpacked = NULL;
+    const char *packing = "";
+    int r;
+
+    say_step(NULL, "recognise");
+    r = flow_unwrap(&unpacked, &packing, in, &job->image, err);
+    if (r < 0)
+        return r;
+    r = convert_plain(job, unpacked ? unpacked : in, packing, err);
+    if (unpacked)
+        err_prefix(err, "packed with %s", packing);
+    return r;
+}
+
+/* A file that was packed whole is read in order, like a stream. */
+static int convert(const struct job *job, struct block *source, struct err *err)
+{
+    AUTO(stream_closep) struct stream *in = NULL;
+    struct image_info info;
+    struct err why = {0};
+    int r;
+
+    say_step(NULL, "recognise");
+    r = convert_file(job, source, "", &info, &why);
+    if (r == 0)
+        return 0;
+    if (info.fault != IMAGE_FAULT_COMPRESSED_FILE || !unwrap_knows(info.other)) {
+        *err = why;
+        return r;
+    }
+    r = stream_block_open(&in, source, err);
+    return r < 0 ? r : convert_stream(job, in, err);
 }
 
 static int work(struct err *err)
