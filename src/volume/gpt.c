@@ -34,7 +34,8 @@ struct gpt_copy {
     char why[GPT_WHY_MAX];
     uint64_t alternate, first_usable, last_usable, entries_lba;
     uint32_t entries, entry_size, array_crc;
-    uint8_t *array; /* owned; entries * entry_size bytes when ok */
+    uint8_t guid[16]; /* of the disk */
+    uint8_t *array;   /* owned; entries * entry_size bytes when ok */
 };
 
 static void gpt_copy_fini(struct gpt_copy *c)
@@ -68,7 +69,7 @@ static int gpt_header_decode(struct gpt_copy *ret, uint8_t *raw, size_t n, uint6
     ret->alternate = cursor_le64(&c);
     ret->first_usable = cursor_le64(&c);
     ret->last_usable = cursor_le64(&c);
-    cursor_skip(&c, 16);
+    cursor_copy(&c, ret->guid, sizeof ret->guid);
     ret->entries_lba = cursor_le64(&c);
     ret->entries = cursor_le32(&c);
     ret->entry_size = cursor_le32(&c);
@@ -133,6 +134,22 @@ static const char *gpt_name(struct scan *s, struct bytes raw)
     return n ? arena_text(s->arena, bytes_of(text, n), GPT_NAME * 2) : "";
 }
 
+/* Types whose attributes say which of two partitions starts: bits 48 to 51 are the
+ * priority, 52 to 55 tries left, 56 a start that went well (cgpt of ChromiumOS). */
+static bool has_slots(const char *type)
+{
+    return strcmp(type, "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6") == 0 ||
+           strcmp(type, "FE3A2A5D-4F32-41A7-B725-ACCC3285A309") == 0;
+}
+
+static const char *lower_case(struct scan *s, char *guid)
+{
+    for (char *c = guid; *c; c++)
+        if (*c >= 'A' && *c <= 'F')
+            *c = (char)(*c - 'A' + 'a');
+    return arena_str(s->arena, guid);
+}
+
 static int gpt_entry(struct scan *s, const struct gpt_copy *g, uint32_t i,
                      uint32_t sector, struct err *err)
 {
@@ -162,11 +179,15 @@ static int gpt_entry(struct scan *s, const struct gpt_copy *g, uint32_t i,
     p->type_name = gpt_type_name(guid);
     p->name = gpt_name(s, bytes_sub(raw, 56, GPT_NAME));
     guid_format(guid, raw.p + 16);
-    for (char *c = guid; *c; c++)
-        if (*c >= 'A' && *c <= 'F')
-            *c = (char)(*c - 'A' + 'a');
-    p->uuid = arena_str(s->arena, guid);
+    p->uuid = lower_case(s, guid);
     p->active = load_le64(raw.p + 48) & 4;
+    if (has_slots(p->type)) {
+        uint16_t slot = load_le16(raw.p + 54);
+
+        p->priority = slot & 15;
+        p->tries = slot >> 4 & 15;
+        p->successful = slot & 0x100;
+    }
     if (strcmp(p->type_name, "BIOS boot") == 0)
         s->table->bios_boot = true;
     if (strcmp(p->type_name, "EFI System") == 0)
@@ -198,6 +219,7 @@ static int gpt_scan_sector(struct scan *s, uint32_t sector, struct gpt_copy *a,
                            struct gpt_copy *b, struct err *err)
 {
     const struct gpt_copy *g;
+    char guid[UUID_TEXT];
     int r;
 
     if (s->disk->size < 3 * (uint64_t)sector)
@@ -215,6 +237,8 @@ static int gpt_scan_sector(struct scan *s, uint32_t sector, struct gpt_copy *a,
     s->table->kind = TABLE_GPT;
     s->table->gpt_primary_ok = a->ok;
     s->table->gpt_backup_ok = b->ok;
+    guid_format(guid, g->guid);
+    s->table->uuid = lower_case(s, guid);
     for (uint32_t i = 0; i < g->entries; i++) {
         r = gpt_entry(s, g, i, sector, err);
         if (r < 0)

@@ -170,7 +170,7 @@ int volume_scan(struct volume_table *ret, struct block *disk, struct arena *a,
     struct scan s = {.table = ret, .disk = disk, .arena = a};
     int r;
 
-    *ret = (struct volume_table){.boot_code = "", .problem = ""};
+    *ret = (struct volume_table){.boot_code = "", .uuid = "", .problem = ""};
     r = block_read(disk, raw, (size_t)min_u64(sizeof raw, disk->size), 0, err);
     if (r < 0)
         return r;

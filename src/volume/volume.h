@@ -31,6 +31,9 @@ struct partition {
     bool logical;  /* inside an extended partition */
     bool extended; /* holds logical ones; no block of its own */
     bool past_end; /* ends past the disk: truncated image */
+    /* GPT, types that ChromeOS and Container Linux have two of: which one starts. */
+    unsigned priority, tries;
+    bool successful;
     struct block *block; /* own reference; NULL when past_end, extended or empty */
 };
 
@@ -50,6 +53,7 @@ struct volume_table {
     bool protective_strict; /* the MBR beside a GPT is one EE entry and nothing else (P04)
                              */
     bool hybrid;            /* other entries stand next to EE */
+    const char *uuid;       /* of a GPT's disk, in lower case; "" none */
     const char *problem;    /* what is odd about the table, one phrase; "" nothing */
 };
 

@@ -277,6 +277,34 @@ static void test_gpt(void **state)
     assert_int_equal(scan(&f), -ERR_CORRUPT);
 }
 
+/* Which of two partitions for /usr starts. */
+static void test_gpt_slots(void **state)
+{
+    static const char usr[] =
+        "\xf4\xf5\xfb\x5d\x48\x28\xac\x4b\xaa\x5e\x0d\x9a\x20\xb7\x45\xa6";
+    const char *const slots[] = {usr, types[2], usr};
+    AUTO(fixture_fini) struct fixture f = fixture(DISK);
+
+    (void)state;
+    gpt_put(&f, 512, slots, 3);
+    for (unsigned i = 0; i < 3; i++)
+        store_le64(f.disk + 1024 + 128 * (size_t)i + 48,
+                   i < 2 ? 0x0102000000000000u : 0x0031000000000000u);
+    memset(f.disk + 512 + 56, 0xb1, 16);
+    store_le32(f.disk + 512 + 88, crc32_ieee(0, f.disk + 1024, 128 * 128));
+    gpt_repair(f.disk + 512);
+    assert_int_equal(scan(&f), 0);
+    assert_string_equal(f.table.uuid, "b1b1b1b1-b1b1-b1b1-b1b1-b1b1b1b1b1b1");
+    assert_int_equal(f.table.partitions.v[0].priority, 2);
+    assert_int_equal(f.table.partitions.v[0].tries, 0);
+    assert_true(f.table.partitions.v[0].successful);
+    assert_int_equal(f.table.partitions.v[1].priority, 0);
+    assert_false(f.table.partitions.v[1].successful);
+    assert_int_equal(f.table.partitions.v[2].priority, 1);
+    assert_int_equal(f.table.partitions.v[2].tries, 3);
+    assert_false(f.table.partitions.v[2].successful);
+}
+
 static void test_gpt_of_4096(void **state)
 {
     AUTO(fixture_fini) struct fixture f = fixture(DISK);
@@ -444,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_past_end_and_overlap),
         cmocka_unit_test(test_boot_sector_is_no_table),
         cmocka_unit_test(test_gpt),
+        cmocka_unit_test(test_gpt_slots),
         cmocka_unit_test(test_gpt_of_4096),
         cmocka_unit_test(test_gpt_odd_headers),
         cmocka_unit_test(test_gpt_entries),
