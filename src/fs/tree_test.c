@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fs/tree.h"
+#include "fs/view.h"
 
 /* A filesystem out of a table: the inode is the index plus one, the root is inode 1. */
 struct node {
@@ -341,12 +342,80 @@ static void test_budgets(void **state)
     }
 }
 
+static int count_names(void *arg, const struct fs_dirent *d, struct err *err)
+{
+    unsigned *n = arg;
+
+    (void)err;
+    assert_true(strlen(d->name) == d->name_n);
+    ++*n;
+    return 0;
+}
+
+/* A folder as the root, with names of which it has some itself. */
+static void test_view(void **state)
+{
+    static const struct fs_view_name names[] = {{"lib", "elsewhere"},
+                                                {"run", NULL},
+                                                {"link", "/run"},
+                                                {"etc", NULL},
+                                                {NULL, NULL}};
+    static const struct {
+        const char *path;
+        int r;
+        uint64_t ino;
+        enum fs_node_type type;
+    } cases[] = {
+        {"/etc/passwd", 1, 3, FS_REG}, /* what is there hides what is added */
+        {"/lib", 1, 6, FS_DIR},
+        {"/lib/..", 1, 5, FS_DIR},
+        {"/run", 1, UINT64_MAX - 1, FS_DIR},
+        {"/run/x", 0, 0, FS_REG},
+        {"/run/..", 1, 1, FS_DIR},
+        {"/link", 1, UINT64_MAX - 1, FS_DIR},
+        {"/usr/run", 0, 0, FS_REG}, /* only in the root */
+    };
+    struct table_fs below = TABLE(root_nodes);
+    struct table_fs boot = TABLE(boot_nodes);
+    struct err err = {0};
+    struct tree_node node;
+    struct fs *fs;
+    struct tree t;
+    unsigned n = 0;
+
+    (void)state;
+    assert_int_equal(fs_view_open(&fs, &below.fs, 1, names, &err), 0);
+    tree_init(&t, fs);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int r = tree_find(&t, cases[i].path, &node, &err);
+
+        if (r != cases[i].r ||
+            (r == 1 && (node.st.ino != cases[i].ino || node.st.type != cases[i].type)))
+            fail_msg("%s: %d", cases[i].path, r);
+    }
+    assert_int_equal(tree_list(&t, "/", count_names, &n, &err), 0);
+    assert_int_equal(n, 7); /* five of its own, and run and link */
+    n = 0;
+    assert_int_equal(tree_list(&t, "/run", count_names, &n, &err), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(tree_mount(&t, "/run", &boot.fs, &err), 0);
+    assert_int_equal(tree_has_file(&t, "/link/vmlinuz", &err), 1);
+    fs_close(fs);
+    /* /usr of it. */
+    assert_int_equal(fs_view_open(&fs, &below.fs, 5, NULL, &err), 0);
+    tree_init(&t, fs);
+    assert_int_equal(tree_has_file(&t, "/lib/os-release", &err), 1);
+    assert_int_equal(tree_find(&t, "/../../etc/passwd", &node, &err), 0);
+    fs_close(fs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),   cmocka_unit_test(test_lfind),
         cmocka_unit_test(test_mounts), cmocka_unit_test(test_read),
         cmocka_unit_test(test_names),  cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_view),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
