@@ -4,7 +4,7 @@
 # must be those that cpio lists.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires cpio gzip xz zstd lz4 lzop bzip2 lzma awk
+requires python3 cpio gzip xz zstd lz4 lzop bzip2 lzma awk
 
 mkdir -p "$work/tree/usr/lib/modules/6.1/kernel/fs" "$work/tree/bin" "$work/tree/empty" \
     "$work/early/kernel/x86/microcode"
@@ -121,6 +121,51 @@ for pack in 'lz4 -l -q -c' 'zstd -q -c' 'gzip -1 -c' 'lzop -c'; do
     case_ "$pack, 20 MB" names "$work/file" long
 done
 
+# Within a kernel image: a setup header and a packed file, in which an archive lies between
+# code that has the packers' magics in it.  A row: what packs the kernel | what packs the
+# archive.
+bzimage() {
+    python3 - "$@" <<'END_OF_PYTHON'
+import struct, subprocess, sys
+outer, inner, archive, to = sys.argv[1:]
+run = lambda c, data: subprocess.run(c.split(), input=data, stdout=subprocess.PIPE, check=True).stdout
+magics = b''.join(m.ljust(8, b'\x90') for m in (
+    b'\x28\xb5\x2f\xfd', b'\x1f\x8b\x08\0', b'\xfd7zXZ\0', b'070701', b']\0\0\0', b'BZh9'))
+code = b'\x7fELF' + open('/bin/bash', 'rb').read()[4:400000].ljust(400000, b'\x90') + magics
+data = run(inner, open(archive, 'rb').read())
+kernel = code + data + bytes(-len(data) % 4) + code
+payload = run(outer, kernel)
+if outer.split()[0] != 'gzip':
+    payload += struct.pack('<I', len(kernel))
+head = bytearray(2048)
+head[0x1f1] = 1
+head[0x202:0x206] = b'HdrS'
+struct.pack_into('<H', head, 0x206, 0x20f)
+struct.pack_into('<II', head, 0x248, 1024, len(payload))
+open(to, 'wb').write(head + payload + bytes(300))
+END_OF_PYTHON
+}
+within() {
+    "$INITRAMFSCAT" -k "$1" >"$work/got" && names_of <"$work/got" | diff "$work/tree.names" - &&
+        "$INITRAMFSCAT" -b -k "$1" | cmp - "$work/got"
+}
+while IFS='|' read -r outer inner; do
+    bzimage "$outer" "$inner" "$work/tree.newc" "$work/kernel"
+    case_ "in a kernel packed by $outer, an archive packed by $inner" within "$work/kernel"
+done <<'END'
+gzip -c|cat
+gzip -c|gzip -n -c
+xz --check=crc32 --x86 --lzma2=dict=1MiB -c|cat
+xz --check=crc32 -c|xz --check=crc32 -c
+zstd -q -19 -c|zstd -q -19 -c
+zstd -q --long=27 -c|lz4 -l -q -c
+lz4 -l -q -c|zstd -q -c
+lzop -c|lzma -c
+bzip2 -c|bzip2 -c
+lzma -c|lzop -c
+END
+head -c $(($(stat -c %s "$work/kernel") / 2)) "$work/kernel" >"$work/half"
+
 refused() {
     expect 1 "$INITRAMFSCAT" "$1" && matches "$work/err" "$2"
 }
@@ -135,5 +180,7 @@ case_ 'junk behind gzip is corrupt' refused "$work/file" '^corrupt: junk'
 xz --lzma2=preset=0,dict=512MiB -c <"$work/early.newc" >"$work/huge"
 case_ 'a dictionary of 512 MiB is over a limit' refused "$work/huge" '^limit: '
 : >"$work/empty"
+half() { expect 1 "$INITRAMFSCAT" -k "$work/half" && matches "$work/err" '^corrupt: the packed kernel'; }
+case_ 'half a kernel is corrupt' half
 case_ 'an empty file is corrupt' refused "$work/empty" '^corrupt: no archive'
 finish

@@ -3,6 +3,7 @@
  *
  *     initramfscat [-b] FILE           "octal-mode size name" a line
  *     initramfscat [-b] -i FILE        "key: value" of what was seen
+ *     initramfscat [-b] -k FILE        as without, for what a kernel image has within
  *     initramfscat -t STEP FILE        reads the first STEP, 2 STEP, 3 STEP... bytes
  *
  *     -b    reads the file one byte at a time
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "guest/kernel/initramfs.h"
+#include "guest/kernel/embedded.h"
 
 static int add_line(void *arg, const struct initramfs_entry *e, struct err *err)
 {
@@ -32,6 +33,20 @@ static int read_all(struct block *b, struct buf *lines, struct initramfs_info *i
 
     buf_clear(lines);
     return initramfs_read(b, &reader, info, err);
+}
+
+static int read_kernel(struct block *b, struct err *err)
+{
+    AUTO(buf_fini) struct buf lines = {0};
+    struct initramfs_reader reader = {.entry = add_line, .arg = &lines};
+    struct initramfs_info info;
+    bool known;
+    int r = embedded_read(b, &reader, &info, &known, err);
+
+    if (r == 0 && !known)
+        return FAIL(err, ERR_UNSUPPORTED, "no kernel image");
+    fputs(buf_str(&lines), stdout);
+    return r;
 }
 
 static int read_parts(struct block *file, uint64_t step, struct err *err)
@@ -68,6 +83,8 @@ static int run(struct block *file, int mode, uint64_t step, struct err *err)
 
     if (mode == 't')
         return read_parts(file, step, err);
+    if (mode == 'k')
+        return read_kernel(file, err);
     r = read_all(file, &lines, &info, err);
     if (mode == 'i')
         printf("format: %s\nsegments: %u\nunpacked: %" PRIu64 "\nentries: %u\n",
@@ -85,10 +102,10 @@ int main(int argc, char **argv)
     uint64_t step = 0;
     int c, fd, mode = 'n', r;
 
-    while ((c = getopt(argc, argv, "bit:")) >= 0) {
+    while ((c = getopt(argc, argv, "bikt:")) >= 0) {
         if (c == 'b')
             bytewise = true;
-        else if (c == 'i' || c == 't')
+        else if (c == 'i' || c == 'k' || c == 't')
             mode = c;
         else
             return 2;

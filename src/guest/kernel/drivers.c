@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/kernel/embedded.h"
 #include "guest/kernel/initramfs.h"
 #include "guest/kernel/kernel.h"
 
@@ -139,6 +140,7 @@ struct looking {
     struct wanted *wanted; /* WANTED_MAX of them; owned */
     unsigned wanted_n, seen;
     const char *path; /* initramfs being read */
+    bool init;        /* an /init was seen in it */
     bool unread;      /* an initramfs could not be read */
     bool looked;      /* every initramfs was read as far as needed */
 };
@@ -294,6 +296,7 @@ static int see_entry(void *arg, const struct initramfs_entry *e, struct err *err
         blocked_lines(l->g, e->content,
                       arena_printf(l->g->arena, "%s: %s", l->path, e->name));
     if (!module_is_file(name)) {
+        l->init |= strcmp(e->name, "init") == 0;
         note_tool(l, e->name);
         return 0;
     }
@@ -334,6 +337,35 @@ static int look_into(struct looking *l, const char *path, struct err *err)
     return 0;
 }
 
+/* An entry without an initramfs may start a kernel that has one within (Container
+ * Linux). */
+static int look_into_image(struct looking *l, struct err *err)
+{
+    AUTO(block_unrefp) struct block *b = NULL;
+    struct initramfs_reader reader = {see_entry, want_content, l};
+    const char *path = l->files->image;
+    struct initramfs_info info;
+    struct tree_node node;
+    bool known;
+    int r = guest_find(l->g, path, false, &node, err);
+
+    if (r <= 0 || node.st.type != FS_REG)
+        return r < 0 ? r : 0;
+    r = guest_file_open(&b, l->g, &node, err);
+    if (r < 0)
+        return r;
+    l->path = path;
+    r = embedded_read(b, &reader, &info, &known, err);
+    if (l->init || l->seen) {
+        l->k->initramfs = l->k->image;
+        l->k->initramfs_format = arena_str(l->g->arena, info.format);
+    }
+    if (r >= 0)
+        return 0;
+    l->unread = true;
+    return guest_is_fatal(l->g, r) ? r : guest_problem(l->g, "kernel", path, false, err);
+}
+
 static int look_into_all(struct looking *l, struct err *err)
 {
     size_t problems = l->g->facts->problems.n;
@@ -345,6 +377,12 @@ static int look_into_all(struct looking *l, struct err *err)
             return r;
         if (l->wanted_n && l->seen == l->wanted_n)
             break;
+    }
+    if (l->files->initramfs.n == 0) {
+        int r = look_into_image(l, err);
+
+        if (r < 0)
+            return r;
     }
     l->unread |= l->g->facts->problems.n > problems;
     l->looked = !l->unread;
@@ -388,7 +426,7 @@ static int has_file(struct looking *l, const struct driver *d, struct err *err)
 static int answer(struct looking *l, const struct driver *d, const char **ret,
                   struct err *err)
 {
-    bool initramfs = l->files->initramfs.n > 0;
+    bool initramfs = l->files->initramfs.n > 0 || l->files->embedded;
     size_t problems = l->g->facts->problems.n;
     int r;
 
@@ -483,9 +521,9 @@ int kernel_drivers(struct guest *g, struct fact_kernel *k, const struct kernel_f
     else if (l.modules.has_builtin)
         k->config = arena_printf(g->arena, "%s/modules.builtin", k->modules);
     k->xen_only = is_xen_only(&l);
-    if (f->look_inside && f->initramfs.n) {
+    if (f->look_inside && (f->initramfs.n || *f->image))
         want_all(&l);
+    if (f->look_inside && (f->initramfs.n || l.wanted_n))
         r = look_into_all(&l, err);
-    }
     return r < 0 ? r : answer_all(&l, err);
 }

@@ -186,12 +186,47 @@ static int read_segments(struct reading *rd, const struct initramfs_reader *read
     return 0;
 }
 
+static uint64_t unpacked_max(const struct initramfs_reader *reader)
+{
+    uint64_t most = INITRAMFS_UNPACKED_MAX;
+
+    return reader->unpacked_max ? min_u64(reader->unpacked_max, most) : most;
+}
+
+int initramfs_read_at(struct block *file, uint64_t from, uint64_t *end,
+                      const struct initramfs_reader *reader, struct initramfs_info *info,
+                      struct err *err)
+{
+    AUTO(freep) struct cpio *cpio = malloc(sizeof *cpio);
+    struct reading rd = {
+        .cpio = cpio, .info = info, .unpacked_max = unpacked_max(reader)};
+    const struct unpack_kind *kind;
+    int r = cpio ? count_segment(info, err) : FAIL(err, ERR_NOMEM, "initramfs reader");
+
+    if (r < 0)
+        return r;
+    feed_init(&rd.feed, file, file->size, FEED_WINDOW);
+    feed_seek(&rd.feed, from);
+    r = feed_need(&rd.feed, 2, err);
+    kind = r == 0 ? unpack_kind_find(feed_held(&rd.feed)) : NULL;
+    cpio_begin(cpio, reader, &info->entries, 0);
+    if (r == 0)
+        r = kind ? read_packed(&rd, kind, err) : read_plain(&rd, err);
+    *end = feed_tell(&rd.feed);
+    feed_fini(&rd.feed);
+    /* lz4 has no mark at its end: what follows is no block of it. */
+    if (r == -ERR_CORRUPT && cpio_is_whole(cpio) && cpio->started) {
+        err_clear(err);
+        return 0;
+    }
+    return r;
+}
+
 int initramfs_read(struct block *file, const struct initramfs_reader *reader,
                    struct initramfs_info *info, struct err *err)
 {
     AUTO(freep) struct cpio *cpio = malloc(sizeof *cpio);
     struct reading rd = {.cpio = cpio, .info = info};
-    uint64_t most = INITRAMFS_UNPACKED_MAX;
     uint64_t end;
     int r;
 
@@ -204,7 +239,7 @@ int initramfs_read(struct block *file, const struct initramfs_reader *reader,
     r = find_end(file, &end, err);
     if (r < 0)
         return r;
-    rd.unpacked_max = reader->unpacked_max ? min_u64(reader->unpacked_max, most) : most;
+    rd.unpacked_max = unpacked_max(reader);
     feed_init(&rd.feed, file, end, FEED_WINDOW);
     r = read_segments(&rd, reader, err);
     feed_fini(&rd.feed);

@@ -42,6 +42,13 @@ struct initramfs_info {
     unsigned entries;
 };
 
+/* The one archive that begins at `from`, packed or not, in a file that holds more than
+ * archives; *end is behind it.  Adds to *info.  One that ends between two entries is
+ * whole, whatever its packer says. */
+int initramfs_read_at(struct block *file, uint64_t from, uint64_t *end,
+                      const struct initramfs_reader *reader, struct initramfs_info *info,
+                      struct err *err);
+
 /* ERR_CORRUPT, ERR_UNSUPPORTED (a compressor we do not know), ERR_LIMIT.  *info says how
  * far it went, also on failure. */
 int initramfs_read(struct block *file, const struct initramfs_reader *reader,

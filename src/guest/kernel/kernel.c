@@ -210,19 +210,20 @@ static int add_default(struct kernels *ks, struct err *err)
     return r;
 }
 
-/* Every image in /boot; `unpacked`: only those called vmlinux, which often lie beside a
- * vmlinuz for debuggers. */
-static int add_boot(struct kernels *ks, bool unpacked, struct err *err)
+/* Every image in a folder; `unpacked`: only those called vmlinux, which often lie beside
+ * a vmlinuz for debuggers. */
+static int add_folder(struct kernels *ks, const char *dir, const struct tree_names *names,
+                      bool unpacked, struct err *err)
 {
-    for (size_t i = 0; i < ks->boot.names.n; i++) {
-        const char *name = ks->boot.names.v[i], *suffix = image_suffix(name), *path;
+    for (size_t i = 0; i < names->names.n; i++) {
+        const char *name = names->names.v[i], *suffix = image_suffix(name), *path;
         struct tree_node node;
         struct found *f;
         int r;
 
         if (!suffix || starts(name, "vmlinux") != unpacked)
             continue;
-        path = arena_printf(ks->g->arena, "/boot/%s", name);
+        path = arena_printf(ks->g->arena, "%s/%s", dir, name);
         r = guest_lfind(ks->g, path, false, &node, err);
         if (r < 0)
             return r;
@@ -343,6 +344,8 @@ static const struct {
     {"amzn", {"*.amzn[0-9]*"}},
     {"opensuse", {"*-default", "*-desktop", "*-pae", "*-kvmsmall", "*-longterm"}},
     {"sles", {"*-default", "*-pae", "*-azure", "*-trace", "*-xen"}},
+    {"coreos", {"*-coreos*"}},
+    {"flatcar", {"*-flatcar*"}},
     {"arch", {"*-arch[0-9]*", "*-lts", "*-zen*", "*-hardened*"}},
     {"alpine", {"*-virt", "*-lts", "*-vanilla", "*-hardened", "*-virthardened"}},
 };
@@ -429,7 +432,9 @@ static int kernel_facts(struct kernels *ks, const struct found *f, struct err *e
 {
     struct guest *g = ks->g;
     struct fact_kernel *k = FACT_ADD(g->arena, &g->facts->kernels, fact_kernel);
-    struct kernel_files files = {.version = f->version, .look_inside = f->is_default};
+    const struct fact_kernel *first = g->facts->kernels.v;
+    struct kernel_files files = {
+        .version = f->version, .image = f->image, .look_inside = f->is_default};
     int r;
 
     if (!k)
@@ -438,6 +443,8 @@ static int kernel_facts(struct kernels *ks, const struct found *f, struct err *e
     k->image = guest_text(g, text_of(f->image));
     k->is_default = f->is_default;
     own_initramfs(ks, f, &files, k);
+    files.embedded =
+        k != first && *first->initramfs && strcmp(first->initramfs, first->image) == 0;
     r = initramfs_size(g, k, err);
     if (r == 0)
         r = is_own(g, f->version, &k->distribution, err);
@@ -455,6 +462,8 @@ static int newest_first(const void *pa, const void *pb)
 
 static int find_all(struct kernels *ks, struct err *err)
 {
+    /* Of Container Linux, one image for each partition of /usr. */
+    static const char *const slots[] = {"/boot/coreos", "/boot/flatcar"};
     int r = guest_names(ks->g, "/boot", false, &ks->boot, err);
 
     if (r >= 0)
@@ -462,9 +471,16 @@ static int find_all(struct kernels *ks, struct err *err)
     if (r >= 0)
         r = add_default(ks, err);
     if (r >= 0)
-        r = add_boot(ks, false, err);
+        r = add_folder(ks, "/boot", &ks->boot, false, err);
     if (r >= 0)
-        r = add_boot(ks, true, err);
+        r = add_folder(ks, "/boot", &ks->boot, true, err);
+    for (size_t i = 0; i < ARRAY_SIZE(slots) && r >= 0; i++) {
+        struct tree_names names;
+
+        r = guest_names(ks->g, slots[i], false, &names, err);
+        if (r >= 0)
+            r = add_folder(ks, slots[i], &names, false, err);
+    }
     return r < 0 ? r : add_modules(ks, err);
 }
 

@@ -13,6 +13,8 @@ struct kernel_files {
     const char *version;    /* "" unknown */
     fact_strings initramfs; /* what is unpacked for it, in order; none for a kernel that
                                starts without */
+    const char *image;      /* "" none */
+    bool embedded;          /* kernels of this system have their initramfs within */
     bool look_inside; /* else the initramfs is left alone, and answers are "unknown" */
 };
 

@@ -196,6 +196,7 @@ static int find_config(struct modules *m, struct guest *g, const char *version,
         arena_printf(g->arena, "/boot/config-%s", version),
         *m->dir ? arena_printf(g->arena, "%s/config", m->dir) : "",
         arena_printf(g->arena, "/usr/lib/kernel/config-%s", version),
+        arena_printf(g->arena, "/usr/boot/config-%s", version), /* Container Linux */
     };
 
     m->config_path = "";

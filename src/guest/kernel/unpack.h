@@ -74,6 +74,13 @@ int unpack_next(struct unpack *u, struct bytes *ret, struct err *err);
 
 void unpack_close(struct unpack *u); /* NULL is fine */
 
+/* What a stream at the start of `packed` holds (own reference taken), as a block of
+ * `size` bytes.  Only reads that go from front to back, or no further back than
+ * UNPACKED_KEEP, succeed. */
+enum { UNPACKED_KEEP = 1 << 20 };
+int unpacked_open(struct block **ret, struct block *packed, uint64_t size,
+                  struct err *err);
+
 static inline void unpack_closep(struct unpack **u)
 {
     unpack_close(*u);
