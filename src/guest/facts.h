@@ -75,8 +75,12 @@ struct fact_partition {
     const char *filesystem; /* fs_type_name(): "ext4", "swap", "LVM2_member", "unknown" */
     const char *uuid, *label;
     const char *part_uuid; /* PARTUUID as Linux has it: "1a2b3c4d-01" for MBR; "" none */
-    const char *role;      /* "root", "boot", "esp", "swap", "bios-boot", "data", "" */
-    struct fact_fs *fs;    /* NULL: not opened */
+    /* "root", "boot", "usr", "esp", "swap", "bios-boot", "data", "" */
+    const char *role;
+    /* Which of two partitions for /usr starts (GPT attributes of Container Linux). */
+    uint32_t priority, tries;
+    bool successful;
+    struct fact_fs *fs; /* NULL: not opened */
 };
 
 struct fact_volume {  /* logical volume */
@@ -101,6 +105,7 @@ struct fact_disk {
     const char *esp_loader; /* "/EFI/BOOT/BOOTX64.EFI"; "" none seen */
     bool esp_looked;        /* the EFI system partition could be read */
     bool gpt_primary_ok, gpt_backup_ok, protective_strict, hybrid;
+    const char *uuid;          /* of the GPT, in lower case; "" none */
     const char *table_problem; /* "" */
     const char
         *dynamic; /* why it is a dynamic disk of Windows: "partition 1 has type 42";
@@ -114,6 +119,9 @@ struct fact_root {
     const char *filesystem; /* "ext4" */
     const char *uuid, *label;
     const char *subvolume; /* path from the top level: "@rootfs"; "" none */
+    const char
+        *usr; /* where /usr of Container Linux lies: "partition 3"; "" in the root */
+    const char *deployment; /* of ostree: "/ostree/deploy/NAME/deploy/SUM.0"; "" none */
 };
 
 /* A filesystem that looked like something: P12, P13, P16. */
@@ -189,10 +197,14 @@ struct fact_boot {
     const char *cmdline;
     bool kernel_exists, initramfs_exists; /* initramfs: every file of them */
     const char *root;                     /* value of root=; "" none */
-    bool root_resolves;  /* it names a filesystem of this disk, and that is the root */
-    bool root_by_id;     /* UUID=, LABEL=, PARTUUID=, a logical volume: not /dev/sda1 */
-    bool serial_console; /* L21 */
-    bool linux16_uefi;   /* L20: a UEFI entry that uses linux16 */
+    bool root_resolves; /* it names a filesystem of this disk, and that is the root */
+    bool root_by_id;    /* UUID=, LABEL=, PARTUUID=, a logical volume: not /dev/sda1 */
+    const char *usr;    /* what the command line mounts as /usr; "" nothing */
+    bool usr_resolves;  /* it names a filesystem of this disk, and that is /usr */
+    const char *deployment; /* value of ostree=; "" none */
+    bool deployment_exists; /* ... and that is the root */
+    bool serial_console;    /* L21 */
+    bool linux16_uefi;      /* L20: a UEFI entry that uses linux16 */
     const char
         *device_map;     /* first stale line of device.map ("(hd0) /dev/sda"); "" (L19) */
     const char *problem; /* the default could not be determined: why; "" */
@@ -215,6 +227,16 @@ struct fact_cloud_init {
     const char *datasources_from; /* file that set it last; "" */
     bool config_2_reader;         /* L14: something else reads config-2 at boot */
     const char *config_2_where;
+};
+
+/* ---- Ignition, which sets up Container Linux and Fedora CoreOS */
+
+struct fact_ignition {
+    bool installed;
+    const char *evidence; /* "/usr/bin/ignition" */
+    const char *platform; /* where it looks for settings: "openstack"; "" not said */
+    bool first_start;     /* it runs at the next start */
+    const char *coreos_cloudinit; /* "/usr/bin/coreos-cloudinit"; "" not there */
 };
 
 /* ---- fstab, network, and the rest of section 3 */
@@ -371,7 +393,8 @@ struct facts {
     struct fact_boot *boot;
     LIST(struct fact_kernel) kernels;
     struct fact_cloud_init *cloud_init;
-    struct fact_linux *linux_; /* JSON: "linux" */
+    struct fact_ignition *ignition; /* NULL: no Linux was looked at */
+    struct fact_linux *linux_;      /* JSON: "linux" */
     struct fact_windows *windows;
     LIST(struct fact_problem) problems;
 };

@@ -84,10 +84,25 @@ TABLE(fact_fs);
 
 #define F(m) FIELD(fact_partition, m)
 static const struct fact_field fact_partition_fields[] = {
-    F(index),     F(start),      F(size), F(type),
-    F(active),    F(filesystem), F(uuid), F(label),
-    F(part_uuid), F(type_name),  F(name), F(logical),
-    F(extended),  F(past_end),   F(role), POINTER(fact_partition, "fs", fs, fact_fs),
+    F(index),
+    F(start),
+    F(size),
+    F(type),
+    F(active),
+    F(filesystem),
+    F(uuid),
+    F(label),
+    F(part_uuid),
+    F(type_name),
+    F(name),
+    F(logical),
+    F(extended),
+    F(past_end),
+    F(role),
+    F(priority),
+    F(tries),
+    F(successful),
+    POINTER(fact_partition, "fs", fs, fact_fs),
 };
 #undef F
 TABLE(fact_partition);
@@ -107,22 +122,32 @@ TABLE(fact_volume);
 
 #define F(m) FIELD(fact_disk, m)
 static const struct fact_field fact_disk_fields[] = {
-    F(all_zero),          F(boot_signature),
-    F(boot_code),         F(whole),
-    F(whole_label),       F(installer),
-    F(overlap_a),         F(overlap_b),
-    F(bios_boot),         F(esp),
-    F(esp_loader),        F(esp_looked),
-    F(gpt_primary_ok),    F(gpt_backup_ok),
-    F(protective_strict), F(hybrid),
-    F(table_problem),     F(dynamic),
+    F(all_zero),
+    F(boot_signature),
+    F(boot_code),
+    F(whole),
+    F(whole_label),
+    F(installer),
+    F(overlap_a),
+    F(overlap_b),
+    F(bios_boot),
+    F(esp),
+    F(esp_loader),
+    F(esp_looked),
+    F(gpt_primary_ok),
+    F(gpt_backup_ok),
+    F(protective_strict),
+    F(hybrid),
+    F(table_problem),
+    F(dynamic),
+    F(uuid),
 };
 #undef F
 TABLE_AS(fact_disk, static);
 
 #define F(m) FIELD(fact_root, m)
 static const struct fact_field fact_root_fields[] = {
-    F(device), F(filesystem), F(uuid), F(label), F(subvolume),
+    F(device), F(filesystem), F(uuid), F(label), F(subvolume), F(usr), F(deployment),
 };
 #undef F
 TABLE(fact_root);
@@ -182,12 +207,31 @@ TABLE(fact_blocked);
 
 #define F(m) FIELD(fact_boot, m)
 static const struct fact_field fact_boot_fields[] = {
-    F(loader),        F(config),        F(loader_version),   F(entry),
-    F(saved),         F(kernel),        F(initramfs),        F(initramfs_files),
-    F(cmdline),       F(kernel_exists), F(initramfs_exists), F(root),
-    F(root_resolves), F(root_by_id),    F(serial_console),   F(linux16_uefi),
-    F(device_map),    F(problem),       F(boot_missing),     F(no_entry),
+    F(loader),
+    F(config),
+    F(loader_version),
+    F(entry),
+    F(saved),
+    F(kernel),
+    F(initramfs),
+    F(initramfs_files),
+    F(cmdline),
+    F(kernel_exists),
+    F(initramfs_exists),
+    F(root),
+    F(root_resolves),
+    F(root_by_id),
+    F(serial_console),
+    F(linux16_uefi),
+    F(device_map),
+    F(problem),
+    F(boot_missing),
+    F(no_entry),
     F(hypervisor),
+    F(usr),
+    F(usr_resolves),
+    F(deployment),
+    F(deployment_exists),
 };
 #undef F
 TABLE(fact_boot);
@@ -200,6 +244,13 @@ static const struct fact_field fact_cloud_init_fields[] = {
 };
 #undef F
 TABLE(fact_cloud_init);
+
+#define F(m) FIELD(fact_ignition, m)
+static const struct fact_field fact_ignition_fields[] = {
+    F(installed), F(platform), F(first_start), F(evidence), F(coreos_cloudinit),
+};
+#undef F
+TABLE(fact_ignition);
 
 #define F(m) FIELD(fact_mount, m)
 static const struct fact_field fact_mount_fields[] = {
@@ -341,6 +392,7 @@ static const struct fact_field facts_fields[] = {
     F(volume_problems),
     LISTED(facts, candidates, fact_candidate),
     POINTER(facts, "boot", boot, fact_boot),
+    POINTER(facts, "ignition", ignition, fact_ignition),
     POINTER(facts, "linux", linux_, fact_linux),
     POINTER(facts, "windows", windows, fact_windows),
     LISTED(facts, problems, fact_problem),

@@ -64,6 +64,6 @@ static inline void *facts_init_new(void *p, const struct fact_table *table)
 extern const struct fact_table fact_problem_table, fact_fs_table, fact_partition_table,
     fact_volume_table, fact_root_table, fact_candidate_table, fact_os_table,
     fact_kernel_table, fact_blocked_table, fact_boot_table, fact_cloud_init_table,
-    fact_mount_table, fact_interface_table, fact_residue_table, fact_linux_table,
-    fact_windows_driver_table, fact_windows_hive_table, fact_windows_boot_table,
-    fact_windows_filter_table, fact_windows_table;
+    fact_ignition_table, fact_mount_table, fact_interface_table, fact_residue_table,
+    fact_linux_table, fact_windows_driver_table, fact_windows_hive_table,
+    fact_windows_boot_table, fact_windows_filter_table, fact_windows_table;

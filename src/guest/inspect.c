@@ -86,6 +86,7 @@ static void disk_facts(struct guest *g, const struct volume_table *t)
     d->gpt_backup_ok = t->gpt_backup_ok;
     d->protective_strict = t->protective_strict;
     d->hybrid = t->hybrid;
+    d->uuid = t->uuid ? t->uuid : "";
     d->table_problem = t->problem ? t->problem : "";
 }
 
@@ -197,6 +198,9 @@ static void partition_facts(struct guest *g, const struct volume_table *t)
         ret->logical = p->logical;
         ret->extended = p->extended;
         ret->past_end = p->past_end;
+        ret->priority = p->priority;
+        ret->tries = p->tries;
+        ret->successful = p->successful;
         ret->filesystem = p->block ? fs_type_name(FS_UNKNOWN) : "";
         if (strcmp(p->type, "C12A7328-F81F-11D2-BA4B-00A0C93EC93B") == 0 ||
             strcmp(p->type, "EF") == 0 || strcmp(p->type, "ef") == 0)
@@ -373,8 +377,9 @@ static int look_at_linux(struct guest *g, struct err *err)
     } rows[] = {
         {"fstab", linux_fstab},           {"release", linux_release},
         {"boot loader", linux_boot},      {"kernels", linux_kernels},
-        {"cloud-init", linux_cloud_init}, {"network", linux_network},
-        {"services", linux_services},     {"residues", linux_residues},
+        {"cloud-init", linux_cloud_init}, {"Ignition", linux_ignition},
+        {"network", linux_network},       {"services", linux_services},
+        {"residues", linux_residues},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -103,6 +103,7 @@ int linux_fstab(struct guest *g, struct err *err);   /* linux.fstab, mounts on t
 int linux_boot(struct guest *g, struct err *err);    /* boot: the default entry */
 int linux_kernels(struct guest *g, struct err *err); /* kernels, drivers, blocked */
 int linux_cloud_init(struct guest *g, struct err *err);
+int linux_ignition(struct guest *g, struct err *err);
 int linux_network(struct guest *g, struct err *err);
 int linux_services(struct guest *g,
                    struct err *err); /* sshd, firewall, selinux, rtc, growpart */

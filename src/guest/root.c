@@ -5,6 +5,7 @@
  * knows the system, programs, and something to start as the first process. */
 #include <stdio.h>
 
+#include "guest/pieces.h"
 #include "guest/subvolume.h"
 
 enum {
@@ -114,11 +115,17 @@ static int is_boot(struct look *l, struct err *err)
         "/grub",   "/grub2",    "/extlinux", "/extlinux.conf",
         "/loader", "/syslinux", "/efi",      NULL,
     };
+    static const char *const entries[] = {"/loader/entries", NULL};
+    static const char *const kernels[] = {"/ostree", NULL};
     int r;
 
     l->why[0] = '\0';
     r = tree_list(&l->tree, "/", find_kernel, l, err);
-    return r == 1 ? any(l, loader, err) : r;
+    if (r == 1)
+        return any(l, loader, err);
+    /* Of ostree: its kernels lie in a folder of their own. */
+    r = r == 0 ? any(l, entries, err) : r;
+    return r == 1 ? any(l, kernels, err) : r;
 }
 
 static int is_installer(struct look *l, struct err *err)
@@ -285,7 +292,7 @@ static int choose(struct guest *g, struct guest_fs *const *roots, size_t n,
 
 /* ---- subvolumes */
 
-static int holds_root(struct guest *g, struct fs *fs, struct err *err)
+int root_is_on(struct guest *g, struct fs *fs, struct err *err)
 {
     struct look l = {.g = g};
 
@@ -301,7 +308,7 @@ static int try_subvolume(struct guest *g, struct guest_fs *gf, uint64_t id,
     int r = fs_subvolume_open(&fs, gf->fs, id, err);
 
     if (r == 0)
-        r = holds_root(g, fs, err);
+        r = root_is_on(g, fs, err);
     if (r != 1)
         return r;
     r = subvolume_switch(g, gf, id, err);
@@ -349,14 +356,14 @@ static int choose_subvolume(struct guest *g, struct guest_fs *gf, struct err *er
         return r;
     r = try_named(g, gf, err);
     if (r == 0)
-        r = holds_root(g, gf->fs, err);
+        r = root_is_on(g, gf->fs, err);
     if (r == 0)
         r = try_usual(g, gf, err);
     /* With /boot in it, it may itself name another one. */
     return r == 1 ? try_named(g, gf, err) : r;
 }
 
-static void set_root(struct guest *g, struct guest_fs *gf)
+void root_set(struct guest *g, struct guest_fs *gf)
 {
     struct fact_root *root = FACT_NEW(g->arena, fact_root);
 
@@ -432,14 +439,14 @@ static void note_installer(struct guest *g)
     }
 }
 
-/* Systems that we recognise and cannot put together yet: the answer is "undecided". */
+/* Systems that we recognise and could not put together: the answer is "undecided". */
 static int note_unread(struct guest *g, struct err *err)
 {
     static const struct {
         const char *what, *message;
     } rows[] = {
-        {"usr", "a system whose /usr is an image of its own is not read yet"},
-        {"ostree", "an ostree deployment is not read yet"},
+        {"usr", "the root that goes with this /usr is not on the disk"},
+        {"ostree", "no deployment of ostree could be put together"},
     };
     int r = 0;
 
@@ -456,13 +463,19 @@ static int note_unread(struct guest *g, struct err *err)
     return r;
 }
 
-static bool is_candidate(const struct guest *g, const struct guest_fs *gf)
+struct fact_candidate *root_candidate(struct guest *g, const struct guest_fs *gf)
 {
     for (size_t i = 0; i < g->facts->candidates.n; i++)
-        if (strcmp(g->facts->candidates.v[i].device, gf->device) == 0 &&
-            strcmp(g->facts->candidates.v[i].what, "windows") == 0)
-            return true;
-    return false;
+        if (strcmp(g->facts->candidates.v[i].device, gf->device) == 0)
+            return &g->facts->candidates.v[i];
+    return NULL;
+}
+
+static bool is_candidate(struct guest *g, const struct guest_fs *gf)
+{
+    const struct fact_candidate *c = root_candidate(g, gf);
+
+    return c && strcmp(c->what, "windows") == 0;
 }
 
 /* The first Windows that has a registry, else the first at all. */
@@ -489,7 +502,7 @@ static int find_windows(struct guest *g, struct err *err)
             return r;
     }
     if (found) {
-        set_root(g, found);
+        root_set(g, found);
         g->windows = true;
     }
     return 0;
@@ -497,7 +510,7 @@ static int find_windows(struct guest *g, struct err *err)
 
 int root_find(struct guest *g, struct err *err)
 {
-    struct guest_fs *roots[GUEST_FS_MAX], *chosen;
+    struct guest_fs *roots[GUEST_FS_MAX], *chosen = NULL;
     size_t n = 0;
     int r;
 
@@ -511,13 +524,18 @@ int root_find(struct guest *g, struct err *err)
         if (r == 1 && n < ARRAY_SIZE(roots))
             roots[n++] = &g->fs[i];
     }
-    if (n == 0) {
-        note_installer(g);
-        r = note_unread(g, err);
-        return r < 0 ? r : find_windows(g, err);
-    }
-    r = choose(g, roots, n, &chosen, err);
+    r = n ? choose(g, roots, n, &chosen, err) : 0;
     if (r == 0)
-        set_root(g, chosen);
-    return r;
+        r = pieces_usr(g, chosen, err);
+    if (r == 0 && !chosen)
+        r = pieces_ostree(g, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (chosen) {
+        root_set(g, chosen);
+        return 0;
+    }
+    note_installer(g);
+    r = note_unread(g, err);
+    return r < 0 ? r : find_windows(g, err);
 }

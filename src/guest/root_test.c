@@ -75,7 +75,39 @@ static const struct test_file coreos_usr[] = {
     {0},
 };
 
+/* Container Linux after its first start. */
+static const struct test_file started[] = {
+    {"/etc/passwd", "x"},
+    {"/bin", "-> usr/bin"},
+    {"/sbin", "-> usr/sbin"},
+    {"/lib", "-> usr/lib"},
+    {"/usr/", NULL},
+    {"/var/log/", NULL},
+    {0},
+};
+
+#define DEPLOYMENT(sum)                                                    \
+    {"/ostree/deploy/os/deploy/" sum "/etc/os-release", "x"},              \
+        {"/ostree/deploy/os/deploy/" sum "/bin", "-> usr/bin"},            \
+        {"/ostree/deploy/os/deploy/" sum "/usr/bin/sh", "x"},              \
+        {"/ostree/deploy/os/deploy/" sum "/usr/lib/systemd/systemd", "x"}, \
+        {"/ostree/deploy/os/deploy/" sum "/var/", NULL},                   \
+    {                                                                      \
+        "/ostree/deploy/os/deploy/" sum "/sysroot/", NULL                  \
+    }
+
 static const struct test_file ostree[] = {
+    DEPLOYMENT("aaa.0"),
+    DEPLOYMENT("bbb.0"),
+    {"/ostree/deploy/os/deploy/aaa.0.origin", "x"},
+    {"/ostree/deploy/os/var/lib/state", "x"},
+    {"/ostree/repo/", NULL},
+    {"/ostree/boot.0/os/cc/0", "-> ../../../deploy/os/deploy/aaa.0"},
+    {"/ostree/boot.0/os/cc/1", "-> ../../../deploy/os/deploy/bbb.0"},
+    {0},
+};
+
+static const struct test_file ostree_empty[] = {
     {"/ostree/deploy/fedora/deploy/abc.0/etc/os-release", "x"},
     {"/boot/", NULL},
     {0},
@@ -152,15 +184,140 @@ static void test_broken(void **state)
     test_guest_fini(&t);
 }
 
-/* Recognised, and not read: undecided, not refused. */
+static void partitions(struct test_guest *t, const char *const *types)
+{
+    for (unsigned i = 0; i < t->guest.fs_n; i++)
+        FACT_ADD(&t->arena, &t->facts.partitions, fact_partition);
+    for (unsigned i = 0; i < t->guest.fs_n; i++) {
+        t->fs[i].partition = &t->facts.partitions.v[i];
+        t->fs[i].partition->type = types[i];
+    }
+}
+
+/* /usr of Container Linux with a root that is empty, that has started, and without one.
+ */
+static void test_usr(void **state)
+{
+    static const char usr[] = "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6";
+    static const char resize[] = "3884DD41-8582-4404-B9A8-E9B84F2DF50E";
+    static const struct {
+        const char *name;
+        const struct test_file *root;
+        const char *label, *type;
+        unsigned priority[2]; /* of two partitions for /usr */
+        bool tried[2];        /* one has neither tries left nor started */
+        const char *usr;      /* the device; NULL: no root */
+    } cases[] = {
+        {"an empty root", empty, "ROOT", "", {1, 0}, {true, true}, "partition 2"},
+        {"a root by its type", empty, "", resize, {1, 0}, {true, true}, "partition 2"},
+        {"one that has started", started, "", "", {1, 0}, {true, true}, "partition 2"},
+        {"the other slot", empty, "ROOT", "", {1, 2}, {true, true}, "partition 3"},
+        {"a slot that never starts",
+         empty,
+         "ROOT",
+         "",
+         {1, 2},
+         {true, false},
+         "partition 2"},
+        {"the first of equals", empty, "ROOT", "", {1, 1}, {true, true}, "partition 2"},
+        {"another root that is whole", debian, "", "", {1, 0}, {true, true}, ""},
+        {"data and no root", data, "", "", {1, 0}, {true, true}, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *const types[] = {cases[i].type, usr, usr};
+        struct test_guest t;
+        struct err err = {0};
+
+        test_guest_init(&t, cases[i].root);
+        snprintf(t.fs[0].ident.label, sizeof t.fs[0].ident.label, "%s", cases[i].label);
+        test_guest_add(&t, coreos_usr, "partition 2", "bbbb", "");
+        test_guest_add(&t, coreos_usr, "partition 3", "cccc", "");
+        partitions(&t, types);
+        for (unsigned k = 0; k < 2; k++) {
+            t.fs[1 + k].partition->priority = cases[i].priority[k];
+            t.fs[1 + k].partition->successful = cases[i].tried[k];
+        }
+        assert_int_equal(root_find(&t.guest, &err), 0);
+        check_str(cases[i].name, "root", t.facts.root ? t.facts.root->device : "none",
+                  cases[i].usr ? "partition 1" : "none");
+        assert_int_equal(t.facts.problems.n, cases[i].usr ? 0 : 2);
+        if (cases[i].usr && *cases[i].usr) {
+            struct tree *tree = &t.guest.tree;
+
+            check_str(cases[i].name, "/usr", t.facts.root->usr, cases[i].usr);
+            check_str(cases[i].name, "what", t.facts.candidates.v[0].what, "root");
+            assert_int_equal(tree_has_file(tree, "/usr/lib/os-release", &err), 1);
+            assert_int_equal(tree_has_file(tree, "/lib/os-release", &err), 1);
+            assert_int_equal(tree_has_file(tree, "/bin/bash", &err), 1);
+            assert_int_equal(tree_has_dir(tree, "/boot", &err), 1);
+        }
+        test_guest_fini(&t);
+    }
+}
+
+/* A folder as the root, by the entry that GRUB would take, by its settings, or by itself.
+ */
+static void test_ostree(void **state)
+{
+    static const struct test_file by_entry[] = {
+        {"/loader", "-> loader.0"},
+        {"/loader.0/entries/ostree-1-os.conf", "options ostree=/ostree/boot.0/os/cc/0\n"},
+        {"/loader.0/entries/ostree-2-os.conf",
+         "options rw ostree=/ostree/boot.0/os/cc/1\n"},
+        {0},
+    };
+    static const struct test_file by_settings[] = {
+        {"/vmlinuz-1", "x"},
+        {"/grub/grub.cfg", "linux /v ostree=/ostree/boot.0/os/cc/1 quiet\n"},
+        {0},
+    };
+    static const struct {
+        const char *name;
+        const struct test_file *files, *boot;
+        const char *deployment; /* NULL: none that is a root */
+    } cases[] = {
+        {"the newest entry", ostree, by_entry, "/ostree/deploy/os/deploy/bbb.0"},
+        {"the first in grub.cfg", ostree, by_settings, "/ostree/deploy/os/deploy/bbb.0"},
+        {"the first folder", ostree, data, "/ostree/deploy/os/deploy/aaa.0"},
+        {"nothing but the folder", ostree_empty, by_entry, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct test_guest t;
+        struct err err = {0};
+
+        test_guest_init(&t, cases[i].files);
+        test_guest_add(&t, cases[i].boot, "partition 2", "bbbb", "");
+        assert_int_equal(root_find(&t.guest, &err), 0);
+        assert_int_equal(t.facts.problems.n, cases[i].deployment ? 0 : 1);
+        assert_int_equal(t.facts.root != NULL, cases[i].deployment != NULL);
+        if (cases[i].deployment) {
+            struct tree *tree = &t.guest.tree;
+
+            check_str(cases[i].name, "deployment", t.facts.root->deployment,
+                      cases[i].deployment);
+            check_str(cases[i].name, "root", t.facts.root->device, "partition 1");
+            assert_int_equal(tree_has_file(tree, "/etc/os-release", &err), 1);
+            assert_int_equal(tree_has_file(tree, "/var/lib/state", &err), 1);
+            assert_int_equal(tree_has_dir(tree, "/sysroot/ostree/repo", &err), 1);
+            assert_int_equal(tree_has_dir(tree, "/ostree", &err), 0);
+        }
+        test_guest_fini(&t);
+    }
+}
+
+/* Recognised, and not to be put together: undecided, not refused. */
 static void test_unread(void **state)
 {
     static const struct {
         const struct test_file *files;
         const char *what, *message;
     } cases[] = {
-        {coreos_usr, "usr", "a system whose /usr is an image of its own is not read yet"},
-        {ostree, "ostree", "an ostree deployment is not read yet"},
+        {coreos_usr, "usr", "the root that goes with this /usr is not on the disk"},
+        {ostree_empty, "ostree", "no deployment of ostree could be put together"},
     };
 
     (void)state;
@@ -258,7 +415,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),    cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_unread), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_unread), cmocka_unit_test(test_usr),
+        cmocka_unit_test(test_ostree), cmocka_unit_test(test_windows),
         cmocka_unit_test(test_choice),
     };
 

@@ -103,6 +103,11 @@ bool usr_is_missing(const struct facts *f)
     return false;
 }
 
+bool is_image_based(const struct facts *f)
+{
+    return f->root && (f->root->usr[0] || f->root->deployment[0]);
+}
+
 static bool speaks_of(const struct judge *j, const char *part, bool minor)
 {
     const struct facts *f = j->facts;

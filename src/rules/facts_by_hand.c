@@ -120,6 +120,8 @@ static void good_boot(struct facts *f, struct arena *a)
         .device_map = "",
         .problem = "",
         .hypervisor = "",
+        .usr = "",
+        .deployment = "",
     };
 }
 
@@ -177,7 +179,7 @@ void facts_good(struct facts *f, struct arena *a)
     f->cloud_init = arena_alloc(a, sizeof *f->cloud_init);
     assert_true(firmware && f->root && f->os && f->cloud_init);
     *firmware = "bios";
-    *f->root = (struct fact_root){"partition 1", "ext4", "1", "", ""};
+    *f->root = (struct fact_root){"partition 1", "ext4", "1", "", "", "", ""};
     *f->os = (struct fact_os){
         "linux",  "debian",          "",     "12",     "Debian GNU/Linux 12 (bookworm)",
         "x86_64", "/etc/os-release", "dpkg", "systemd"};

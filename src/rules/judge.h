@@ -58,6 +58,9 @@ bool judge_has_problem(const struct judge *j);
 /* /usr is a filesystem of its own, which is not on this disk. */
 bool usr_is_missing(const struct facts *f);
 
+/* The system comes as an image or a deployment, and takes no packages in place. */
+bool is_image_based(const struct facts *f);
+
 /* Does a problem speak of this path or part of one?  Then its absence is not proven, and
  * a rule that finds something missing says nothing.  A rule that refuses may only keep
  * quiet where the verdict is undecided instead: for it, minor problems do not count. */

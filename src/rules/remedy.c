@@ -195,9 +195,38 @@ static const char *initramfs_commands(struct judge *j, enum family family,
     }
 }
 
+/* Container Linux and its kin: /usr and the kernel are written by the makers alone. */
+static const char *whole_image(void)
+{
+    return _(
+        "The system comes as an image that is not changed in place: take the one that "
+        "its makers build for this kind of machine.");
+}
+
+/* A deployment of ostree takes packages only where rpm-ostree adds them. */
+static bool takes_layers(const struct judge *j)
+{
+    return is_image_based(j->facts) && j->facts->root->deployment[0] && j->facts->os &&
+           same(j->facts->os->packages, "rpm");
+}
+
+static bool is_fixed(const struct judge *j)
+{
+    return is_image_based(j->facts) && !takes_layers(j);
+}
+
 const char *remedy_initramfs(struct judge *j, const struct fact_kernel *k,
                              const char *drivers)
 {
+    if (is_fixed(j))
+        return whole_image();
+    if (takes_layers(j))
+        return remedy_lines(j, _("Build the initramfs anew with these drivers:"),
+                            TEXT(j,
+                                 "rpm-ostree initramfs --enable --arg=--add-drivers "
+                                 "--arg='%s'",
+                                 drivers),
+                            NULL);
     return remedy_lines(j, _("Build the initramfs anew with these drivers:"),
                         initramfs_commands(j, family_of(j->facts->os), k, drivers), NULL);
 }
@@ -210,6 +239,8 @@ const char *remedy_kernel(struct judge *j)
                                                        : "amd64";
     const char *command;
 
+    if (is_image_based(j->facts))
+        return whole_image();
     switch (family_of(os)) {
     case FAMILY_DEBIAN:
         command = is_or_like(os, "ubuntu")
@@ -250,6 +281,11 @@ const char *remedy_loader_config(struct judge *j)
     const char *config = b && b->config[0] ? shell_word(j, b->config) : NULL;
     const char *command;
 
+    if (is_fixed(j))
+        return whole_image();
+    if (takes_layers(j))
+        return remedy_lines(j, _("Change the words of the default entry:"),
+                            "rpm-ostree kargs --editor", NULL);
     if (b && same(b->loader, "grub-legacy"))
         return remedy_lines(j, _("Correct the entry in this file:"),
                             config ? config : "/boot/grub/menu.lst", NULL);
@@ -277,6 +313,10 @@ const char *remedy_loader_config(struct judge *j)
 
 const char *remedy_package(struct judge *j, const char *package)
 {
+    if (is_fixed(j))
+        return whole_image();
+    if (takes_layers(j))
+        return TEXT(j, "rpm-ostree install %s", package);
     switch (family_of(j->facts->os)) {
     case FAMILY_DEBIAN:
         return TEXT(j, "apt-get install %s", package);
@@ -380,6 +420,10 @@ const char *remedy_agent_install(struct judge *j)
 {
     const char *repository = "";
 
+    if (is_fixed(j))
+        return _(
+            "cloud-init cannot be installed there. Where the cloud can do without it, "
+            "import by force and give the instance its settings through Ignition.");
     switch (family_of(j->facts->os)) {
     case FAMILY_DEBIAN:
         repository = "apt-get update";
@@ -422,6 +466,9 @@ const char *remedy_to_mbr(struct judge *j)
                               "(here as S:), mark it active there, and make it start:"),
                             "bcdboot S:\\Windows /s S: /f BIOS", "bootsect /nt60 S: /mbr",
                             NULL);
+    if (f->root && f->root->usr[0])
+        return _("This system finds its parts by the GPT and does not start from an MBR: "
+                 "take a cloud, or a profile, that takes a GPT.");
     if (j->type_known && j->type == SYSTEM_OTHER)
         return _("Copy the system to a disk with an MBR, with the system's own tools.");
     for (size_t i = 0; i < f->partitions.n && n <= 4; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rules_agent.c: section L, cloud-init and what stands in for it in a forced import */
+#include "base/scoped.h"
 #include "rules/judge.h"
 #include "rules/remedy.h"
 
@@ -18,12 +19,24 @@ static void agent_finding(struct judge *j, const struct check *c, const char *su
         j->findings.v[n].level = LEVEL_NOTE;
 }
 
+static bool has_ignition(const struct judge *j)
+{
+    return j->facts->ignition && j->facts->ignition->installed;
+}
+
 void rule_agent_installed(struct judge *j, const struct check *c)
 {
     const struct fact_cloud_init *ci = j->facts->cloud_init;
 
     if (!ci || ci->installed || is_unseen(j, "/cloud-init") || is_unseen(j, "/etc/cloud"))
         return;
+    if (has_ignition(j)) {
+        agent_finding(j, c, j->facts->ignition->evidence,
+                      _("cloud-init is not installed; the system is set up by Ignition, "
+                        "which does not read cloud-init's settings"),
+                      remedy_agent_install(j));
+        return;
+    }
     agent_finding(j, c, "",
                   j->request->force
                       ? _("cloud-init is not installed; the import is forced, so the "
@@ -47,12 +60,78 @@ void rule_agent_enabled(struct judge *j, const struct check *c)
                   remedy_agent_enable(j));
 }
 
+/* Where Ignition finds what a cloud's data source of cloud-init has. */
+static bool platform_fits(const profile_names *sources, const char *platform)
+{
+    static const struct {
+        const char *source, *platforms[3];
+    } rows[] = {
+        {"ConfigDrive", {"openstack"}}, {"OpenStack", {"openstack"}},
+        {"Ec2", {"aws", "ec2"}},        {"Azure", {"azure"}},
+        {"GCE", {"gcp", "gce"}},        {"AliYun", {"aliyun"}},
+        {"NoCloud", {"kubevirt"}},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(rows[i].platforms); k++)
+            if (rows[i].platforms[k] && same(rows[i].platforms[k], platform) &&
+                names_have(sources, rows[i].source))
+                return true;
+    return false;
+}
+
+static const char *remedy_platform(struct judge *j)
+{
+    const struct facts *f = j->facts;
+
+    if (f->root && f->root->deployment[0])
+        return remedy_lines(j, _("Change the word in the boot entry:"),
+                            "rpm-ostree kargs --replace=ignition.platform.id=PLATFORM",
+                            NULL);
+    return remedy_lines(j, _("On the OEM partition, in grub.cfg:"),
+                        "set oem_id=\"PLATFORM\"", NULL);
+}
+
+static void ignition_platform(struct judge *j, const struct check *c)
+{
+    const struct fact_ignition *i = j->facts->ignition;
+    const profile_names *wanted = &j->policy->datasources;
+
+    if (platform_fits(wanted, i->platform))
+        return;
+    if (wanted->n == 0)
+        finding_add(
+            j, c, LEVEL_NOTE, i->evidence,
+            i->platform[0]
+                ? TEXT(j,
+                       _("Ignition takes its settings as the platform \"%s\" has them; "
+                         "the machine must offer them there"),
+                       i->platform)
+                : _("the command line names no platform for Ignition"),
+            remedy_platform(j));
+    else
+        finding_add(
+            j, c, LEVEL_WARNING, i->evidence,
+            i->platform[0]
+                ? TEXT(j,
+                       _("Ignition takes its settings as the platform \"%s\" has them; "
+                         "the cloud has %s"),
+                       i->platform, names_joined(j, wanted))
+                : TEXT(j,
+                       _("the command line names no platform for Ignition; the cloud "
+                         "has %s"),
+                       names_joined(j, wanted)),
+            remedy_platform(j));
+}
+
 void rule_agent_sources(struct judge *j, const struct check *c)
 {
     const struct fact_cloud_init *ci = j->facts->cloud_init;
     const profile_names *wanted = &j->policy->datasources;
     const char *list = "";
 
+    if (has_ignition(j) && !(ci && ci->installed))
+        ignition_platform(j, c);
     if (!ci || !ci->installed || wanted->n == 0 || ci->datasources.n == 0)
         return; /* without a list cloud-init tries all it knows */
     for (size_t i = 0; i < ci->datasources.n; i++) {

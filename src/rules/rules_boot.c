@@ -123,7 +123,8 @@ void rule_free_space(struct judge *j, const struct check *c)
         uint64_t floor = root ? FREE_ROOT : same(o.role, "boot") ? FREE_BOOT : FREE_OTHER;
         const char *remedy;
 
-        if (!o.fs || o.fs->total_bytes < floor || same(o.role, "esp"))
+        if (!o.fs || o.fs->total_bytes < floor || same(o.role, "esp") ||
+            same(o.role, "usr"))
             continue;
         remedy = remedy_lines(j, _("Make room:"), clean_up_commands(j),
                               family_of(j->facts->os) == FAMILY_WINDOWS
@@ -205,6 +206,59 @@ static void boot_root(struct judge *j, const struct check *c)
                 remedy_loader_config(j));
 }
 
+static bool is_slot(const struct fact_partition *p)
+{
+    return starts(p->type, "5DFBF5F4-2848-4BAC-");
+}
+
+/* GRUB of Container Linux starts the slot of highest priority that started well before or
+ * has tries left, and stops where there is none. */
+static bool has_no_slot(struct judge *j, const struct check *c)
+{
+    const struct facts *f = j->facts;
+    bool any = false;
+
+    for (size_t i = 0; i < f->partitions.n; i++) {
+        const struct fact_partition *p = &f->partitions.v[i];
+
+        any |= is_slot(p);
+        if (is_slot(p) && p->priority && (p->successful || p->tries))
+            return false;
+    }
+    if (!any || f->root->usr[0] == '\0')
+        return false;
+    finding_add(
+        j, c, LEVEL_ERROR, f->root->usr,
+        _("no partition for /usr may be started: by its attributes in the GPT, none "
+          "with a priority started well before or has tries left"),
+        remedy_lines(j, _("Give the good one a priority and a start that went well:"),
+                     "cgpt prioritize -i NUMBER /dev/vda",
+                     "cgpt add -i NUMBER -S1 /dev/vda", NULL));
+    return true;
+}
+
+/* What the command line makes /usr, or the root, of a system that comes in pieces. */
+static void boot_pieces(struct judge *j, const struct check *c)
+{
+    const struct fact_boot *b = j->facts->boot;
+
+    if (b->usr[0] && !b->usr_resolves && j->facts->root->usr[0])
+        finding_add(j, c, LEVEL_ERROR, b->config,
+                    TEXT(j,
+                         _("the default boot entry mounts %s as /usr, and no system lies "
+                           "there (there is one on %s)"),
+                         b->usr, device_text(j, j->facts->root->usr)),
+                    remedy_loader_config(j));
+    if (b->deployment[0] && !b->deployment_exists && j->facts->root->deployment[0])
+        finding_add(
+            j, c, LEVEL_ERROR, b->config,
+            TEXT(j,
+                 _("the default boot entry starts the deployment %s, which is not "
+                   "%s"),
+                 b->deployment, j->facts->root->deployment),
+            remedy_loader_config(j));
+}
+
 /* GRUB, and nothing that it could start.  An EFI loader may carry its settings, or the
  * kernel, within. */
 static bool stops_at_prompt(const struct judge *j)
@@ -234,6 +288,8 @@ void rule_boot_entry(struct judge *j, const struct check *c)
             kernel_missing(j, c, "/boot", _("no kernel is installed on this disk"));
         return;
     }
+    if (has_no_slot(j, c))
+        return;
     if (b->problem[0] && b->no_entry && judge_has_problem(j))
         return; /* they may be where we could not look */
     if (b->problem[0]) {
@@ -251,4 +307,5 @@ void rule_boot_entry(struct judge *j, const struct check *c)
                             b->entry));
     boot_initramfs(j, c);
     boot_root(j, c);
+    boot_pieces(j, c);
 }

@@ -42,7 +42,9 @@ static void judge_declared(struct judge *j, const struct check *c,
         finding_add(j, c, LEVEL_ERROR, "os-type",
                     TEXT(j, _("\"%s\" is declared, which the cloud does not list (%s)"),
                          declared, listed_names(j)),
-                    "");
+                    seen ? TEXT(j, _("Declare %s."), seen->name)
+                         : _("Declare one of the listed systems, if the image holds it, "
+                             "or take a profile that lists this one."));
         return;
     }
     if (!seen)

@@ -242,13 +242,21 @@ void rule_tools(struct judge *j, const struct check *c)
     }
 }
 
+/* The first start of Container Linux writes /etc. */
+static bool is_made_at_start(const struct judge *j)
+{
+    const struct facts *f = j->facts;
+
+    return f->root->usr[0] && f->ignition && f->ignition->first_start;
+}
+
 void rule_accounts(struct judge *j, const struct check *c)
 {
     const struct fact_linux *l = j->facts->linux_;
 
     if (!l)
         return;
-    if (!is_advice_unseen(j, "/etc/shadow") &&
+    if (!is_advice_unseen(j, "/etc/shadow") && !is_made_at_start(j) &&
         (same(l->shadow, "missing") || same(l->shadow, "unreadable")))
         finding_add(
             j, c, LEVEL_WARNING, "/etc/shadow",

@@ -523,26 +523,7 @@ def gpt_file(d, *parts, size=96 * MIB):
                         uuid_=str(uuid.UUID(int=start)))
 
 
-def coreos(d, id_, name, version):
-    usr, root = d.empty_tree("usr"), d.empty_tree("rootfs")
-    usr.write("/lib/os-release", f'NAME="{name}"\nID={id_}\nVERSION_ID={version}\n'
-              f'PRETTY_NAME="{name} {version}"\n')
-    usr.write(f"/share/{id_}/release", f"{id_.upper()}_RELEASE_VERSION={version}\n")
-    usr.program("/bin/coreos-cloudinit", "/bin/ignition")
-    root.mkdir("/lost+found")
-    gpt_file(d, ("esp", 8, None), ("bios", 2, None),
-             ("5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6", 32, usr),
-             ("3884DD41-8582-4404-B9A8-E9B84F2DF50E", 32, root))
-
-
-fires("systems", "CoreOS Container Linux: named, its /usr is an image of its own", "--profile",
-      "tencent-2018")(lambda d: coreos(d, "coreos", "Container Linux by CoreOS", "2512.3.0"))
-fires("systems", "Flatcar: the same, and the cloud does not list it", "--profile",
-      "tencent-2018")(lambda d: coreos(d, "flatcar", "Flatcar Container Linux by Kinvolk",
-                                       "3815.2.0"))
-
-
-@fires("systems", "Fedora CoreOS: named by its first deployment", *KVM)
+@fires("systems", "Fedora CoreOS whose deployment is no root: named and undecided", *KVM)
 def _(d):
     root = d.empty_tree("rootfs")
     deployed = "/ostree/deploy/fedora-coreos/deploy/" + "ab" * 32 + ".0"

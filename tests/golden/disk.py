@@ -23,6 +23,8 @@ GUID = {
     "linux": "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
     "esp": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
     "bios": "21686148-6449-6E6F-744E-656564454649",
+    "coreos-usr": "5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6",
+    "coreos-resize": "3884DD41-8582-4404-B9A8-E9B84F2DF50E",
 }
 
 
@@ -61,11 +63,14 @@ def guid(text):
 
 
 def gpt(path, size, parts, code="grub", protective=None):
-    """parts are (type, first sector, sectors); both copies of the table are written."""
+    """parts are (type, first sector, sectors[, name, attributes, GUID]); both copies of the
+    table are written."""
     last = size // SECTOR - 1
-    array = b"".join(
-        struct.pack("<16s16sQQQ72s", guid(GUID.get(type_, type_)), uuid.UUID(int=i + 1).bytes_le,
-                    start, start + n - 1, 0, b"") for i, (type_, start, n) in enumerate(parts))
+    array = b""
+    for i, (type_, start, n, *more) in enumerate(parts):
+        name, attributes, own = (*more, *("", 0, str(uuid.UUID(int=i + 1)))[len(more):])
+        array += struct.pack("<16s16sQQQ72s", guid(GUID.get(type_, type_)), guid(own), start,
+                             start + n - 1, attributes, name.encode("utf-16-le"))
     array = array.ljust(128 * 128, b"\0")
 
     def header(at, other, entries):

@@ -85,6 +85,18 @@ def bzimage(version):
     return bytes(image)
 
 
+def bzimage_with(version, archive, packed="gzip"):
+    """A kernel that has its initramfs within: a packed ELF file behind the setup code."""
+    inside = elf().ljust(8192, b"\x90") + archive + bytes(-len(archive) % 4) + b"\xcc" * 4096
+    payload = pack(packed, inside)
+    if packed != "gzip":
+        payload += struct.pack("<I", len(inside))
+    image = bytearray(bzimage(version))
+    image[0x1f1] = len(image) // 512 - 1
+    struct.pack_into("<II", image, 0x248, 64, len(payload))
+    return bytes(image) + bytes(64) + payload
+
+
 def cpio(names):
     """An archive in the newc form, in order as all tools write it; names are {path: bytes},
     folders are made for them."""

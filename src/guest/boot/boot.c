@@ -198,6 +198,11 @@ static const struct place places[] = {
     {"systemd-boot", "/efi/loader/loader.conf", boot_systemd},
     {"systemd-boot", "/boot/efi/loader/loader.conf", boot_systemd},
     {"systemd-boot", "/boot/loader/loader.conf", boot_systemd},
+    /* Container Linux: what its GRUB carries, as kept beside it. */
+    {"grub2", "/boot/flatcar/grub/grub.cfg.tar", boot_grub_tar},
+    {"grub2", "/boot/coreos/grub/grub.cfg.tar", boot_grub_tar},
+    {"grub2", "/boot/flatcar/grub/grub.cfg", boot_grub},
+    {"grub2", "/boot/coreos/grub/grub.cfg", boot_grub},
     /* loader.conf may be missing.  In /boot these would be GRUB's. */
     {"systemd-boot", "/efi/loader/entries", boot_systemd},
     {"systemd-boot", "/boot/efi/loader/entries", boot_systemd},

@@ -63,6 +63,10 @@ const char *boot_join(struct guest *g, const char *a, const char *b);
 /* Folder of a path, "" for the root; in the arena. */
 const char *boot_dirname(struct guest *g, const char *path);
 
+/* Without "//", "." and "..": an entry may have "//vmlinuz" where /boot is a filesystem,
+ * and extlinux "../vmlinuz", which is right with and without one.  In the arena. */
+const char *boot_straight(struct guest *g, const char *path);
+
 /* Partition `index` of the disk, or NULL. */
 const struct guest_fs *boot_partition(struct guest *g, unsigned index);
 
@@ -75,6 +79,9 @@ int boot_vercmp(struct bytes a, struct bytes b);
 /* grub.cfg at `config`. */
 int boot_grub(struct boot_choice *ret, struct guest *g, struct boot_file config,
               struct err *err);
+/* An archive with a grub.cfg in it. */
+int boot_grub_tar(struct boot_choice *ret, struct guest *g, struct boot_file config,
+                  struct err *err);
 /* loader.conf of systemd-boot; `config` may be a file that does not exist. */
 int boot_systemd(struct boot_choice *ret, struct guest *g, struct boot_file config,
                  struct err *err);
@@ -85,6 +92,11 @@ int boot_grub_legacy(struct boot_choice *ret, struct guest *g, struct boot_file 
                      struct err *err);
 int boot_extlinux(struct boot_choice *ret, struct guest *g, struct boot_file config,
                   struct err *err);
+
+/* ---- tar.c */
+
+/* The content of the first file of that name. */
+bool boot_tar_find(struct bytes *ret, struct bytes tar, const char *name);
 
 /* ---- boot_facts.c */
 

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "guest/boot/boot.h"
+#include "guest/pieces.h"
 #include "guest/subvolume.h"
 
 enum {
@@ -30,9 +31,7 @@ bool boot_is_missing(const struct guest *g)
     return false;
 }
 
-/* Without "//", "." and "..": an entry may have "//vmlinuz" where /boot is a filesystem,
- * and extlinux "../vmlinuz", which is right with and without one. */
-static const char *straight(struct guest *g, const char *path)
+const char *boot_straight(struct guest *g, const char *path)
 {
     char *ret = arena_alloc(g->arena, strlen(path) + 2);
     size_t n = 0;
@@ -68,8 +67,8 @@ static const char *guest_path(struct guest *g, struct boot_file f)
             return arena_printf(
                 g->arena, "%s%s",
                 strcmp(g->tree.mount[m].where, "/") == 0 ? "" : g->tree.mount[m].where,
-                straight(g, f.path));
-    return straight(g, f.path);
+                boot_straight(g, f.path));
+    return boot_straight(g, f.path);
 }
 
 static int exists(struct guest *g, struct boot_file f, bool *ret, struct err *err)
@@ -122,6 +121,51 @@ static int file_facts(struct guest *g, struct fact_boot *boot,
     return r;
 }
 
+/* /usr of its own: "mount.usr=PARTUUID=...", or with checksums "mount.usr=/dev/mapper/usr
+ * verity.usr=PARTUUID=...", as systemd and Container Linux have it. */
+static void usr_facts(struct guest *g, struct fact_boot *boot, struct bytes rest)
+{
+    static const char *const names[] = {"usr=", "mount.usr=", "verity.usr="};
+    const struct guest_fs *fs;
+    struct bytes word;
+    size_t best = 0;
+    bool by_id;
+
+    while (text_next_word(&rest, &word))
+        for (size_t i = best; i < ARRAY_SIZE(names); i++) {
+            size_t n = strlen(names[i]);
+
+            if (!text_starts(word, names[i]))
+                continue;
+            boot->usr = guest_text(g, text_unquote(bytes_of(word.p + n, word.n - n)));
+            best = i;
+        }
+    fs = guest_resolve(g, bytes_of(boot->usr, strlen(boot->usr)), &by_id);
+    for (unsigned m = 0; fs && m < g->tree.mounts; m++)
+        boot->usr_resolves |=
+            g->tree.mount[m].fs == fs->fs && strcmp(g->tree.mount[m].where, "/usr") == 0;
+}
+
+static int deployment_facts(struct guest *g, struct fact_boot *boot, struct err *err)
+{
+    const char *is = g->facts->root ? g->facts->root->deployment : "", *path;
+    const struct guest_fs *below = NULL;
+    int r;
+
+    for (unsigned i = 0; i < g->fs_n && !below; i++)
+        if (g->fs[i].fs && strcmp(g->fs[i].device, g->root->device) == 0)
+            below = &g->fs[i];
+    if (!*boot->deployment || !*is || !below)
+        return 0;
+    r = pieces_deployment(&path, g, below, boot->deployment, err);
+    boot->deployment_exists =
+        r == 1 && strcmp(guest_text(g, bytes_of(path, strlen(path))), is) == 0;
+    if (r >= 0 || guest_is_fatal(g, r))
+        return r < 0 ? r : 0;
+    return guest_problem(g, fs_type_name(below->ident.type), boot->deployment, false,
+                         err);
+}
+
 static void cmdline_facts(struct guest *g, struct fact_boot *boot, const char *options)
 {
     static const char *const serial[] = {"console=ttyS", "console=ttyAMA", "console=hvc",
@@ -133,12 +177,15 @@ static void cmdline_facts(struct guest *g, struct fact_boot *boot, const char *o
     while (text_next_word(&rest, &word)) {
         if (text_starts(word, "root="))
             boot->root = guest_text(g, text_unquote(bytes_of(word.p + 5, word.n - 5)));
+        if (text_starts(word, "ostree="))
+            boot->deployment = guest_text(g, bytes_of(word.p + 7, word.n - 7));
         for (size_t i = 0; i < ARRAY_SIZE(serial); i++)
             boot->serial_console |= text_starts(word, serial[i]);
     }
     fs = guest_resolve(g, bytes_of(boot->root, strlen(boot->root)), &boot->root_by_id);
     boot->root_resolves = fs && fs == g->root;
     boot->root_by_id &= *boot->root != '\0';
+    usr_facts(g, boot, bytes_of(options, strlen(options)));
 }
 
 static bool has_firmware(const struct guest *g, const char *name)
@@ -272,6 +319,8 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
     if (!*boot->problem)
         explain(g, boot, &choice->entry);
     cmdline_facts(g, boot, choice->entry.options);
+    if (r == 0)
+        r = deployment_facts(g, boot, err);
     boot->linux16_uefi =
         choice->entry.linux16 && has_firmware(g, "uefi") && !has_firmware(g, "bios");
     return r < 0 ? r : file_facts(g, boot, &choice->entry, err);

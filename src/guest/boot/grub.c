@@ -198,20 +198,18 @@ static void keep(struct grub *x)
     x->ret->saved = arena_str(a, grub_get(&x->script, "saved_entry"));
 }
 
-/* Runs the file at `path`, or `text` when that is not NULL. */
+/* Runs the file at `path`, or `text` when there is any. */
 static int run(struct boot_choice *ret, struct guest *g, struct boot_file config,
-               const char *dir, const char *text, struct err *err)
+               const char *dir, struct bytes text, struct err *err)
 {
     struct grub x = {.g = g, .ret = ret, .arena = {.max = GRUB_ARENA_MAX}};
-    struct bytes b = {0};
+    struct bytes b = text;
     int r;
 
     x.script =
         (struct grub_script){.arena = &x.arena, .command = grub_command, .arg = &x};
     r = set_variables(&x, config.fs, dir, err);
-    if (r == 0 && text)
-        b = bytes_of(text, strlen(text));
-    else if (r == 0)
+    if (r == 0 && !text.p)
         r = grub_read(&x, config.path, &b, err);
     if (r >= 0)
         r = run_configs(&x, b, err);
@@ -225,7 +223,21 @@ static int run(struct boot_choice *ret, struct guest *g, struct boot_file config
 int boot_grub(struct boot_choice *ret, struct guest *g, struct boot_file config,
               struct err *err)
 {
-    return run(ret, g, config, boot_dirname(g, config.path), NULL, err);
+    return run(ret, g, config, boot_dirname(g, config.path), (struct bytes){0}, err);
+}
+
+int boot_grub_tar(struct boot_choice *ret, struct guest *g, struct boot_file config,
+                  struct err *err)
+{
+    AUTO(buf_fini) struct buf b = {0};
+    struct bytes text = {0};
+    int r = boot_read(g, config.fs, config.path, BOOT_CONFIG_MAX, &b, err);
+
+    if (r < 0)
+        return r;
+    if (!boot_tar_find(&text, buf_bytes(&b), "grub.cfg"))
+        return FAIL(err, ERR_CORRUPT, "no tar archive with a grub.cfg");
+    return run(ret, g, config, boot_dirname(g, config.path), text, err);
 }
 
 /* What the grub.cfg of such a system comes down to. */
@@ -239,7 +251,8 @@ int boot_bls(struct boot_choice *ret, struct guest *g, struct boot_file config,
                                       "set blsdir='%s'\n"
                                       "blscfg\n",
                                       config.path);
-    int r = run(ret, g, config, arena_printf(g->arena, "%s/grub2", top), script, err);
+    int r = run(ret, g, config, arena_printf(g->arena, "%s/grub2", top),
+                bytes_of(script, strlen(script)), err);
 
     if (r == 0)
         ret->problem = "there is an entry for GRUB, but no grub.cfg on a filesystem that "

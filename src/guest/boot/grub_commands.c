@@ -167,7 +167,27 @@ static int cmd_load_env(struct grub *x, const struct grub_words *w, struct err *
     return r < 0 ? r : 0;
 }
 
-enum search_kind { SEARCH_FILE, SEARCH_LABEL, SEARCH_UUID };
+enum search_kind {
+    SEARCH_FILE,
+    SEARCH_LABEL,
+    SEARCH_UUID,
+    SEARCH_PART_LABEL,
+    SEARCH_PART_UUID,
+    SEARCH_DISK_UUID,
+};
+
+static bool partition_matches(const struct grub *x, const struct fact_partition *p,
+                              enum search_kind kind, const char *name)
+{
+    switch (kind) {
+    case SEARCH_PART_LABEL:
+        return p && strcmp(p->name, name) == 0;
+    case SEARCH_PART_UUID:
+        return p && strcasecmp(p->part_uuid, name) == 0;
+    default:
+        return strcasecmp(x->g->facts->disk.uuid, name) == 0;
+    }
+}
 
 static int search_matches(struct grub *x, const struct guest_fs *fs,
                           enum search_kind kind, const char *name, struct err *err)
@@ -178,6 +198,8 @@ static int search_matches(struct grub *x, const struct guest_fs *fs,
         return *fs->ident.uuid && strcasecmp(fs->ident.uuid, name) == 0;
     if (kind == SEARCH_LABEL)
         return *fs->ident.label && strcmp(fs->ident.label, name) == 0;
+    if (kind != SEARCH_FILE)
+        return partition_matches(x, fs->partition, kind, name);
     return fs->fs ? boot_has(x->g, fs, name, FS_REG, &size, err) : 0;
 }
 
@@ -200,12 +222,12 @@ static int search(struct grub *x, enum search_kind kind, const char *name,
 }
 
 /* "search --no-floppy --fs-uuid --set=root --hint-bios=hd0,gpt2 UUID".  Old scripts have
- * "--set UUID" and mean root; others have "--set root UUID". */
+ * "--set UUID" and mean root; others have "--set root UUID" or "UUID --set root". */
 static int cmd_search(struct grub *x, const struct grub_words *w, struct err *err)
 {
     const char *name[2] = {"", ""}, *var = "";
     enum search_kind kind = SEARCH_FILE;
-    size_t names = 0;
+    size_t names = 0, behind_set = ARRAY_SIZE(name);
     bool set = false;
 
     for (size_t i = 1; i < w->w.n; i++) {
@@ -216,17 +238,23 @@ static int cmd_search(struct grub *x, const struct grub_words *w, struct err *er
         else if (strcmp(s, "--label") == 0 || strcmp(s, "--fs-label") == 0 ||
                  strcmp(s, "-l") == 0)
             kind = SEARCH_LABEL;
+        else if (strcmp(s, "--part-label") == 0)
+            kind = SEARCH_PART_LABEL;
+        else if (strcmp(s, "--part-uuid") == 0)
+            kind = SEARCH_PART_UUID;
+        else if (strcmp(s, "--disk-uuid") == 0)
+            kind = SEARCH_DISK_UUID;
         else if (strncmp(s, "--set=", 6) == 0)
             var = s + 6;
         else if (strcmp(s, "--set") == 0 || strcmp(s, "-s") == 0)
-            set = true;
+            set = true, behind_set = names;
         else if (strcmp(s, "--hint") == 0)
             i++;
         else if (*s != '-' && names < ARRAY_SIZE(name))
             name[names++] = s;
     }
-    if (set && !*var && names == 2)
-        return search(x, kind, name[1], name[0], err);
+    if (set && !*var && names == 2 && behind_set < names)
+        return search(x, kind, name[1 - behind_set], name[behind_set], err);
     return search(x, kind, name[0], set && !*var ? "root" : var, err);
 }
 
@@ -234,12 +262,39 @@ static int cmd_search(struct grub *x, const struct grub_words *w, struct err *er
 static int cmd_search_short(struct grub *x, const struct grub_words *w, struct err *err)
 {
     const char *how = w->w.v[0] + strlen("search.");
-    enum search_kind kind = strcmp(how, "fs_uuid") == 0    ? SEARCH_UUID
-                            : strcmp(how, "fs_label") == 0 ? SEARCH_LABEL
-                                                           : SEARCH_FILE;
+    enum search_kind kind = strcmp(how, "fs_uuid") == 0      ? SEARCH_UUID
+                            : strcmp(how, "fs_label") == 0   ? SEARCH_LABEL
+                            : strcmp(how, "part_label") == 0 ? SEARCH_PART_LABEL
+                            : strcmp(how, "part_uuid") == 0  ? SEARCH_PART_UUID
+                            : strcmp(how, "disk_uuid") == 0  ? SEARCH_DISK_UUID
+                                                             : SEARCH_FILE;
 
     return search(x, kind, w->w.n > 1 ? w->w.v[1] : "", w->w.n > 2 ? w->w.v[2] : "root",
                   err);
+}
+
+/* "gptprio.next -d DEVICE -u UUID", of CoreOS: sets both variables to the partition for
+ * /usr that has the highest priority and started well before, or has tries left. */
+static int cmd_gptprio(struct grub *x, const struct grub_words *w, struct err *err)
+{
+    const struct guest_fs *best = NULL;
+    int r = 0;
+
+    for (unsigned i = 0; i < x->g->fs_n; i++) {
+        const struct guest_fs *fs = &x->g->fs[i];
+        const struct fact_partition *p = fs->partition;
+
+        if (p && p->priority && (p->successful || p->tries) &&
+            (!best || p->priority > best->partition->priority))
+            best = fs;
+    }
+    x->script.ok = best != NULL;
+    for (size_t i = 1; i + 1 < w->w.n && r == 0 && best; i++)
+        if (strcmp(w->w.v[i], "-d") == 0)
+            r = grub_set(&x->script, w->w.v[i + 1], grub_device_name(x, best), err);
+        else if (strcmp(w->w.v[i], "-u") == 0)
+            r = grub_set(&x->script, w->w.v[i + 1], best->partition->part_uuid, err);
+    return r;
 }
 
 static int cmd_source(struct grub *x, const struct grub_words *w, struct err *err)
@@ -455,6 +510,10 @@ int grub_command(void *arg, const struct grub_words *w, struct bytes body,
         {"search.fs_uuid", cmd_search_short},
         {"search.fs_label", cmd_search_short},
         {"search.file", cmd_search_short},
+        {"search.part_label", cmd_search_short},
+        {"search.part_uuid", cmd_search_short},
+        {"search.disk_uuid", cmd_search_short},
+        {"gptprio.next", cmd_gptprio},
         {"source", cmd_source},
         {".", cmd_source},
         {"configfile", cmd_configfile},

@@ -52,8 +52,16 @@ static bool root_is_last(const struct guest *g)
 
 static int find_growpart(struct guest *g, struct fact_linux *l, struct err *err)
 {
-    static const char *const paths[] = {"/usr/bin/growpart", "/usr/sbin/growpart",
-                                        "/bin/growpart", "/usr/local/bin/growpart", NULL};
+    static const char *const paths[] = {
+        "/usr/bin/growpart",
+        "/usr/sbin/growpart",
+        "/bin/growpart",
+        "/usr/local/bin/growpart",
+        /* Container Linux and Fedora CoreOS do it by themselves. */
+        "/usr/lib/systemd/system/extend-filesystems.service",
+        "/usr/lib/dracut/modules.d/40ignition-ostree/ignition-ostree-growfs.sh",
+        NULL,
+    };
     int r = any_file(g, paths, err);
 
     l->growpart = r == 1;
