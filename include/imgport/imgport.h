@@ -147,6 +147,7 @@ struct imgport_convert_options {
     bool overwrite;          /* replace an existing dest */
     bool verify;             /* read the output back and compare it with the source */
     bool checksum;           /* SHA-256 of the source file and of the output */
+    bool no_sync;            /* do not wait until the disk has it */
     /* Bytes of a source that comes only once and has to be kept in a temporary file,
      * since it cannot be read in order; 0: 512 GiB. */
     uint64_t stage_max;

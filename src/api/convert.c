@@ -128,7 +128,7 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
                     "data_bytes", &data_bytes, "file_size", &file_size) < 0)
         return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
     r = o->checksum ? digest_both(from, to, source, out->fd, o, err) : 0;
-    if (r == 0)
+    if (r == 0 && !o->no_sync)
         r = tell_sync(o, file_size, err);
     if (r == 0)
         r = output_sync(out, err);
@@ -174,6 +174,19 @@ static int run_worker(struct broker_result *result, char sum[DIGEST_TEXT],
     return 0;
 }
 
+struct writing {
+    const struct imgport_convert_options *options;
+    struct output *out;
+};
+
+static int tell_written(void *arg, const struct imgport_progress *p)
+{
+    struct writing *w = arg;
+
+    output_written(w->out, p->written);
+    return w->options->progress ? w->options->progress(w->options->progress_arg, p) : 0;
+}
+
 static bool is_about_output(const struct err *err)
 {
     return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
@@ -186,11 +199,12 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
     struct broker_result result = {.json = NULL};
     char shown[SESSION_SHOWN_MAX], sum[DIGEST_TEXT] = "";
+    struct writing writing = {o, &out};
     struct session_run run = {
         .source = &source,
         .phase = "convert",
-        .progress = o->progress,
-        .progress_arg = o->progress_arg,
+        .progress = tell_written,
+        .progress_arg = &writing,
     };
     int r = check_words(o, err);
 
@@ -207,6 +221,7 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     }
     if (r < 0)
         return r;
+    out.no_sync = o->no_sync;
     run.request = request;
     run.output = out.fd;
     r = run_worker(&result, sum, &run, err);

@@ -11,7 +11,11 @@
 
 #include "base/scoped.h"
 
-enum { TEMP_TRIES = 100, TEMP_EXTRA = 18 /* dots, eight digits, "imgport" */ };
+enum {
+    TEMP_TRIES = 100,
+    TEMP_EXTRA = 18, /* dots, eight digits, "imgport" */
+    WRITE_BEHIND = 32 << 20,
+};
 
 static int split(struct output *o, const char *dest, struct err *err)
 {
@@ -87,8 +91,19 @@ int output_open(struct output *ret, const char *dest, bool overwrite, int source
     return 0;
 }
 
+void output_written(struct output *o, uint64_t written)
+{
+    if (o->no_sync || written < o->behind + WRITE_BEHIND)
+        return;
+    o->behind = written;
+    /* Where it fails, the sync has more to do, and tells what is wrong. */
+    (void)sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int output_sync(struct output *o, struct err *err)
 {
+    if (o->no_sync)
+        return 0;
     return fsync(o->fd) < 0 ? FAIL_SYS(err, errno, "sync") : 0;
 }
 
@@ -108,6 +123,8 @@ int output_commit(struct output *o, struct err *err)
     if (failed)
         return FAIL_SYS(err, failed, "rename");
     o->temp[0] = '\0';
+    if (o->no_sync)
+        return 0;
     /* The name must be as durable as the bytes; a folder that cannot be synced (some
      * network filesystems) has no better to offer. */
     if (fsync(o->folder) < 0 && errno != EINVAL && errno != EROFS)

@@ -8,12 +8,15 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 struct output {
     int fd, folder;
     bool overwrite;
+    bool no_sync;    /* for the caller to set: neither file nor folder is synced */
+    uint64_t behind; /* bytes whose way to the disk has begun */
     char name[NAME_MAX + 1]; /* of DEST in its folder */
     char temp[NAME_MAX + 1]; /* "" once renamed or removed */
 };
@@ -22,6 +25,10 @@ struct output {
  * source (given as a descriptor), or not a regular file. */
 int output_open(struct output *ret, const char *dest, bool overwrite, int source,
                 struct err *err);
+
+/* `written` bytes were written by now: lets the disk begin with them, so that the sync
+ * has little left to wait for. */
+void output_written(struct output *o, uint64_t written);
 
 int output_sync(struct output *o, struct err *err);
 

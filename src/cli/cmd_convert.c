@@ -66,6 +66,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"overwrite", 0, NULL, &options.overwrite},
         {"checksum", 0, NULL, &options.checksum},
         {"verify", 0, NULL, &options.verify},
+        {"no-sync", 0, NULL, &options.no_sync},
         {"json", 0, NULL, &as_json},
         {"progress", 0, &style, NULL},
         {"private-redirects", 0, NULL, &options.source.private_redirects},
@@ -133,6 +134,7 @@ const struct command cmd_convert = {
         "  --overwrite   replace DEST when it exists\n"
         "  --checksum    tell the SHA-256 of both files, read once more\n"
         "  --verify      read DEST back and compare it with SOURCE\n"
+        "  --no-sync     do not wait until DEST is on the disk\n"
         "  --json        sizes and formats as JSON\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"

@@ -55,6 +55,13 @@ progress_lines() {
 }
 case_ 'progress as JSON' progress_lines
 
+unsynced() {
+    expect 0 imgport convert --progress=json --no-sync --overwrite "$good" "$work/disk" || return
+    same phases convert "$(jq -r .phase "$work/err" | uniq)" &&
+        same_disk raw "$good" qcow2 "$work/disk"
+}
+case_ 'nobody waits for the disk when told so' unsynced
+
 refused() {
     local want=$1
     shift

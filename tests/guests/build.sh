@@ -17,7 +17,7 @@
 #   disk_NAME FILE            writes a guest; a hyphen of the name is _ in the function's
 #   table_FAMILY              prints a line a guest: its name, and words
 #   row_FAMILY FILE NAME ...  writes one of them
-# Names that begin with matrix- are those of the full matrix.
+# Names that begin with matrix- are those of the full matrix, with bench- what is measured.
 #
 # The cache (cache/, or IMGPORT_CACHE) has trees/TREE.KEY.tar.zst and disks/NAME.KEY.raw.  The
 # key is a hash of the functions that make it, of those they call, of the constants (in
@@ -213,12 +213,14 @@ mapfile -t constants < <(compgen -v | grep -vxF "$(printf '%s\n' "${before[@]}" 
 mapfile -t families < <(compgen -A function table_ | sed 's/^table_//')
 mapfile -t names < <(guest_names)
 
+usual() { printf '%s\n' "${names[@]}" | grep -v -e '^matrix-' -e '^bench-'; }
+
 case ${1-} in
 --list)
     if [ "${2-}" = matrix ]; then
         printf '%s\n' "${names[@]}" | grep '^matrix-'
     else
-        printf '%s\n' "${names[@]}" | grep -v '^matrix-'
+        usual
     fi
     exit 0
     ;;
@@ -241,7 +243,7 @@ case ${1-} in
     ;;
 esac
 if [ $# -eq 0 ]; then
-    mapfile -t wanted < <(printf '%s\n' "${names[@]}" | grep -v '^matrix-')
+    mapfile -t wanted < <(usual)
     set -- "${wanted[@]}"
 fi
 
