@@ -156,6 +156,20 @@ static int open_sibling(int folder, struct bytes name, struct err *err)
     return found;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A question about the remote source that has no answer yet. */
+struct reading {
+    uint8_t *frame; /* the answer's payload: number, bytes; NULL: none is asked */
+    struct remote_question question;
+};
+
 struct talk {
     const struct broker_job *job;
     struct broker_result *result;
@@ -164,71 +178,128 @@ struct talk {
     int64_t heard, told; /* ms: when the worker spoke, when we told the progress */
     bool ended;          /* the last frame came */
     bool staged;         /* a file was given for the stream */
+    struct reading readings[WIRE_READS_MAX];
 };
 
-static int answer_no(const struct talk *t, int sock, const struct err *why,
-                     struct err *err)
+static int answer_no(const struct talk *t, int sock, uint32_t number,
+                     const struct err *why, struct err *err)
 {
     AUTO(json_decrefp)
     json_t *j =
         json_pack("{s:s, s:s}", "code", err_code_name(why->code), "message", why->msg);
     AUTO(freep) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    AUTO(buf_fini) struct buf b = {.max = WIRE_ERROR_MAX};
+    uint8_t head[WIRE_NUMBER];
+    int r;
 
     if (!text)
         return FAIL(err, ERR_NOMEM, "answer");
-    return frame_send_patient(sock, WIRE_NO_FILE, text, strlen(text), -1, &t->patience,
-                              err);
+    store_le32(head, number);
+    r = buf_append(&b, head, sizeof head, err);
+    if (r == 0)
+        r = buf_puts(&b, text, err);
+    return r < 0
+               ? r
+               : frame_send_patient(sock, WIRE_NO_FILE, b.p, b.n, -1, &t->patience, err);
 }
 
-static int answer_read(const struct talk *t, int sock, const struct buf *b,
-                       struct err *err)
+static int take_read(struct talk *t, const struct buf *b, struct err *err)
 {
-    AUTO(freep) uint8_t *data = NULL;
-    struct err why = {0};
+    const uint8_t *p = (const uint8_t *)b->p;
+    struct reading *free_one = NULL;
     uint32_t n;
 
-    if (!t->job->read || b->n != WIRE_READ_SIZE)
+    if (!t->job->remote || b->n != WIRE_READ_SIZE)
         return FAIL(err, ERR_CORRUPT, "the worker asks for what it was not given");
-    n = load_le32((const uint8_t *)b->p + 8);
-    if (n == 0 || n > WIRE_DATA_MAX)
+    n = load_le32(p + WIRE_NUMBER + 8);
+    for (unsigned i = 0; i < WIRE_READS_MAX && !free_one; i++)
+        if (!t->readings[i].frame)
+            free_one = &t->readings[i];
+    if (n == 0 || n > WIRE_DATA_MAX || !free_one)
         return FAIL(err, ERR_CORRUPT, "the worker asks for too much at once");
-    data = malloc(n);
-    if (!data)
+    free_one->frame = malloc(WIRE_NUMBER + n);
+    if (!free_one->frame)
         return FAIL(err, ERR_NOMEM, "read");
-    if (t->job->read(t->job->read_arg, data, n, load_le64((const uint8_t *)b->p),
-                     &t->patience, &why) == 0)
-        return frame_send_patient(sock, WIRE_DATA, data, n, -1, &t->patience, err);
-    if (why.code == ERR_CANCELED)
-        return FAIL(err, ERR_CANCELED, "%s", why.msg);
-    return answer_no(t, sock, &why, err);
+    memcpy(free_one->frame, p, WIRE_NUMBER);
+    free_one->question = (struct remote_question){
+        .off = load_le64(p + WIRE_NUMBER),
+        .n = n,
+        .to = free_one->frame + WIRE_NUMBER,
+    };
+    remote_ask(t->job->remote, &free_one->question);
+    return 0;
 }
 
-static int answer_sibling(const struct talk *t, int sock, struct bytes name,
-                          struct err *err)
+/* Sends what has come. */
+static int answer_reads(struct talk *t, int sock, struct err *err)
 {
-    struct err why = {0};
-    AUTO(closep) int fd = open_sibling(t->job->folder, name, &why);
+    for (unsigned i = 0; i < WIRE_READS_MAX; i++) {
+        struct reading *g = &t->readings[i];
+        int r;
 
-    if (fd >= 0)
-        return frame_send_patient(sock, WIRE_FILE, NULL, 0, fd, &t->patience, err);
-    fd = -1;
-    return answer_no(t, sock, &why, err);
+        if (!g->frame || !g->question.done)
+            continue;
+        if (g->question.why.code)
+            r = answer_no(t, sock, load_le32(g->frame), &g->question.why, err);
+        else
+            r = frame_send_patient(sock, WIRE_DATA, g->frame, WIRE_NUMBER + g->question.n,
+                                   -1, &t->patience, err);
+        if (r < 0)
+            return r;
+        free(TAKE(g->frame));
+        t->heard = now_ms(); /* it waited for us */
+    }
+    return 0;
 }
 
-static int answer_stage(struct talk *t, int sock, struct err *err)
+static void drop_reads(struct talk *t)
+{
+    for (unsigned i = 0; i < WIRE_READS_MAX; i++) {
+        if (!t->readings[i].frame)
+            continue;
+        remote_drop(t->job->remote, &t->readings[i].question);
+        free(TAKE(t->readings[i].frame));
+    }
+}
+
+static int answer_sibling(const struct talk *t, int sock, struct bytes question,
+                          struct err *err)
 {
     AUTO(closep) int fd = -1;
     struct err why = {0};
 
-    if (!t->job->is_stream || t->staged)
+    if (question.n < WIRE_NUMBER)
+        return FAIL(err, ERR_CORRUPT, "the worker asks without a number");
+    fd = open_sibling(t->job->folder,
+                      bytes_of(question.p + WIRE_NUMBER, question.n - WIRE_NUMBER), &why);
+    if (fd >= 0)
+        return frame_send_patient(sock, WIRE_FILE, question.p, WIRE_NUMBER, fd,
+                                  &t->patience, err);
+    fd = -1;
+    return answer_no(t, sock, load_le32(question.p), &why, err);
+}
+
+static int answer_stage(struct talk *t, int sock, struct bytes question, struct err *err)
+{
+    AUTO(buf_fini) struct buf answer = {.max = WIRE_ERROR_MAX};
+    AUTO(closep) int fd = -1;
+    struct err why = {0};
+    int r;
+
+    if (!t->job->is_stream || t->staged || question.n != WIRE_NUMBER)
         return FAIL(err, ERR_CORRUPT, "the worker asks for what it was not given");
     t->staged = true;
     fd = stage_open(&why);
-    if (fd >= 0)
-        return frame_send_patient(sock, WIRE_FILE, stage_folder(), strlen(stage_folder()),
-                                  fd, &t->patience, err);
-    fd = -1;
-    return answer_no(t, sock, &why, err);
+    if (fd < 0) {
+        fd = -1;
+        return answer_no(t, sock, load_le32(question.p), &why, err);
+    }
+    r = buf_append(&answer, question.p, question.n, err);
+    if (r == 0)
+        r = buf_puts(&answer, stage_folder(), err);
+    return r < 0 ? r
+                 : frame_send_patient(sock, WIRE_FILE, answer.p, answer.n, fd,
+                                      &t->patience, err);
 }
 
 static int take_error(const json_t *j, struct err *err)
@@ -278,14 +349,6 @@ int broker_parse(json_t **ret, const struct buf *b, struct err *err)
     return *ret ? 0 : FAIL(err, ERR_CORRUPT, "the worker's message is not JSON");
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* 0: go on (or ended); negative: the worker speaks nonsense, or said its error. */
 static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *b,
                       struct err *err)
@@ -307,7 +370,7 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
     case WIRE_SIBLING:
         return answer_sibling(t, sock, buf_bytes(b), err);
     case WIRE_READ:
-        return answer_read(t, sock, b, err);
+        return take_read(t, b, err);
     case WIRE_LAYOUT:
     case WIRE_LIST:
     case WIRE_RUNS:
@@ -317,7 +380,7 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
         t->heard = now_ms(); /* whoever took it may have taken his time, in a pager */
         return r;
     case WIRE_STAGE:
-        return answer_stage(t, sock, err);
+        return answer_stage(t, sock, buf_bytes(b), err);
     case WIRE_FACTS:
     case WIRE_RESULT:
     case WIRE_ERROR:
@@ -352,6 +415,24 @@ static int still_wanted(void *arg, struct err *err)
     return 0;
 }
 
+/* Brings what the worker asked for, until it says something. */
+static int serve_reads(struct talk *t, int sock, struct err *err)
+{
+    struct pollfd said = {.fd = sock, .events = POLLIN};
+
+    for (bool driven = false;; driven = true) {
+        int r = answer_reads(t, sock, err);
+
+        if (r == 0)
+            r = still_wanted(t, err);
+        if (r < 0 || (driven && poll(&said, 1, 0) != 0))
+            return r;
+        r = remote_drive(t->job->remote, sock, TICK_MS, err);
+        if (r < 0)
+            return r;
+    }
+}
+
 /* Until the last frame or the end of the socket. */
 static int talk_to(struct talk *t, int sock, struct err *err)
 {
@@ -359,8 +440,11 @@ static int talk_to(struct talk *t, int sock, struct err *err)
 
     while (!t->ended) {
         uint8_t type = 0;
-        int r = frame_recv_patient(sock, &type, &b, NULL, &t->patience, err);
+        int r = t->job->remote ? serve_reads(t, sock, err) : 0;
 
+        if (r < 0)
+            return r;
+        r = frame_recv_patient(sock, &type, &b, NULL, &t->patience, err);
         if (r == 0)
             return 0;
         t->heard = now_ms();
@@ -447,6 +531,7 @@ int broker_run(struct broker_result *ret, const struct broker_job *job, struct e
     /* A worker that cannot even start closes its end: its exit status tells more. */
     frame_send(mine, WIRE_REQUEST, request, strlen(request), -1, NULL);
     r = talk_to(&t, mine, err);
+    drop_reads(&t);
     status = end_worker(pid, mine, r < 0 && !t.ended);
     if (r == 0 && t.ended) {
         ret->end = BROKER_REPORT;

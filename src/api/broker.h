@@ -10,8 +10,8 @@
 
 #include <jansson.h>
 
+#include "api/remote.h"
 #include "base/err.h"
-#include "base/frame.h"
 
 struct broker_progress {
     const char *step; /* what the worker says it is at; "" before it said anything */
@@ -20,15 +20,12 @@ struct broker_progress {
 
 struct broker_job {
     const json_t *request; /* wire.h; borrowed */
-    int source;            /* descriptor, open for reading; borrowed; -1: see read */
+    int source;            /* descriptor, open for reading; borrowed; -1: none */
     bool is_stream;        /* source is a pipe, and may be kept in a file of stage.h */
     /* [opt] Of a stream: does the worker wait for what is not there yet? */
     bool (*is_starved)(void *arg);
     void *starved_arg;
-    /* Bytes of a source that is no file here; the request says how many there are. */
-    int (*read)(void *arg, void *buf, size_t n, uint64_t off,
-                const struct frame_patience *patience, struct err *err);
-    void *read_arg;
+    struct remote *remote; /* [opt] instead of it; the request says its size; borrowed */
     /* [opt] Takes the pieces of a map: LAYOUT, LIST and RUNS; negative ends the job. */
     int (*piece)(void *arg, uint8_t type, const struct buf *payload, struct err *err);
     void *piece_arg;

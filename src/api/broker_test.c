@@ -50,8 +50,12 @@ static void ask(const char *name)
     uint8_t type = 0;
     int fd = -1;
 
-    say(WIRE_SIBLING, name);
-    if (frame_recv(WIRE_SOCKET, &type, &b, &fd, &err) != 1)
+    char question[WIRE_NUMBER + WIRE_NAME_MAX + 1];
+
+    snprintf(question, sizeof question, "abcd%s", name);
+    say(WIRE_SIBLING, question);
+    if (frame_recv(WIRE_SOCKET, &type, &b, &fd, &err) != 1 ||
+        strncmp(buf_str(&b), "abcd", WIRE_NUMBER) != 0)
         _exit(9);
     say(WIRE_FACTS,
         type == WIRE_FILE && fd >= 0 ? "{\"got\": true}" : "{\"got\": false}");
@@ -132,6 +136,10 @@ static int act_as_worker(void)
         say(WIRE_ERROR, "{\"code\": \"none\"}");
     if (strncmp(job, "ask ", 4) == 0)
         ask(job + 4);
+    if (strcmp(job, "question without a number") == 0)
+        say(WIRE_SIBLING, "abc");
+    if (strcmp(job, "read a file") == 0)
+        say(WIRE_READ, "abcdOFFSET..LEN.");
     if (strcmp(job, "descriptors") == 0)
         say(WIRE_FACTS,
             count_descriptors() == 5 ? "{\"few\": true}" : "{\"few\": false}");
@@ -147,7 +155,7 @@ static int act_as_worker(void)
     }
     if (strcmp(job, "hang with deaf ears") == 0)
         for (;;)
-            say(WIRE_SIBLING, "absent");
+            say(WIRE_SIBLING, "abcdabsent");
     if (strcmp(job, "linger") == 0) {
         say(WIRE_FACTS, "{\"fine\": true}");
         pause();
@@ -197,6 +205,10 @@ static void test_misbehaviour(void **state)
         enum err_code code;
         enum broker_end end;
     } cases[] = {
+        {"question without a number", "the worker asks without a number", ERR_CORRUPT,
+         BROKER_ERROR},
+        {"read a file", "the worker asks for what it was not given", ERR_CORRUPT,
+         BROKER_ERROR},
         {"exit", "the worker left with status 5 in step: step \\x1b[31mred", ERR_LIMIT,
          BROKER_DEAD},
         {"crash", "the worker died of signal ABRT in step: step \\x1b[31mred", ERR_LIMIT,

@@ -77,6 +77,8 @@ static int compare_sum(struct facts *f, struct arena *a, const struct look *l,
 
     if (!l->sha256 || strcmp(f->image.fault, image_fault_name(IMAGE_FAULT_NONE)) != 0)
         return 0;
+    if (source->remote)
+        remote_expect_all(source->remote);
     r = source->remote
             ? digest_run(sum, &remote, &done, total, l->progress, l->progress_arg, err)
             : digest_file(sum, source->fd, &done, total, l->progress, l->progress_arg,

@@ -222,6 +222,8 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     if (r < 0)
         return r;
     out.no_sync = o->no_sync;
+    if (source.remote)
+        remote_expect_all(source.remote);
     run.request = request;
     run.output = out.fd;
     r = run_worker(&result, sum, &run, err);

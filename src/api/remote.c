@@ -149,7 +149,7 @@ static void question_give(struct remote *r, struct remote_question *q, uint64_t 
     memcpy(q->to + (begin - q->off), l->data + (begin - chunk * CHUNK),
            (size_t)(end - begin));
     q->missing &= ~question_bit(q, chunk);
-    l->used = q->passing && end == (chunk + 1) * CHUNK ? 1 : ++r->clock;
+    l->used = q->passing && end - begin == CHUNK ? 1 : ++r->clock;
 }
 
 static void chunk_came(struct remote *r, uint64_t chunk, struct line *l)

@@ -243,12 +243,6 @@ int session_read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *go
     return *got ? remote_read(r, buf, *got, off, NULL, err) : 0;
 }
 
-static int relay_read(void *arg, void *buf, size_t n, uint64_t off,
-                      const struct frame_patience *patience, struct err *err)
-{
-    return remote_read(arg, buf, n, off, patience, err);
-}
-
 static bool is_starved(void *arg)
 {
     return pump_state(arg).starved;
@@ -280,8 +274,7 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
 {
     struct broker_job job = {
         .request = run->request,
-        .read = run->source->remote ? relay_read : NULL,
-        .read_arg = run->source->remote,
+        .remote = run->source->remote,
         .source = run->source->pump ? pump_pipe(run->source->pump) : run->source->fd,
         .is_stream = run->source->pump != NULL,
         .is_starved = run->source->pump ? is_starved : NULL,

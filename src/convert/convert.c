@@ -71,9 +71,11 @@ static unsigned thread_count(const struct job *j)
     unsigned n = j->options->threads;
     cpu_set_t cpus;
 
-    if (n == 0)
+    if (n == 0) {
         n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus)
                                                           : 1;
+        n = (unsigned)max_u64(n, j->options->threads_least);
+    }
     return (unsigned)min_u64(min_u64(n, RING_THREADS_MAX), batches);
 }
 

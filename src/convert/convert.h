@@ -44,8 +44,9 @@ struct convert_options {
         *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */
     const char *name; /* [opt] of the file, without folders: a VMDK names itself */
     enum convert_compression compression;
-    uint32_t cluster; /* bytes, a power of two, for QCOW2; 0: 64 KiB */
-    unsigned threads; /* 0: one a processor; more than 16 are not used */
+    uint32_t cluster;       /* bytes, a power of two, for QCOW2; 0: 64 KiB */
+    unsigned threads;       /* 0: one a processor; more than 16 are not used */
+    unsigned threads_least; /* instead of fewer processors: the source is far away */
     /* [opt] Told now and then from the thread that called convert_run(); non-zero cancels
      * (ERR_CANCELED). */
     int (*progress)(void *arg, const struct convert_progress *p);

@@ -10,19 +10,17 @@
 
 enum { PIECE = 64 * 1024 };
 
-static int ask_file(int *ret, struct buf *folder, struct err *err)
+/* *ret holds the descriptor and its folder's name. */
+static int ask_file(struct wire_answer *ret, struct err *err)
 {
-    uint8_t type = 0;
-    int fd = -1;
-    int r = wire_ask(WIRE_STAGE, NULL, 0, &type, folder, &fd, err);
+    int r = wire_ask(ret, WIRE_STAGE, NULL, 0, err);
 
     if (r < 0)
         return r;
-    if (type == WIRE_NO_FILE)
-        return wire_no(folder, err);
-    if (type != WIRE_FILE || fd < 0)
+    if (ret->type == WIRE_NO_FILE)
+        return wire_no(ret, err);
+    if (ret->type != WIRE_FILE || ret->fd < 0)
         return FAIL(err, ERR_IO, "the broker's answer makes no sense");
-    *ret = fd;
     return 0;
 }
 
@@ -83,8 +81,7 @@ static int keep_all(int fd, struct stream *in, uint64_t most, const char *folder
 
 int arrive_whole(struct block **ret, struct stream *in, uint64_t most, struct err *err)
 {
-    AUTO(buf_fini) struct buf folder = {.max = WIRE_ERROR_MAX};
-    AUTO(closep) int fd = -1;
+    AUTO(wire_answer_fini) struct wire_answer stage = {.fd = -1};
     struct bytes head;
     int r = stream_peek(&head, in, STREAM_PEEK_MAX, err);
 
@@ -92,12 +89,12 @@ int arrive_whole(struct block **ret, struct stream *in, uint64_t most, struct er
         return r;
     if (head.n < STREAM_PEEK_MAX)
         return block_mem_open(ret, head.p, head.n, err);
-    r = ask_file(&fd, &folder, err);
+    r = ask_file(&stage, err);
+    if (r == 0) /* the buffer ends in a NUL */
+        r = keep_all(stage.fd, in, most, (const char *)stage.payload.p, err);
     if (r == 0)
-        r = keep_all(fd, in, most, buf_str(&folder), err);
+        r = block_file_open(ret, stage.fd, err);
     if (r == 0)
-        r = block_file_open(ret, fd, err);
-    if (r == 0)
-        fd = -1;
+        stage.fd = -1;
     return r;
 }

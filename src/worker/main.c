@@ -82,26 +82,24 @@ static void note_file(struct map_files *files, const struct block *b, const char
 /* image_sibling_fn: asks the broker, who opens it beneath the source's folder. */
 static int ask_sibling(struct block **ret, void *arg, const char *name, struct err *err)
 {
-    AUTO(buf_fini) struct buf reply = {.max = WIRE_ERROR_MAX};
-    AUTO(closep) int fd = -1;
+    AUTO(wire_answer_fini) struct wire_answer a = {.fd = -1};
     struct map_files *files = arg;
-    uint8_t type = 0;
     int r;
 
-    r = wire_ask(WIRE_SIBLING, name, strlen(name), &type, &reply, &fd, err);
+    r = wire_ask(&a, WIRE_SIBLING, name, strlen(name), err);
     if (r < 0)
         return r;
-    if (type == WIRE_FILE && fd >= 0) {
-        r = block_file_open(ret, fd, err);
+    if (a.type == WIRE_FILE && a.fd >= 0) {
+        r = block_file_open(ret, a.fd, err);
         if (r < 0)
             return r;
-        fd = -1;
+        a.fd = -1;
         note_file(files, *ret, name);
         return 0;
     }
-    if (type != WIRE_NO_FILE)
+    if (a.type != WIRE_NO_FILE)
         return FAIL(err, ERR_IO, "the broker's answer makes no sense");
-    return wire_no(&reply, err);
+    return wire_no(&a, err);
 }
 
 struct job {
@@ -153,6 +151,7 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
         threads < 0 || cluster < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     o.threads = (unsigned)threads;
+    o.threads_least = ret->remote >= 0 ? WIRE_READERS : 0;
     o.cluster = (uint32_t)cluster;
     o.format = image_format_from_name(output);
     ret->convert = o;

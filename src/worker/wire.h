@@ -4,15 +4,18 @@
  *   broker                                worker
  *     │  REQUEST {"job": ...}  ──────────>  │  enters the sandbox
  *     │  <──────────  STEP, PROGRESS  ...   │
- *     │  <──────────  SIBLING "disk-f001"   │  a VMDK names an extent
- *     │  FILE + descriptor, or NO_FILE  ──> │
- *     │  <──────────  READ offset, length   │  of a source that is no file there
- *     │  DATA, or NO_FILE  ──────────────>  │
+ *     │  <───────── SIBLING 1 "disk-f001"   │  a VMDK names an extent
+ *     │  FILE 1 + descriptor, or NO_FILE ─> │
+ *     │  <─────────── READ 2 offset, length │  of a source that is no file there
+ *     │  <─────────── READ 3 offset, length │  another thread's
+ *     │  DATA 3, or NO_FILE  ────────────>  │  in any order
+ *     │  DATA 2, or NO_FILE  ────────────>  │
  *     │  <──────────  LAYOUT, LIST, RUNS ...│  a map, as it is found
- *     │  <──────────  STAGE                 │  a stream that has to be a file
- *     │  FILE + descriptor, or NO_FILE  ──> │  empty, for reading and writing
+ *     │  <──────────  STAGE 4               │  a stream that has to be a file
+ *     │  FILE 4 + descriptor, or NO_FILE ─> │  empty, for reading and writing
  *     │  <──────────  FACTS | RESULT | ERROR│  and exits
  *
+ * Every question begins with a number of the worker's choice, and so does its answer.
  * Frames of base/frame.h on one socketpair.  The broker believes nothing: every payload
  * has a limit, JSON is decoded strictly, a name is one plain component.
  *
@@ -51,12 +54,12 @@ enum wire_type {
     WIRE_REQUEST = 'Q',  /* JSON */
     WIRE_STEP = 'S',     /* name of what is looked at now */
     WIRE_PROGRESS = 'P', /* 3 x u64 little-endian: done, total, written */
-    WIRE_SIBLING = 'X',  /* a file name */
-    WIRE_STAGE = 'W',    /* nothing; FILE has the name of its folder */
-    WIRE_FILE = 'D',     /* its descriptor rides along */
-    WIRE_NO_FILE = 'N',  /* JSON error, to any question */
-    WIRE_READ = 'G',     /* u64 offset, u32 length, little-endian */
-    WIRE_DATA = 'B',     /* so many bytes */
+    WIRE_SIBLING = 'X',  /* number, a file name */
+    WIRE_STAGE = 'W',    /* number; FILE has the name of its folder behind it */
+    WIRE_FILE = 'D',     /* number; the descriptor rides along */
+    WIRE_NO_FILE = 'N',  /* number, JSON error: to any question */
+    WIRE_READ = 'G',     /* number, u64 offset, u32 length, little-endian */
+    WIRE_DATA = 'B',     /* number, so many bytes */
     WIRE_LAYOUT = 'L',   /* JSON of facts_json.h: the beginning of a map */
     WIRE_LIST = 'T',     /* JSON: what the runs that follow are of */
     WIRE_RUNS = 'V',     /* a piece of a list */
@@ -80,8 +83,12 @@ enum {
     WIRE_REPORT_MAX = 32 << 20, /* any frame from the worker */
     WIRE_VALUES_MAX = 1 << 19, /* JSON values in a report: each takes the broker memory */
     WIRE_ERROR_MAX = 8192,     /* any frame to it but data */
-    WIRE_READ_SIZE = 12,
-    WIRE_DATA_MAX = 1 << 20,
+    WIRE_NUMBER = 4,           /* bytes, little-endian */
+    WIRE_READ_SIZE = WIRE_NUMBER + 12,
+    WIRE_DATA_MAX = 1 << 20, /* bytes of an answer */
+    WIRE_READS_MAX = 32,     /* questions of this kind without an answer */
+    /* Threads of a conversion that reads so: they wait more than they work. */
+    WIRE_READERS = 8,
     WIRE_RUN_SIZE = 28,
     WIRE_RUNS_MAX = 1024, /* records in one frame */
     WIRE_FILES_MAX = 300, /* extents of one VMDK, and our own descriptors */

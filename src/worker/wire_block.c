@@ -10,38 +10,143 @@
 #include "base/checked.h"
 #include "base/frame.h"
 
-/* One conversation at a time: a conversion reads in several threads and tells its
- * progress from another. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* A thread that waits for its answer. */
+struct question {
+    uint32_t number;
+    struct wire_answer *answer;
+    bool done;
+    struct question *next;
+};
+
+static pthread_mutex_t sending = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+    pthread_mutex_t lock; /* of all the rest */
+    pthread_cond_t came;
+    struct question *waiting;
+    uint32_t last;   /* number */
+    bool receiving;  /* somebody does, without the lock */
+    struct err over; /* why nobody gets an answer any more */
+} wire = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
+
+static int send_frame(uint8_t type, const void *p, size_t n, struct err *err)
+{
+    int r;
+
+    pthread_mutex_lock(&sending);
+    r = frame_send(WIRE_SOCKET, type, p, n, -1, err);
+    pthread_mutex_unlock(&sending);
+    return r;
+}
 
 void wire_say(uint8_t type, const void *p, size_t n)
 {
     struct err err = {0};
 
-    pthread_mutex_lock(&lock);
-    if (frame_send(WIRE_SOCKET, type, p, n, -1, &err) < 0)
+    if (send_frame(type, p, n, &err) < 0)
         _exit(3);
-    pthread_mutex_unlock(&lock);
 }
 
-int wire_ask(uint8_t type, const void *p, size_t n, uint8_t *ret_type, struct buf *reply,
-             int *fd, struct err *err)
+void wire_answer_fini(struct wire_answer *a)
 {
+    closep(&a->fd);
+    buf_fini(&a->buf);
+}
+
+static void hand_over(struct wire_answer *from)
+{
+    struct question *q = wire.waiting;
+
+    while (q && (from->buf.n < WIRE_NUMBER ||
+                 load_le32((const uint8_t *)from->buf.p) != q->number))
+        q = q->next;
+    if (!q || q->done) {
+        FAIL(&wire.over, ERR_IO, "the broker's answer makes no sense");
+        return;
+    }
+    *q->answer = *from;
+    q->answer->payload = bytes_of(from->buf.p + WIRE_NUMBER, from->buf.n - WIRE_NUMBER);
+    q->done = true;
+    from->fd = -1;
+    from->buf = (struct buf){0};
+}
+
+/* Receives an answer, whosever it is; the lock is held before and after. */
+static void receive(void)
+{
+    AUTO(wire_answer_fini)
+    struct wire_answer a = {.fd = -1, .buf = {.max = WIRE_NUMBER + WIRE_DATA_MAX}};
+    struct err err = {0};
     int r;
 
-    pthread_mutex_lock(&lock);
-    r = frame_send(WIRE_SOCKET, type, p, n, -1, err);
-    if (r == 0)
-        r = frame_recv(WIRE_SOCKET, ret_type, reply, fd, err);
-    pthread_mutex_unlock(&lock);
-    if (r < 0)
-        return r;
-    return r == 0 ? FAIL(err, ERR_IO, "the broker is gone") : 0;
+    wire.receiving = true;
+    pthread_mutex_unlock(&wire.lock);
+    r = frame_recv(WIRE_SOCKET, &a.type, &a.buf, &a.fd, &err);
+    pthread_mutex_lock(&wire.lock);
+    wire.receiving = false;
+    if (r > 0)
+        hand_over(&a);
+    else if (r == 0)
+        FAIL(&wire.over, ERR_IO, "the broker is gone");
+    else
+        wire.over = err;
+    pthread_cond_broadcast(&wire.came);
 }
 
-int wire_no(const struct buf *reply, struct err *err)
+static void leave(struct question *q)
 {
-    json_t *j = json_loadb(reply->p ? (const char *)reply->p : "", reply->n, 0, NULL);
+    struct question **at = &wire.waiting;
+
+    while (*at != q)
+        at = &(*at)->next;
+    *at = q->next;
+}
+
+static int wait_for(struct question *q, struct err *err)
+{
+    while (!q->done && !wire.over.code) {
+        if (wire.receiving)
+            pthread_cond_wait(&wire.came, &wire.lock);
+        else
+            receive();
+    }
+    if (q->done)
+        return 0;
+    if (err)
+        *err = wire.over;
+    return -(int)wire.over.code;
+}
+
+int wire_ask(struct wire_answer *ret, uint8_t type, const void *p, size_t n,
+             struct err *err)
+{
+    uint8_t payload[WIRE_NUMBER + WIRE_NAME_MAX];
+    struct question q = {.answer = ret};
+    int r;
+
+    *ret = (struct wire_answer){.fd = -1};
+    if (n > WIRE_NAME_MAX)
+        return FAIL(err, ERR_LIMIT, "a question of %zu bytes", n);
+    pthread_mutex_lock(&wire.lock);
+    q.number = ++wire.last;
+    q.next = wire.waiting;
+    wire.waiting = &q;
+    pthread_mutex_unlock(&wire.lock);
+    store_le32(payload, q.number);
+    if (n)
+        memcpy(payload + WIRE_NUMBER, p, n);
+    r = send_frame(type, payload, WIRE_NUMBER + n, err);
+    pthread_mutex_lock(&wire.lock);
+    if (r == 0)
+        r = wait_for(&q, err);
+    leave(&q);
+    pthread_mutex_unlock(&wire.lock);
+    return r;
+}
+
+int wire_no(const struct wire_answer *a, struct err *err)
+{
+    json_t *j = json_loadb((const char *)a->payload.p, a->payload.n, 0, NULL);
     const char *code = "", *message = "";
     int r;
 
@@ -54,27 +159,36 @@ int wire_no(const struct buf *reply, struct err *err)
     return r;
 }
 
+static int read_some(uint8_t *to, uint32_t n, uint64_t off, struct err *err)
+{
+    AUTO(wire_answer_fini) struct wire_answer a = {.fd = -1};
+    uint8_t question[WIRE_READ_SIZE - WIRE_NUMBER];
+    int r;
+
+    store_le64(question, off);
+    store_le32(question + 8, n);
+    r = wire_ask(&a, WIRE_READ, question, sizeof question, err);
+    if (r < 0)
+        return r;
+    if (a.type == WIRE_NO_FILE)
+        return wire_no(&a, err);
+    if (a.type != WIRE_DATA || a.payload.n != n)
+        return FAIL(err, ERR_IO, "the broker's answer makes no sense");
+    memcpy(to, a.payload.p, n);
+    return 0;
+}
+
 static int wire_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
 {
-    AUTO(buf_fini) struct buf reply = {.max = WIRE_DATA_MAX};
     uint8_t *to = buf;
 
     (void)b;
     while (n) {
         uint32_t step = (uint32_t)min_u64(n, WIRE_DATA_MAX);
-        uint8_t question[WIRE_READ_SIZE], type = 0;
-        int r;
+        int r = read_some(to, step, off, err);
 
-        store_le64(question, off);
-        store_le32(question + 8, step);
-        r = wire_ask(WIRE_READ, question, sizeof question, &type, &reply, NULL, err);
         if (r < 0)
             return r;
-        if (type == WIRE_NO_FILE)
-            return wire_no(&reply, err);
-        if (type != WIRE_DATA || reply.n != step)
-            return FAIL(err, ERR_IO, "the broker's answer makes no sense");
-        memcpy(to, reply.p, step);
         to += step;
         off += step;
         n -= step;
