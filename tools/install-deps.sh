@@ -36,6 +36,10 @@ check='
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light
     postgresql
 '
+# The image service is tried with the vendor's SDKs; node and npm may come from elsewhere.
+command -v npm >/dev/null && command -v node >/dev/null || check="$check nodejs npm"
+# Its TLS test makes a certificate.
+check="$check openssl"
 all='
     clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf arch-test syslinux
 '

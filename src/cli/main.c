@@ -17,7 +17,7 @@
 #include "cli/term.h"
 
 static const struct command *const commands[] = {
-    &cmd_info, &cmd_check, &cmd_convert, &cmd_map, &cmd_profile,
+    &cmd_info, &cmd_check, &cmd_convert, &cmd_map, &cmd_profile, &cmd_account,
 };
 
 static const char *asked_language; /* --lang; set once before anything is printed */

@@ -514,6 +514,11 @@ uint64_t profile_qcow2_size_max(const struct profile *p)
     return p->qcow2_size_max;
 }
 
+uint32_t profile_archs(const struct profile *p, enum system_type type)
+{
+    return p->policy[type].archs ? p->policy[type].archs : p->archs;
+}
+
 const struct profile_system *profile_system_at(const struct profile *p, size_t i)
 {
     return i < p->systems.n ? &p->systems.v[i] : NULL;

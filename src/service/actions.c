@@ -5,31 +5,7 @@
 
 #include "service/action/action.h"
 #include "service/call.h"
-#include "service/params.h"
-
-#define END          \
-    {                \
-        .name = NULL \
-    }
-#define REQUIRED .required = true
-
-#define IMAGE_ID                                   \
-    {                                              \
-        "ImageId", PARAM_TEXT, REQUIRED, .max = 64 \
-    }
-#define DRY_RUN              \
-    {                        \
-        "DryRun", PARAM_BOOL \
-    }
-#define IMAGE_NAME                         \
-    {                                      \
-        "ImageName", PARAM_TEXT, .max = 60 \
-    }
-
-static const struct param params_none[] = {END};
-
-#define params_describe_regions params_none
-#define params_describe_zones   params_none
+#include "service/tables.h"
 
 static const struct action actions[] = {
 #define ACTION(name, version, flags, symbol) \

@@ -107,6 +107,33 @@ int call_count_operation(struct call *c, struct db *db, struct err *err)
     return day_op_use(db, c->account.uin, c->region->id, (int64_t)limit, err);
 }
 
+static int64_t quota(int64_t own, uint64_t profile)
+{
+    if (own >= 0)
+        return own;
+    return profile > 0 ? (int64_t)profile : INT64_MAX;
+}
+
+int64_t call_image_quota(const struct call *c)
+{
+    return quota(c->account.image_quota,
+                 profile_service(c->service->profile)->images_per_region);
+}
+
+int64_t call_share_quota(const struct call *c)
+{
+    return quota(c->account.share_quota,
+                 profile_service(c->service->profile)->shares_per_image);
+}
+
+int call_check_image_id(struct call *c, const char *id)
+{
+    if (strncmp(id, "img-", 4) == 0 && strlen(id) == 12 &&
+        strspn(id + 4, "0123456789abcdefghijklmnopqrstuvwxyz") == 8)
+        return 0;
+    return call_error(c, "InvalidImageId.Malformed", _("\"%.60s\" is no image id"), id);
+}
+
 int call_refused(struct call *c, int r, const struct err *err)
 {
     if (r == 0)

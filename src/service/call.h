@@ -8,7 +8,7 @@
  *     int action_delete_images(struct call *c)
  *     {
  *         if (...)
- *             return call_error(c, "InvalidImageId.InShared", _("%s is shared"), id);
+ *             return call_error(c, "InvalidImageId.InShared", "...", id);
  *         json_out_int(&c->reply, "TotalCount", n);        members of "Response"
  *         return 0;
  *     }
@@ -87,6 +87,12 @@ const json_t *call_list(const struct call *c, const char *name);
  * day, where the profile limits them and the call is no DryRun.  0, REFUSED_DAY or
  * negative. */
 int call_count_operation(struct call *c, struct db *db, struct err *err);
+/* How many images the account may have in a region, and with how many accounts it may
+ * share one; INT64_MAX: no limit. */
+int64_t call_image_quota(const struct call *c);
+int64_t call_share_quota(const struct call *c);
+/* The form of an id: InvalidImageId.Malformed. */
+int call_check_image_id(struct call *c, const char *id);
 /* What a function of the catalogue gave: 0 stays 0, a refusal that the action did not
  * answer itself becomes the code that fits most actions, what failed becomes call_fail().
  */

@@ -16,7 +16,7 @@
 #include "service/metrics.h"
 
 enum {
-    TARGET_MAX = 32 * 1024, /* of a request line: what the API allows a GET */
+    TARGET_MAX = 64 * 1024, /* of a request line; what is longer is cut, and refused by */
     DRAIN_MAX = 16 << 20,   /* of a refused body is read away, so that the client reads
                                the answer; of a longer one the connection is closed */
     SLOW_SECONDS = 30,      /* after these, a body has to come at ... */

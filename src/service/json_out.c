@@ -3,10 +3,26 @@
 
 #include <string.h>
 
+/* Room for n more bytes, or NULL; they are then counted by the caller. */
+static char *room(struct json_out *o, size_t n)
+{
+    if (o->failed || (o->buf.cap - o->buf.n <= n && buf_reserve(&o->buf, n, NULL) < 0)) {
+        o->failed = true;
+        return NULL;
+    }
+    return o->buf.p + o->buf.n;
+}
+
 static void put(struct json_out *o, const char *p, size_t n)
 {
-    if (!o->failed && buf_append(&o->buf, p, n, NULL) < 0)
-        o->failed = true;
+    char *to = room(o, n);
+
+    if (!to)
+        return;
+    if (n)
+        memcpy(to, p, n);
+    to[n] = '\0';
+    o->buf.n += n;
 }
 
 static void puts_out(struct json_out *o, const char *s)
@@ -17,14 +33,23 @@ static void puts_out(struct json_out *o, const char *s)
 /* The comma before a member, and its name. */
 static void member(struct json_out *o, const char *key)
 {
-    if (o->comma)
-        put(o, ",", 1);
-    o->comma = true;
-    if (!key)
+    size_t n = key ? strlen(key) : 0;
+    char *to = room(o, n + 4);
+
+    if (!to)
         return;
-    put(o, "\"", 1);
-    puts_out(o, key);
-    put(o, "\":", 2);
+    if (o->comma)
+        *to++ = ',';
+    o->comma = true;
+    if (key) {
+        *to++ = '"';
+        memcpy(to, key, n);
+        to += n;
+        *to++ = '"';
+        *to++ = ':';
+    }
+    *to = '\0';
+    o->buf.n = (size_t)(to - o->buf.p);
 }
 
 /* Length of the UTF-8 sequence at s, 0 when it is none (overlong, a surrogate, too
@@ -44,16 +69,27 @@ static size_t utf8_length(const unsigned char *s)
     return n;
 }
 
+/* Characters that stand for themselves: printable ASCII but the two that JSON escapes. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static void put_text(struct json_out *o, const char *value)
 {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *s = (const unsigned char *)value, *plain = s;
 
     put(o, "\"", 1);
-    while (*s) {
-        size_t n = utf8_length(s);
+    for (;;) {
+        size_t n;
 
-        if (n > 0 && *s >= 0x20 && *s != '"' && *s != '\\') {
+        while (is_plain(*s))
+            s++;
+        if (!*s)
+            break;
+        n = utf8_length(s);
+        if (n > 1) {
             s += n;
             continue;
         }

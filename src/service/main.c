@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* imgportd: the image service */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "api/session.h"
 #include "base/scoped.h"
 #include "imgport/imgport.h"
 #include "service/api.h"
+#include "service/folder.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/server.h"
@@ -40,24 +39,6 @@ static int complain(const struct err *err)
 {
     fprintf(stderr, "imgportd: %s\n", err->msg);
     return err_code_exit(err->code);
-}
-
-/* The folder of what we keep, and those above it. */
-static int make_folder(const char *path, struct err *err)
-{
-    char part[4096];
-
-    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
-        return FAIL(err, ERR_LIMIT, "the name of the data folder is too long");
-    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = '\0';
-        if (mkdir(part, 0750) < 0 && errno != EEXIST)
-            return FAIL_SYS(err, errno, "data folder %s", part);
-        if (!slash)
-            return 0;
-        *slash = '/';
-    }
 }
 
 /* A connection is a descriptor, and so is much else. */
@@ -117,7 +98,7 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
     if (r == 0)
         r = session_profile(&d.service.profile, arena, config->profile, err);
     if (r == 0)
-        r = make_folder(config->data, err);
+        r = folder_make(config->data, err);
     if (r == 0)
         r = catalog_open(&d.service.catalog, config->catalog, NULL, err);
     if (r == 0)

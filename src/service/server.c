@@ -17,9 +17,9 @@
 #include "service/metrics.h"
 
 enum {
-    /* One buffer a connection for headers and pieces of bodies; its pages are touched
-     * only as far as they are used. */
-    CONNECTION_MEMORY = 512 * 1024,
+    /* One buffer a connection, for headers and pieces of bodies.  The library clears all
+     * of it after each request, so its size is paid each time. */
+    CONNECTION_MEMORY = 128 * 1024,
     CONNECTION_STEP = 64 * 1024,
     BACKLOG = 1024,
     PEM_MAX = 64 * 1024,

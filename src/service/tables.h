@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tables.h: the parameter tables that actions.def names */
+#pragma once
+
+#include "service/params.h"
+
+extern const struct param params_describe_regions[];
+extern const struct param params_describe_zones[];
+extern const struct param params_describe_import_image_os[];
+extern const struct param params_describe_image_quota[];
+extern const struct param params_describe_images[];
+extern const struct param params_modify_image_attribute[];
+extern const struct param params_delete_images[];
+extern const struct param params_modify_image_share_permission[];
+extern const struct param params_describe_image_share_permission[];
+extern const struct param params_describe_image_from_family[];
+extern const struct param params_import_image[];
+extern const struct param params_sync_images[];
+extern const struct param params_export_images[];

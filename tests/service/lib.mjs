@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lib.mjs: an imgportd of its own for each file of tests, and the vendor's SDK pointed at it
+//
+//     const d = await startDaemon();          a new catalogue, port chosen by the kernel
+//     const alice = d.account("alice");       { uin, appId, secretId, secretKey, ... }
+//     const api = d.client(alice);            the real SDK
+//     await refused(api.DeleteImages({...}), "InvalidImageId.NotFound");
+//
+// Environment: IMGPORTD, IMGPORT, SEED (programs), IMGPORT_NODE (folder of node_modules).
+import assert from "node:assert/strict";
+import crypto from "node:crypto";
+import { execFileSync, spawn } from "node:child_process";
+import fs from "node:fs";
+import http from "node:http";
+import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { after } from "node:test";
+
+const program = (name) => {
+  assert.ok(process.env[name], `$${name} is not set`);
+  return process.env[name];
+};
+const require = createRequire(path.join(program("IMGPORT_NODE"), "here.js"));
+const cvm = require("tencentcloud-sdk-nodejs-cvm").cvm.v20170312;
+// What the SDK's clients are made of: any action and version by name.
+const { AbstractClient } = require("tencentcloud-sdk-nodejs-common");
+
+export { require };
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+export async function startDaemon({ conf = "", regions = "ap-guangzhou ap-shanghai", service = "" } = {}) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "imgportd-"));
+  const config = path.join(dir, "imgportd.conf");
+  const log = path.join(dir, "log");
+  fs.writeFileSync(config, `[service]
+listen = 127.0.0.1:0
+data = ${dir}/data
+log = ${log}
+regions = ${regions}
+${service}
+${conf.includes("[server]") ? "" : "[server]\nrate = 0\n"}
+${conf}`);
+  const env = { ...process.env, IMGPORTD_CONF: config };
+  let complaint = "";
+  const child = spawn(program("IMGPORTD"), [], { env, stdio: ["ignore", "inherit", "pipe"] });
+  child.stderr.on("data", (text) => (complaint += text));
+  const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
+  const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "")
+    .split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  let port = 0;
+  for (let i = 0; i < 200 && !port && child.exitCode === null; i++) {
+    await sleep(25);
+    const start = lines().find((line) => line.event === "start");
+    port = start ? Number(/port (\d+)/.exec(start.message)[1]) : 0;
+  }
+  assert.ok(port, `imgportd does not start: ${complaint}`);
+
+  const daemon = {
+    dir, config, port, lines, child, ended,
+    catalog: `sqlite:${dir}/data/catalog.db`,
+    imgport: (...words) => execFileSync(program("IMGPORT"), words, { env, encoding: "utf8" }),
+    account(name, ...options) {
+      const j = JSON.parse(daemon.imgport("account", "create", name, "--json", ...options));
+      return { uin: j.Uin, appId: j.AppId, secretId: j.SecretId, secretKey: j.SecretKey };
+    },
+    // Images straight into the catalogue: ids, in the order given.
+    seed: (...images) => execFileSync(program("SEED"), [daemon.catalog], {
+      input: images.map((i) => JSON.stringify(i)).join("\n") + "\n", encoding: "utf8",
+    }).trim().split("\n"),
+    profile: ({ language, signMethod, method = "POST" } = {}) => ({
+      language, signMethod,
+      httpProfile: { endpoint: `127.0.0.1:${port}`, protocol: "http://", reqMethod: method },
+    }),
+    client: (account, { region = "ap-guangzhou", ...options } = {}) => new cvm.Client({
+      credential: { secretId: account.secretId, secretKey: account.secretKey },
+      region, profile: daemon.profile(options),
+    }),
+    // Calls an action of any version by the SDK.
+    own(account, action, params = {}, { region = "ap-guangzhou", version = "2026-11-20", ...options } = {}) {
+      const client = new AbstractClient(`127.0.0.1:${port}`, version, {
+        credential: { secretId: account.secretId, secretKey: account.secretKey },
+        region, profile: daemon.profile(options),
+      });
+      return client.request(action, params);
+    },
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
+  };
+  after(async () => {
+    if (child.exitCode === null && child.signalCode === null) await daemon.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+  });
+  return daemon;
+}
+
+// The call is refused with this code, a message and a request id.
+export async function refused(call, code, message) {
+  const error = await call.then(
+    (answer) => assert.fail(`not refused: ${JSON.stringify(answer)}`), (e) => e);
+  assert.equal(error.code, code, `${error.code}: ${error.message}`);
+  assert.ok(error.message, "an error without a message");
+  assert.match(error.requestId, /^[0-9a-f-]{36}$/);
+  if (message) assert.match(error.message, message);
+  return error;
+}
+
+export const sha256 = (text) => crypto.createHash("sha256").update(text).digest("hex");
+const hmac = (key, text) => crypto.createHmac("sha256", key).update(text).digest();
+
+// A TC3 request made by hand, so that each part of it can be wrong.
+export function tc3({ port, account, action = "DescribeRegions", version = "2017-03-12",
+  body = "{}", sent = body, timestamp = Math.floor(Date.now() / 1000), headers = {}, method = "POST",
+  query = "", authorization, host = `127.0.0.1:${port}`, signed = ["content-type", "host"],
+  payload = body, region = "ap-guangzhou" }) {
+  const date = new Date(timestamp * 1000).toISOString().slice(0, 10);
+  const all = { "content-type": "application/json", host, "x-tc-action": action,
+    "x-tc-version": version, "x-tc-timestamp": String(timestamp),
+    ...(region ? { "x-tc-region": region } : {}), ...headers };
+  const canonical = [method, "/", method === "GET" ? query : "",
+    ...signed.map((name) => `${name}:${all[name]}`), "", signed.join(";"), sha256(payload)].join("\n");
+  const scope = `${date}/cvm/tc3_request`;
+  const toSign = ["TC3-HMAC-SHA256", timestamp, scope, sha256(canonical)].join("\n");
+  const key = ["cvm", "tc3_request"].reduce(hmac, hmac(`TC3${account.secretKey}`, date));
+  const signature = hmac(key, toSign).toString("hex");
+  return send(port, { method, path: query ? `/?${query}` : "/", body: sent, headers: { ...all,
+    authorization: authorization ?? `TC3-HMAC-SHA256 Credential=${account.secretId}/${scope}, ` +
+      `SignedHeaders=${signed.join(";")}, Signature=${signature}` } });
+}
+
+// A v1 request made by hand.
+export function v1({ port, account, params = {}, method = "GET", drop = [], path: at = "/", hash }) {
+  const all = { Action: "DescribeRegions", Version: "2017-03-12", Region: "ap-guangzhou",
+    SecretId: account.secretId, Timestamp: Math.floor(Date.now() / 1000),
+    Nonce: crypto.randomInt(1, 2 ** 31), ...(hash ? { SignatureMethod: hash } : {}), ...params };
+  for (const name of drop) delete all[name];
+  const source = `${method}127.0.0.1:${port}${at}?` +
+    Object.keys(all).sort().map((k) => `${k}=${all[k]}`).join("&");
+  all.Signature ??= crypto.createHmac(hash === "HmacSHA256" ? "sha256" : "sha1", account.secretKey)
+    .update(source).digest("base64");
+  if (drop.includes("Signature")) delete all.Signature;
+  const text = new URLSearchParams(all).toString();
+  return send(port, method === "GET" ? { path: `${at}?${text}` } : { method, path: at, body: text,
+    headers: { "content-type": "application/x-www-form-urlencoded" } });
+}
+
+// { status, headers, text, answer, code }
+export function send(port, { method = "GET", path: at = "/", headers = {}, body = "" }) {
+  return new Promise((done, fail) => {
+    const request = http.request({ port, host: "127.0.0.1", method, path: at,
+      headers: body ? { "content-length": Buffer.byteLength(body), ...headers } : headers }, (r) => {
+      const parts = [];
+      r.on("data", (part) => parts.push(part));
+      r.on("end", () => {
+        const text = Buffer.concat(parts).toString();
+        let answer;
+        try {
+          answer = JSON.parse(text).Response;
+        } catch {
+          answer = undefined;
+        }
+        done({ status: r.statusCode, headers: r.headers, text, answer, code: answer?.Error?.Code });
+      });
+    });
+    request.on("error", fail);
+    request.end(body);
+  });
+}
