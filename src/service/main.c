@@ -11,11 +11,14 @@
 #include "base/scoped.h"
 #include "imgport/imgport.h"
 #include "service/api.h"
+#include "service/cos/endpoint.h"
 #include "service/folder.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/server.h"
 #include "service/status.h"
+#include "store/blob.h"
+#include "store/catalog.h"
 
 static const char help[] =
     "Usage: imgportd [--config FILE] [--check]\n"
@@ -59,6 +62,7 @@ static void raise_descriptors(const struct config *c)
 struct daemon {
     struct service service;
     struct api *api;
+    struct cos_endpoint *cos;
     struct server *server;
 };
 
@@ -67,6 +71,8 @@ static void daemon_fini(struct daemon *d)
     if (d->server)
         server_stop(d->server);
     api_free(d->api);
+    cos_endpoint_free(d->cos);
+    blobs_close(d->service.blobs);
     if (d->service.catalog)
         catalog_close(d->service.catalog);
     metrics_free(d->service.metrics);
@@ -102,10 +108,22 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
     if (r == 0)
         r = catalog_open(&d.service.catalog, config->catalog, NULL, err);
     if (r == 0)
+        r = blobs_open(&d.service.blobs,
+                       &(struct blobs_options){
+                           .url = config->objects,
+                           .key_id = config->s3_key_id,
+                           .key_secret = config->s3_key_secret,
+                           .region = config->s3_region,
+                       },
+                       err);
+    if (r == 0)
+        r = cos_endpoint_new(&d.cos, &d.service, err);
+    if (r == 0)
         r = api_new(&d.api, &d.service, err);
     if (r < 0)
         return r;
     handlers[n++] = &status;
+    handlers[n++] = cos_handler(d.cos);
     handlers[n++] = api_handler(d.api);
     r = server_start(&d.server,
                      &(struct server_options){
