@@ -39,6 +39,7 @@ int catalog_open(struct catalog **ret, const char *url,
     catalog_put(&db);
     if (r < 0)
         return r;
+    c->home.opened = true;
     *ret = TAKE(c);
     return 0;
 }

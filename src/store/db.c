@@ -15,7 +15,7 @@
 
 enum { SQL_MAX = 1 << 20, PAUSE_MAX_MS = 100 };
 
-static const struct db_driver *const drivers[] = {&db_sqlite};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_pg};
 
 static const char *const words[DB_WORDS] = {
     [WORD_INT] = "@INT",       [WORD_TEXT] = "@TEXT",         [WORD_BLOB] = "@BLOB",

@@ -26,6 +26,7 @@ enum db_word {
 struct db_home {
     char *url;
     int patience_ms;
+    bool opened; /* it was reached once: an engine that is away will be back */
     /* SQLite has one writer at a time: threads of this process queue here, which is fair,
      * and only processes poll for each other. */
     pthread_mutex_t write;
