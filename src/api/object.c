@@ -315,21 +315,22 @@ static void judge(struct lane *l)
     finish(l);
 }
 
-/* A body that ended early, and said nothing of it?  Of the first piece, there may be less
- * than was asked for. */
-static bool is_cut(const struct lane *l)
+/* Are all bytes of the piece here?  Of the first one, there may be less than was asked
+ * for. */
+static bool is_whole(const struct lane *l)
 {
-    uint64_t size = l->object->size;
-
-    return l->answer.status == 206 && l->have < l->want &&
-           !(l->object->opening && l->begun && l->at + l->have == size);
+    return l->begun && l->answer.status == 206 &&
+           (l->have == l->want ||
+            (l->object->opening && l->at + l->have == l->object->size));
 }
 
 static void on_end(void *arg, enum transport_end end, const char *words)
 {
     struct lane *l = arg;
+    bool answered, cut;
 
-    if (l->enough)
+    /* What breaks behind the last byte breaks nothing. */
+    if (l->enough || is_whole(l))
         end = TRANSPORT_DONE;
     if (!l->why.code && end == TRANSPORT_PRIVATE)
         FAIL(&l->why, ERR_IO, "the server redirects to a private address");
@@ -345,14 +346,14 @@ static void on_end(void *arg, enum transport_end end, const char *words)
         finish(l);
         return;
     }
-    if (end == TRANSPORT_DONE && !is_cut(l) && !answer_may_get_better(&l->answer)) {
+    answered = end == TRANSPORT_DONE;
+    /* A body that ended early may say nothing of it. */
+    cut = answered && l->answer.status == 206 && !is_whole(l);
+    if (answered && !cut && !answer_may_get_better(&l->answer)) {
         judge(l);
         return;
     }
-    if (end == TRANSPORT_DONE && is_cut(l))
-        again(l, "the connection broke", false);
-    else
-        again(l, words, end == TRANSPORT_DONE);
+    again(l, cut ? "the connection broke" : words, answered && !cut);
     if (l->why.code)
         finish(l);
 }
