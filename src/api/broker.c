@@ -286,7 +286,7 @@ static int answer_stage(struct talk *t, int sock, struct bytes question, struct 
     struct err why = {0};
     int r;
 
-    if (!t->job->is_stream || t->staged || question.n != WIRE_NUMBER)
+    if (!t->job->may_stage || t->staged || question.n != WIRE_NUMBER)
         return FAIL(err, ERR_CORRUPT, "the worker asks for what it was not given");
     t->staged = true;
     fd = stage_open(&why);

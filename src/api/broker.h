@@ -21,7 +21,7 @@ struct broker_progress {
 struct broker_job {
     const json_t *request; /* wire.h; borrowed */
     int source;            /* descriptor, open for reading; borrowed; -1: none */
-    bool is_stream;        /* source is a pipe, and may be kept in a file of stage.h */
+    bool may_stage;        /* it may ask for one file of stage.h */
     /* [opt] Of a stream: does the worker wait for what is not there yet? */
     bool (*is_starved)(void *arg);
     void *starved_arg;

@@ -276,7 +276,7 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .request = run->request,
         .remote = run->source->remote,
         .source = run->source->pump ? pump_pipe(run->source->pump) : run->source->fd,
-        .is_stream = run->source->pump != NULL,
+        .may_stage = run->output >= 0,
         .is_starved = run->source->pump ? is_starved : NULL,
         .starved_arg = run->source->pump,
         .folder = run->source->folder,

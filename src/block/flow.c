@@ -234,6 +234,8 @@ int flow_open(struct flow **ret, struct image_info *info, struct stream *in,
     r = begins_as(&driver, head, &ctx, err);
     if (r < 0)
         return r;
+    if (driver == &vmdk_driver)
+        return flow_vmdk_open(ret, in, &ctx, err);
     if (driver != &raw_driver)
         return 0;
     r = flow_raw_open(ret, in, ctx.options, err);

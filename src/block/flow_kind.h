@@ -59,5 +59,9 @@ int flow_chunk_new(struct flow_chunk **ret, struct flow *f, size_t n, struct err
 int flow_chunk_grow(struct flow_chunk *c, size_t n, struct err *err);
 void flow_chunk_give(struct flow *f, struct flow_chunk *c);
 
+/* 1, 0 when it has to be a file, negative; the stream stands at its beginning. */
+int flow_vmdk_open(struct flow **ret, struct stream *in, struct image_ctx *ctx,
+                   struct err *err);
+
 int flow_raw_open(struct flow **ret, struct stream *in,
                   const struct image_options *options, struct err *err);

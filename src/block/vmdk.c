@@ -335,8 +335,8 @@ static int check_embedded(const struct vmdk_desc *d, struct image_ctx *ctx,
     return 0;
 }
 
-static int read_embedded(struct block *file, const struct vmdk_header *h,
-                         struct image_ctx *ctx, struct err *err)
+int vmdk_embedded_check(struct block *file, const struct vmdk_header *h,
+                        struct image_ctx *ctx, struct err *err)
 {
     const uint64_t max = VMDK_DESC_MAX / VMDK_SECTOR;
     AUTO(vmdk_desc_fini) struct vmdk_desc d = {0};
@@ -375,7 +375,7 @@ static int open_embedded(struct block **ret, struct block *file, struct image_ct
     int r = vmdk_sparse_header(&h, file, ctx, err);
 
     if (r == 0)
-        r = read_embedded(file, &h, ctx, err);
+        r = vmdk_embedded_check(file, &h, ctx, err);
     if (r == 0)
         r = vmdk_new(&v, 1, err);
     if (r == 0)

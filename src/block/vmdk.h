@@ -53,6 +53,14 @@ enum {
     VMDK_FLAG_MARKERS = 1 << 17,
 };
 
+/* What a marker that is no grain stands before. */
+enum {
+    VMDK_MARKER_END = 0,
+    VMDK_MARKER_TABLE = 1,
+    VMDK_MARKER_DIRECTORY = 2,
+    VMDK_MARKER_FOOTER = 3,
+};
+
 struct vmdk_header {
     uint32_t version, flags;
     uint64_t capacity, grain_size;   /* sectors */
@@ -66,6 +74,18 @@ struct vmdk_header {
 
 /* b holds VMDK_HEADER_SIZE bytes.  False when the magic is not there. */
 bool vmdk_header_decode(struct vmdk_header *ret, struct bytes b);
+
+/* What a header says by itself: versions, flags, sizes. */
+int vmdk_header_check(const struct vmdk_header *h, struct image_ctx *ctx,
+                      struct err *err);
+
+/* Is it the footer of that header?  Its directory becomes the header's. */
+int vmdk_footer_check(struct vmdk_header *h, const struct vmdk_header *footer,
+                      struct image_ctx *ctx, struct err *err);
+
+/* The descriptor within `file`, whose header this is. */
+int vmdk_embedded_check(struct block *file, const struct vmdk_header *h,
+                        struct image_ctx *ctx, struct err *err);
 
 /* ---- sparse extents (vmdk_sparse.c, vmdk_survey.c) */
 

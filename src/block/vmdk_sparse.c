@@ -16,7 +16,6 @@ enum {
     /* Grain tables that one call of extent() looks at; 512 MiB of disk. */
     EXTENT_TABLES = 16,
     READ_GRAINS = 32,
-    MARKER_FOOTER = 3,
 };
 
 static const char magic[] = "KDMV";
@@ -57,6 +56,22 @@ static bool is_marker(struct bytes b, uint64_t sectors, uint32_t type)
     return cursor_le64(&c) == sectors && cursor_le32(&c) == 0 && cursor_le32(&c) == type;
 }
 
+int vmdk_footer_check(struct vmdk_header *h, const struct vmdk_header *f,
+                      struct image_ctx *ctx, struct err *err)
+{
+    if (f->directory_offset == VMDK_DIRECTORY_AT_END)
+        return IMAGE_FAULT(ctx, err, STREAM, ERR_CORRUPT,
+                           "vmdk footer: does not say where the grain directory is");
+    if (f->version != h->version || f->capacity != h->capacity ||
+        f->grain_size != h->grain_size || f->gtes != h->gtes ||
+        f->compression != h->compression)
+        return IMAGE_FAULT(ctx, err, STREAM, ERR_CORRUPT,
+                           "vmdk footer: version, capacity, grain or compression are not "
+                           "those of the header");
+    h->directory_offset = f->directory_offset;
+    return 0;
+}
+
 /* The writer of a stream knows where the directory lies when all else is written, so the
  * header says "at the end", and the footer has the place. */
 static int read_footer(struct vmdk_header *h, struct block *file, struct image_ctx *ctx,
@@ -78,24 +93,13 @@ static int read_footer(struct vmdk_header *h, struct block *file, struct image_c
         !vmdk_header_decode(&f, bytes_sub(b, VMDK_SECTOR, VMDK_SECTOR)))
         return IMAGE_FAULT(ctx, err, TRUNCATED, ERR_CORRUPT,
                            "vmdk stream: no footer and end marker at the end");
-    if (!is_marker(b, 1, MARKER_FOOTER))
+    if (!is_marker(b, 1, VMDK_MARKER_FOOTER))
         return IMAGE_FAULT(ctx, err, STREAM, ERR_CORRUPT,
                            "vmdk stream: no marker in front of the footer");
-    if (f.directory_offset == VMDK_DIRECTORY_AT_END)
-        return IMAGE_FAULT(ctx, err, STREAM, ERR_CORRUPT,
-                           "vmdk footer: does not say where the grain directory is");
-    if (f.version != h->version || f.capacity != h->capacity ||
-        f.grain_size != h->grain_size || f.gtes != h->gtes ||
-        f.compression != h->compression)
-        return IMAGE_FAULT(ctx, err, STREAM, ERR_CORRUPT,
-                           "vmdk footer: version, capacity, grain or compression are not "
-                           "those of the header");
-    h->directory_offset = f.directory_offset;
-    return 0;
+    return vmdk_footer_check(h, &f, ctx, err);
 }
 
-static int check_header(const struct vmdk_header *h, struct image_ctx *ctx,
-                        struct err *err)
+int vmdk_header_check(const struct vmdk_header *h, struct image_ctx *ctx, struct err *err)
 {
     uint64_t grain_max = VMDK_GRAIN_MAX;
 
@@ -156,7 +160,7 @@ int vmdk_sparse_header(struct vmdk_header *ret, struct block *file, struct image
     if (!vmdk_header_decode(&h, bytes_of(buf, sizeof buf)))
         return IMAGE_FAULT(ctx, err, CORRUPT, ERR_CORRUPT,
                            "vmdk extent: no sparse header at its start");
-    r = check_header(&h, ctx, err);
+    r = vmdk_header_check(&h, ctx, err);
     if (r < 0)
         return r;
     if (h.directory_offset == VMDK_DIRECTORY_AT_END) {

@@ -11,10 +11,6 @@
 
 enum {
     DATA_BEGIN = VMDK_GRAIN_SECTORS, /* sectors of header and descriptor, rounded up */
-    MARKER_END = 0,
-    MARKER_TABLE = 1,
-    MARKER_DIRECTORY = 2,
-    MARKER_FOOTER = 3,
 };
 
 struct stream_sink {
@@ -54,7 +50,7 @@ static int table_leave(struct stream_sink *v, struct err *err)
 
     if (v->held == VMDK_NO_TABLE)
         return 0;
-    marker_make(v->table, VMDK_TABLE_BYTES / VMDK_SECTOR, MARKER_TABLE);
+    marker_make(v->table, VMDK_TABLE_BYTES / VMDK_SECTOR, VMDK_MARKER_TABLE);
     v->directory[v->held] = (uint32_t)(v->next / VMDK_SECTOR + 1);
     r = append(v, v->table, sizeof v->table, err);
     memset(v->table, 0, sizeof v->table);
@@ -93,7 +89,7 @@ static int directory_write(struct stream_sink *v, uint64_t *ret_sector, struct e
     uint8_t sector[VMDK_SECTOR];
     int r;
 
-    marker_make(sector, div_up(v->tables, ENTRIES), MARKER_DIRECTORY);
+    marker_make(sector, div_up(v->tables, ENTRIES), VMDK_MARKER_DIRECTORY);
     r = append(v, sector, sizeof sector, err);
     *ret_sector = v->next / VMDK_SECTOR;
     for (uint64_t first = 0; r == 0 && first < v->tables; first += ENTRIES) {
@@ -117,9 +113,9 @@ static int ends_write(struct stream_sink *v, uint64_t directory, struct err *err
     uint8_t tail[VMDK_FOOTER_SPAN], head[(1 + VMDK_DESC_SECTORS) * VMDK_SECTOR];
     int r;
 
-    marker_make(tail, 1, MARKER_FOOTER);
+    marker_make(tail, 1, VMDK_MARKER_FOOTER);
     vmdk_write_header(tail + VMDK_SECTOR, v->sink.virtual_size, &shape);
-    marker_make(tail + 2 * VMDK_SECTOR, 0, MARKER_END);
+    marker_make(tail + 2 * VMDK_SECTOR, 0, VMDK_MARKER_END);
     r = append(v, tail, sizeof tail, err);
     if (r < 0)
         return r;

@@ -11,7 +11,7 @@
  *     │  DATA 3, or NO_FILE  ────────────>  │  in any order
  *     │  DATA 2, or NO_FILE  ────────────>  │
  *     │  <──────────  LAYOUT, LIST, RUNS ...│  a map, as it is found
- *     │  <──────────  STAGE 4               │  a stream that has to be a file
+ *     │  <──────────  STAGE 4               │  what comes has to be a file
  *     │  FILE 4 + descriptor, or NO_FILE ─> │  empty, for reading and writing
  *     │  <──────────  FACTS | RESULT | ERROR│  and exits
  *
@@ -26,8 +26,8 @@
  *           "cluster": 0, "threads": 2, "verify": false}
  *          {"job": "map", "format": "vhd", "siblings": true}
  *          and for each "remote": N, the size of a source that is read by READ;
- *          of a conversion "stream": true, the source is a pipe, and "stage_max": N,
- *          bytes that a STAGE file may get
+ *          of a conversion "stage_max": N, bytes that a STAGE file may get, and
+ *          "stream": true, the source is a pipe
  *          format "" is not declared; the sizes as in inspect_options; kind and
  *          compression "", cluster and threads 0: as usual
  * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
