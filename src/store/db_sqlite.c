@@ -81,14 +81,21 @@ static void sqlite_closep(struct sqlite **s)
         sqlite_close(&(*s)->db);
 }
 
-/* It holds the secrets of accounts; the files beside it get the same mode. */
+/* It holds the secrets of accounts; the files beside it get the same mode.  A file that
+ * is there must not be opened here: to close it would give up every lock that this
+ * process has on it (POSIX), and another process would then take the log away under our
+ * hands. */
 static int make_file(const char *path, struct err *err)
 {
-    AUTO(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int fd, sys;
 
-    if (fd < 0)
-        return FAIL_SYS(err, errno, "catalogue %s", path);
-    return 0;
+    pthread_mutex_lock(&lock);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    sys = fd < 0 ? errno : 0;
+    closep(&fd);
+    pthread_mutex_unlock(&lock);
+    return sys && sys != EEXIST ? FAIL_SYS(err, sys, "catalogue %s", path) : 0;
 }
 
 static int set_wal(struct sqlite *s, struct err *err)

@@ -4,11 +4,13 @@
  * And transactions as such: run again, undone, nested. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -308,12 +310,52 @@ static void test_a_newer_catalogue_is_left_alone(void **state)
     CHECK(-ERR_ARG, catalog_open(&c, "mysql://secret@x/y", NULL, &err));
 }
 
-int main(void)
+/* Another process that comes and goes, as imgport account beside imgportd. */
+static int visit(const char *url)
 {
+    AUTO(catalog_closep) struct catalog *c = NULL;
+    AUTO(catalog_put) struct db *db = NULL;
+
+    return catalog_open(&c, url, NULL, NULL) < 0 || catalog_get(&db, c, NULL) < 0 ||
+           day_op_use(db, "visitor", REGION, 1000, NULL) != 0;
+}
+
+static void test_a_visitor_leaves_the_log_to_us(void **state)
+{
+    struct testing *t = *state;
+    AUTO(catalog_put) struct db *second = NULL;
+    AUTO(catalog_put) struct db *third = NULL;
+    char *words[] = {(char *)"race", (char *)"visit", t->url, NULL};
+    int64_t n;
+
+    OK(catalog_get(&second, t->catalog, &err));
+    OK(catalog_get(&third, t->catalog, &err));
+    for (int i = 1; i <= 3; i++) {
+        pid_t child;
+        int status;
+
+        /* Not fork() alone: a child must not use what it inherits of an open database. */
+        assert_int_equal(
+            posix_spawn(&child, "/proc/self/exe", NULL, NULL, words, environ), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        OK(day_op_use(second, "visitor", REGION, 1000, &err));
+        OK(day_op_count(&n, third, "visitor", REGION, &err));
+        assert_int_equal(n, 2 * i);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "visit") == 0)
+        return visit(argv[2]);
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_racing_imports_keep_to_the_quota),
         cmocka_unit_test(test_racing_operations_keep_to_the_day),
         cmocka_unit_test(test_a_state_is_changed_by_one),
+        cmocka_unit_test(test_a_visitor_leaves_the_log_to_us),
         cmocka_unit_test_setup(test_an_inner_part_is_undone_alone, forget_all),
         cmocka_unit_test_setup(test_a_failure_that_was_overlooked_undoes_all, forget_all),
         cmocka_unit_test(test_a_newer_catalogue_is_left_alone),
