@@ -10,7 +10,7 @@
 
 #define TEXT(field) ", i." #field
 #define INT(field)  ", i." #field
-const char image_columns[] = "i.id, i.tags, i.shares, i.created, i.updated"
+const char image_columns[] = "i.no, i.id, i.tags, i.shares, i.created, i.updated"
 #include "store/image_fields.def"
     ;
 #undef TEXT
@@ -22,6 +22,7 @@ struct image image_read(const struct db_rows *rows, int col, struct arena *arena
 
 #define TEXT(field) i.field = sql_text(arena, rows, col++);
 #define INT(field)  i.field = (__typeof__(i.field))db_col_int(rows, col++);
+    INT(no)
     TEXT(id)
     TEXT(tags)
     INT(shares)

@@ -70,6 +70,7 @@ struct tag {
 
 /* Strings are never NULL ("" for what is not known) unless it says so. */
 struct image {
+    int64_t no;     /* the order in which images were made */
     const char *id; /* img-xxxxxxxx; image_new() makes it */
     const char *region;
     const char *owner; /* uin */
@@ -168,7 +169,7 @@ struct image_list {
     int64_t total; /* without offset and limit */
 };
 
-/* Newest first, then by id.  One indexed statement.  ERR_LIMIT over the maxima above. */
+/* Newest first.  One indexed statement.  ERR_LIMIT over the maxima above. */
 int image_list(struct image_list *ret, struct arena *arena, struct db *db,
                const struct image_query *q, struct err *err);
 

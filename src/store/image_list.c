@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which images an account sees, in one statement.
  *
- *     seen    numbers of the images, from one index for each way of seeing them
- *     page    the newest of them
- *     the rows of the page, with the number of all that were seen
+ *     c       how many they are: a sum over the ways of seeing them
+ *     page    the newest, merged from one index for each way
+ *     i       the rows of the page
  *
  * The ways exclude each other: a custom image is one's own or shared, the others are
- * offered to everybody. */
+ * offered to everybody.  Counting and merging walk indexes that hold all they ask for; to
+ * collect all numbers first and sort them was measured at twice the cost. */
 #include "store/image.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "base/scoped.h"
 #include "store/image_row.h"
@@ -21,6 +23,7 @@ struct seeing {
     struct arena *arena;
     const struct image_query *query;
     size_t account, region; /* 0: not yet a parameter */
+    const char *filters;    /* " AND ..." of what was asked for, the same in every way */
 };
 
 static void add_shared_arg(struct seeing *s, size_t *n, const char *value)
@@ -125,10 +128,11 @@ static void add_filter(struct seeing *s, const struct image_filter *f)
     }
 }
 
-/* What was asked for, of whatever is seen. */
-static void add_filters(struct seeing *s)
+/* Made once and said for each way, so that values are parameters once. */
+static void make_filters(struct seeing *s)
 {
     const struct image_query *query = s->query;
+    size_t begin = s->q->text.n;
 
     if (query->n_ids > 0) {
         sql_add(s->q, " AND ");
@@ -138,6 +142,8 @@ static void add_filters(struct seeing *s)
         sql_add(s->q, " AND ");
         add_filter(s, &query->filters[i]);
     }
+    s->filters = arena_strn(s->arena, buf_str(&s->q->text) + begin, s->q->text.n - begin);
+    s->q->text.n = begin;
 }
 
 /* The ways of seeing that the filters by type leave. */
@@ -162,17 +168,16 @@ static unsigned views_of(const struct image_query *query)
     return views;
 }
 
+/* "image i WHERE ...": the images that are seen in one way. */
 static void add_way(struct seeing *s, enum image_view view)
 {
     static const char *const from[IMAGE_VIEWS] = {
-        [VIEW_PRIVATE] = "SELECT i.no AS no, 0 AS way FROM image i WHERE i.kind = 0 AND ",
-        [VIEW_PUBLIC] = "SELECT i.no AS no, 1 AS way FROM image i "
-                        "WHERE i.kind = 1 AND i.kind <> 0 AND i.state = 1 AND ",
-        [VIEW_SHARED] = "SELECT i.no AS no, 2 AS way FROM image_share h "
-                        "JOIN image i ON i.id = h.image WHERE i.kind = 0 AND "
-                        "i.state = 1 AND ",
-        [VIEW_MARKET] = "SELECT i.no AS no, 3 AS way FROM image i "
-                        "WHERE i.kind = 2 AND i.kind <> 0 AND i.state = 1 AND ",
+        [VIEW_PRIVATE] = "image i WHERE i.kind = 0 AND ",
+        /* As the index says it, which an engine must recognise. */
+        [VIEW_PUBLIC] = "image i WHERE i.kind = 1 AND i.kind <> 0 AND i.state = 1 AND ",
+        [VIEW_SHARED] = "image_share h JOIN image i ON i.id = h.image "
+                        "WHERE i.kind = 0 AND i.state = 1 AND ",
+        [VIEW_MARKET] = "image i WHERE i.kind = 2 AND i.kind <> 0 AND i.state = 1 AND ",
     };
 
     sql_add(s->q, from[view]);
@@ -187,53 +192,91 @@ static void add_way(struct seeing *s, enum image_view view)
     } else {
         add_region(s, "i.region");
     }
-    add_filters(s);
+    sql_add(s->q, s->filters);
 }
 
-/* The operator's eye. */
+/* The operator's eye: one way, which sees everything. */
 static void add_everything(struct seeing *s, unsigned views)
 {
-    /* By kind: custom, public, market. */
     unsigned kinds = (views & VIEW_IN(VIEW_PRIVATE) ? 1u << IMAGE_CUSTOM : 0) |
                      (views & VIEW_IN(VIEW_PUBLIC) ? 1u << IMAGE_PUBLIC : 0) |
                      (views & VIEW_IN(VIEW_MARKET) ? 1u << IMAGE_MARKET : 0);
 
-    sql_add(s->q, "SELECT i.no AS no, CASE i.kind WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 3 END "
-                  "AS way FROM image i WHERE ");
+    sql_add(s->q, "image i WHERE ");
     if (s->query->region) {
         add_region(s, "i.region");
         sql_add(s->q, " AND ");
     }
     sql_in_mask(s->q, "i.kind", kinds);
-    add_filters(s);
+    sql_add(s->q, s->filters);
+}
+
+/* Each way once, after `head` (which may name the way by its number) and between
+ * `between`. */
+static void add_ways(struct seeing *s, unsigned views, const char *between, bool count)
+{
+    static const char *const heads[IMAGE_VIEWS] = {
+        [VIEW_PRIVATE] = "SELECT i.no AS no, 0 AS way FROM ",
+        [VIEW_PUBLIC] = "SELECT i.no AS no, 1 AS way FROM ",
+        [VIEW_SHARED] = "SELECT i.no AS no, 2 AS way FROM ",
+        [VIEW_MARKET] = "SELECT i.no AS no, 3 AS way FROM ",
+    };
+    bool first = true;
+
+    if (!s->query->account) {
+        sql_add(s->q,
+                count ? "(SELECT COUNT(*) FROM " : "SELECT i.no AS no, -1 AS way FROM ");
+        add_everything(s, views);
+        sql_add(s->q, count ? ")" : "");
+        return;
+    }
+    for (enum image_view v = 0; v < IMAGE_VIEWS; v++) {
+        if (!(views & VIEW_IN(v)))
+            continue;
+        sql_add(s->q, first ? "" : between);
+        sql_add(s->q, count ? "(SELECT COUNT(*) FROM " : heads[v]);
+        add_way(s, v);
+        sql_add(s->q, count ? ")" : "");
+        first = false;
+    }
 }
 
 static void compile(struct sql *q, struct arena *arena, const struct image_query *query,
                     unsigned views)
 {
     struct seeing s = {.q = q, .arena = arena, .query = query};
-    bool first = true;
 
-    sql_add(q, "WITH seen AS @MATERIAL (");
-    if (!query->account)
-        add_everything(&s, views);
-    for (enum image_view v = 0; query->account && v < IMAGE_VIEWS; v++) {
-        if (!(views & VIEW_IN(v)))
-            continue;
-        if (!first)
-            sql_add(q, " UNION ALL ");
-        first = false;
-        add_way(&s, v);
-    }
-    sql_add(q, "), page AS (SELECT no, way FROM seen ORDER BY no DESC LIMIT ");
+    make_filters(&s);
+    sql_add(q, "SELECT c.n, page.way, ");
+    sql_add(q, image_columns);
+    sql_add(q, " FROM (SELECT ");
+    add_ways(&s, views, " + ", true);
+    /* One row at least, so that the number is told of an empty page as well. */
+    sql_add(q, " AS n) c LEFT JOIN (");
+    add_ways(&s, views, " UNION ALL ", false);
+    sql_add(q, " ORDER BY no DESC LIMIT ");
     sql_arg(q, db_int(query->limit));
     sql_add(q, " OFFSET ");
     sql_arg(q, db_int(query->offset));
-    /* With one row at least, so that the number is told of an empty page as well. */
-    sql_add(q, ") SELECT c.n, page.way, ");
-    sql_add(q, image_columns);
-    sql_add(q, " FROM (SELECT COUNT(*) AS n FROM seen) c LEFT JOIN page ON 1 = 1 "
-               "LEFT JOIN image i ON i.no = page.no ORDER BY page.no DESC");
+    sql_add(q, ") page ON 1 = 1 LEFT JOIN image i ON i.no = page.no");
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct image *x = a, *y = b;
+
+    return (x->no < y->no) - (x->no > y->no);
+}
+
+/* Engines keep the order of the page, but promise nothing; to have them sort whole rows
+ * again costs more than to look. */
+static void sort(struct image *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (v[i - 1].no < v[i].no) {
+            qsort(v, n, sizeof *v, newest_first);
+            return;
+        }
 }
 
 static int check_query(const struct image_query *q, struct err *err)
@@ -280,12 +323,14 @@ int image_list(struct image_list *ret, struct arena *arena, struct db *db,
         image = LIST_ADD(arena, &list);
         if (image) {
             *image = image_read(&rows, 2, arena);
-            image->view = (enum image_view)db_col_int(&rows, 1);
+            if (query->account)
+                image->view = (enum image_view)db_col_int(&rows, 1);
         }
         r = arena_check(arena, err);
     }
     if (r < 0)
         return r;
+    sort(list.v, list.n);
     *ret = (struct image_list){list.v, list.n, total};
     return 0;
 }

@@ -88,7 +88,7 @@ CREATE TABLE image (
 CREATE INDEX image_owner ON image (owner, region, kind, no);
 CREATE UNIQUE INDEX image_name ON image (owner, region, name) WHERE state NOT IN (2, 5);
 -- What everybody sees.
-CREATE INDEX image_offered ON image (region, kind, no) WHERE kind <> 0;
+CREATE INDEX image_offered ON image (region, kind, state, no) WHERE kind <> 0;
 CREATE INDEX image_blob ON image (blob) WHERE blob <> '';
 
 CREATE TABLE image_tag (
