@@ -81,9 +81,9 @@ static const struct block_driver ends_driver = {
 
 static int look_at_ends(struct raw_flow *raw, struct err *err)
 {
+    struct ends ends = {.raw = raw}; /* outlives the disk, which may be it */
     AUTO(block_unrefp) struct block *disk = NULL;
     struct flow *f = &raw->flow;
-    struct ends ends = {.raw = raw};
     uint64_t handed_out = raw->first ? raw->first->offset : raw->total;
     int r;
 
