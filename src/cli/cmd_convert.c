@@ -33,8 +33,8 @@ static void print_result(const json_t *r)
                    json_string_value(json_object_get(r, sums[i].name)));
 }
 
-/* "4096", "64k", "2M". */
-static bool parse_size(unsigned *ret, const char *text)
+/* "4096", "64k", "2M", "50G": at most `most`. */
+static bool parse_size(uint64_t *ret, const char *text, uint64_t most)
 {
     size_t n = strlen(text);
     unsigned shift = 0;
@@ -44,10 +44,12 @@ static bool parse_size(unsigned *ret, const char *text)
         shift = 10;
     else if (n && text[n - 1] == 'M')
         shift = 20;
+    else if (n && text[n - 1] == 'G')
+        shift = 30;
     if (!text_u64(&value, bytes_of(text, shift ? n - 1 : n)) || value == 0 ||
-        value > ((uint64_t)INT32_MAX >> shift))
+        value > most >> shift)
         return false;
-    *ret = (unsigned)(value << shift);
+    *ret = value << shift;
     return true;
 }
 
@@ -55,7 +57,8 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct imgport_convert_options options = {0};
     bool as_json = false;
-    const char *words[2] = {NULL, NULL}, *threads = NULL, *cluster = NULL, *style = NULL;
+    const char *words[2] = {NULL, NULL}, *threads = NULL, *cluster = NULL, *style = NULL,
+               *stage = NULL;
     const struct option_row rows[] = {
         {NULL, 'O', &options.format, NULL},
         {"subformat", 0, &options.subformat, NULL},
@@ -69,6 +72,8 @@ static int run(const struct command *self, int argc, char **argv)
         {"no-sync", 0, NULL, &options.no_sync},
         {"json", 0, NULL, &as_json},
         {"progress", 0, &style, NULL},
+        {"one-get", 0, NULL, &options.source.one_get},
+        {"stage-max", 0, &stage, NULL},
         {"private-redirects", 0, NULL, &options.source.private_redirects},
         {NULL, 0, NULL, NULL},
     };
@@ -76,7 +81,7 @@ static int run(const struct command *self, int argc, char **argv)
     AUTO(json_releasep) json_t *result = NULL;
     struct imgport_error error;
     struct progress progress;
-    uint64_t n = 0;
+    uint64_t n = 0, cluster_size = 0;
     int r = cmd_parse(self, argc, argv, rows, words, 2, 2);
 
     if (r >= 0)
@@ -84,15 +89,18 @@ static int run(const struct command *self, int argc, char **argv)
     if (threads &&
         (!text_u64(&n, bytes_of(threads, strlen(threads))) || n == 0 || n > THREADS_MAX))
         return cmd_usage(self, _("-j takes a number from 1 to %d"), THREADS_MAX);
-    if (cluster && !parse_size(&options.cluster_size, cluster))
+    if (cluster && !parse_size(&cluster_size, cluster, INT32_MAX))
         return cmd_usage(self,
                          _("--cluster-size takes a number of bytes, as 65536 or 64k"));
+    if (stage && !parse_size(&options.stage_max, stage, INT64_MAX))
+        return cmd_usage(self, _("--stage-max takes a number of bytes, as 50G"));
     if (!progress_style(&progress, style))
         return cmd_usage(self, _("--progress takes json"));
     progress_init(&progress);
     options.source.path = words[0];
     options.dest = words[1];
     options.threads = (unsigned)n;
+    options.cluster_size = (unsigned)cluster_size;
     options.progress = progress_tell;
     options.progress_arg = &progress;
     r = imgport_convert(&text, &options, &error);
@@ -119,7 +127,7 @@ const struct command cmd_convert = {
         "Writes the disk in SOURCE to DEST, which appears under its name only when it\n"
         "is whole and on the disk.  SOURCE is a file, a block device, - (standard "
         "input)\n"
-        "or an http:// or https:// URL.\n"
+        "or an http:// or https:// URL, and may be packed with gzip, xz or zstd.\n"
         "\n"
         "Options:\n"
         "  -O FORMAT     qcow2 (if none is given), raw, vhd or vmdk\n"
@@ -138,6 +146,11 @@ const struct command cmd_convert = {
         "  --json        sizes and formats as JSON\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"
+        "  --one-get     ask a server once, for all of it, as a link wants that is good\n"
+        "                for one access\n"
+        "  --stage-max N what has to be a file before it can be read has at most so "
+        "many\n"
+        "                bytes; else 512G\n"
         "  --private-redirects\n"
         "                a URL may lead to a private address\n"
         "  --lang LANG   zh or en\n"

@@ -83,6 +83,20 @@ static void show_bytes(struct progress *p, const struct imgport_progress *w)
     show(p, line);
 }
 
+/* Of what comes nobody may have said how much it is. */
+static void show_so_far(struct progress *p, const struct imgport_progress *w)
+{
+    double elapsed = now() - p->phase;
+    char done[UNITS_MAX], speed[UNITS_MAX];
+    char line[512];
+
+    units_bytes(done, w->done);
+    units_bytes(speed, elapsed > 0 ? (uint64_t)((double)w->done / elapsed) : 0);
+    /* Phase, done, rate. */
+    snprintf(line, sizeof line, _("%s%s so far  %s/s"), phase_text(w), done, speed);
+    show(p, line);
+}
+
 static void print_json(struct progress *p, const struct imgport_progress *w)
 {
     /* Phases and steps are words of ours. */
@@ -118,6 +132,8 @@ int progress_tell(void *arg, const struct imgport_progress *w)
         show(p, _("99 %  waiting for the disk"));
     } else if (w->total && w->done <= w->total) {
         show_bytes(p, w);
+    } else if (w->done && !w->total) {
+        show_so_far(p, w);
     } else {
         snprintf(line, sizeof line, _("looking: %s"), w->step);
         show(p, line);

@@ -167,8 +167,12 @@ xz -0 <"$work/zlib.qcow2" >"$work/a.xz"
 zstd -q <"$work/zlib.qcow2" >"$work/a.zst"
 bzip2 -1 <"$work/zlib.qcow2" >"$work/a.bz2"
 (cd "$work" && python3 -m zipfile -c a.zip zlib.qcow2 && tar -cf a.ova zlib.qcow2)
-for name in a.gz a.xz a.zst a.bz2 a.zip a.ova; do
+for name in a.bz2 a.zip a.ova; do
     case_ "$name" refused InvalidFormatSize "$work/$name"
+done
+# Of these only convert looks inside: streams.sh.
+for name in a.gz a.xz a.zst; do
+    case_ "$name" check_refuses InvalidFormatSize "$work/$name"
 done
 qemu-img convert -f raw -O qcow2 "$work/zlib.qcow2" "$work/nested.qcow2"
 case_ 'a qcow2 in a qcow2' refused InvalidFormatSize "$work/nested.qcow2"
