@@ -2,6 +2,7 @@
 #include "fs/fs.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -89,6 +90,44 @@ int fs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n, uint
                     ", but it ends at %" PRIu64,
                     node->ino, n, off, node->size);
     return n ? fs->driver->read(fs, node, buf, n, off, err) : 0;
+}
+
+struct fs_file {
+    struct block block;
+    struct fs *fs; /* borrowed */
+    struct fs_stat node;
+};
+
+static int file_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
+{
+    struct fs_file *f = CONTAINER_OF(b, struct fs_file, block);
+
+    return fs_read(f->fs, &f->node, buf, n, off, err);
+}
+
+static void file_close(struct block *b)
+{
+    free(CONTAINER_OF(b, struct fs_file, block));
+}
+
+static const struct block_driver file_driver = {
+    .name = "file of a filesystem",
+    .read = file_read,
+    .close = file_close,
+};
+
+int fs_file_open(struct block **ret, struct fs *fs, const struct fs_stat *node,
+                 struct err *err)
+{
+    struct fs_file *f = calloc(1, sizeof *f);
+
+    if (!f)
+        return FAIL(err, ERR_NOMEM, "file");
+    f->fs = fs;
+    f->node = *node;
+    block_init(&f->block, &file_driver, node->size);
+    *ret = &f->block;
+    return 0;
 }
 
 int fs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,

@@ -209,6 +209,9 @@ int fs_readdir(struct fs *fs, uint64_t dir,
 /* ERR_SHORT when the range is not within the file. */
 int fs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n, uint64_t off,
             struct err *err);
+/* A regular file as a block; the filesystem must outlive it. */
+int fs_file_open(struct block **ret, struct fs *fs, const struct fs_stat *node,
+                 struct err *err);
 int fs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
                 struct err *err);
 int fs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,

@@ -184,9 +184,9 @@ struct fact_blocked {
 };
 
 struct fact_boot {
-    const char
-        *loader; /* "grub2", "grub-legacy", "extlinux", "syslinux", "systemd-boot", "" */
-    const char *config;         /* "/boot/grub/grub.cfg" */
+    const char *loader; /* "grub2", "grub-legacy", "extlinux", "syslinux", "systemd-boot",
+                           "uki" (firmware starts the kernel), "" */
+    const char *config; /* "/boot/grub/grub.cfg" */
     const char *loader_version; /* L20; "" unknown */
     const char *entry;          /* title of the default entry; "" none */
     const char *saved;          /* saved_entry of grubenv; "" */

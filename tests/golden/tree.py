@@ -97,6 +97,25 @@ def bzimage_with(version, archive, packed="gzip"):
     return bytes(image) + bytes(64) + payload
 
 
+def uki(osrel="", cmdline="", uname="", **parts):
+    """A unified kernel image: an EFI program with these sections (linux and initrd are bytes)."""
+    sections = [("osrel", osrel.encode()), ("cmdline", cmdline.encode() + b"\0"),
+                ("uname", uname.encode()), *parts.items()]
+    sections = [(name, data) for name, data in sections if data and data != b"\0"]
+    head = bytearray(1024)
+    head[0:2] = b"MZ"
+    struct.pack_into("<I", head, 60, 128)
+    struct.pack_into("<4sHHIIIHH", head, 128, b"PE\0\0", 0x8664, len(sections) + 1, 0, 0, 0, 240,
+                     0x0022)
+    at, out = 128 + 24 + 240, bytearray()
+    for i, (name, data) in enumerate([("text", b"\xc3"), *sections]):
+        raw = data + bytes(-len(data) % 512)
+        struct.pack_into("<8sIIII", head, at + 40 * i, b"." + name.encode(), len(data),
+                         0x10000 + len(out), len(raw), len(head) + len(out))
+        out += raw
+    return bytes(head + out)
+
+
 def cpio(names):
     """An archive in the newc form, in order as all tools write it; names are {path: bytes},
     folders are made for them."""

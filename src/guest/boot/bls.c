@@ -3,14 +3,13 @@
  *
  * Lines of "key value".  Files are called MACHINE-ID-VERSION.conf, and the default is
  * chosen by that name, so the order matters as much as what is in them. */
-#include <fnmatch.h>
 #include <stdlib.h>
 
 #include "guest/boot/boot.h"
 
 enum { ENTRY_MAX = 16 << 10 }; /* bytes of one entry */
 
-static bool key_is(struct bytes *line, const char *key)
+bool bls_key_is(struct bytes *line, const char *key)
 {
     struct bytes rest = *line, word;
 
@@ -43,17 +42,19 @@ static void decode(struct guest *g, struct bls_entry *e, struct bytes text)
 
     while (text_next_line(&text, &line)) {
         line = text_trim(line);
-        if (key_is(&line, "title"))
+        if (bls_key_is(&line, "title"))
             e->title = keep(g, line);
-        else if (key_is(&line, "version"))
+        else if (bls_key_is(&line, "version"))
             e->version = keep(g, line);
-        else if (key_is(&line, "sort-key"))
+        else if (bls_key_is(&line, "sort-key"))
             e->sort_key = keep(g, line);
-        else if (key_is(&line, "linux"))
+        else if (bls_key_is(&line, "linux"))
             e->kernel = keep(g, line);
-        else if (key_is(&line, "initrd"))
+        else if (bls_key_is(&line, "efi") || bls_key_is(&line, "uki"))
+            e->efi = keep(g, line);
+        else if (bls_key_is(&line, "initrd"))
             add_initrds(g, e, line);
-        else if (key_is(&line, "options"))
+        else if (bls_key_is(&line, "options"))
             e->options = boot_join(g, e->options, keep(g, line));
     }
 }
@@ -120,93 +121,11 @@ int bls_read(struct bls_entries *ret, struct guest *g, const struct guest_fs *fs
         if (!e)
             return arena_check(g->arena, err);
         e->id = arena_strn(g->arena, names.names.v[i], name.n - strlen(".conf"));
-        e->title = e->version = e->sort_key = e->kernel = e->options = "";
+        e->title = e->version = e->sort_key = e->kernel = e->options = e->efi = "";
+        e->fs = fs;
         decode(g, e, buf_bytes(&b));
     }
     if (ret->list.n)
         qsort(ret->list.v, ret->list.n, sizeof *ret->list.v, newest_first);
-    return 0;
-}
-
-/* ---- systemd-boot (loader.conf(5), sd-boot(7)) */
-
-/* Entries with a sort key come first, by that key; the newest version of each first. */
-static int systemd_order(const void *pa, const void *pb)
-{
-    const struct bls_entry *a = pa, *b = pb;
-    int r;
-
-    if (!*a->sort_key != !*b->sort_key)
-        return *a->sort_key ? -1 : 1;
-    r = strcmp(a->sort_key, b->sort_key);
-    if (r == 0 && *a->sort_key)
-        r = boot_vercmp(text_of(b->version), text_of(a->version));
-    return r ? r : boot_vercmp(text_of(b->id), text_of(a->id));
-}
-
-static const char *default_pattern(struct guest *g, struct bytes text)
-{
-    const char *ret = "";
-    struct bytes line;
-
-    while (text_next_line(&text, &line)) {
-        line = text_trim(line);
-        if (key_is(&line, "default"))
-            ret = keep(g, line);
-    }
-    return ret;
-}
-
-static bool matches(struct guest *g, const char *pattern, const struct bls_entry *e)
-{
-    const char *name = arena_printf(g->arena, "%s.conf", e->id);
-
-    return fnmatch(pattern, name, FNM_CASEFOLD) == 0 ||
-           fnmatch(pattern, e->id, FNM_CASEFOLD) == 0;
-}
-
-static void take(struct boot_choice *ret, struct guest *g, const struct guest_fs *fs,
-                 const struct bls_entry *e)
-{
-    ret->found = true;
-    ret->entry.title = *e->title ? e->title : e->id;
-    ret->entry.kernel = (struct boot_file){fs, e->kernel};
-    ret->entry.options = e->options;
-    for (size_t i = 0; i < e->initrds.n; i++) {
-        struct boot_file *f = LIST_ADD(g->arena, &ret->entry.initrds);
-
-        if (f)
-            *f = (struct boot_file){fs, e->initrds.v[i]};
-    }
-}
-
-int boot_systemd(struct boot_choice *ret, struct guest *g, struct boot_file config,
-                 struct err *err)
-{
-    AUTO(buf_fini) struct buf b = {0};
-    const char *dir = boot_dirname(g, config.path), *pattern;
-    struct bls_entries entries;
-    const struct bls_entry *chosen;
-    int r = boot_read(g, config.fs, arena_printf(g->arena, "%s/loader.conf", dir),
-                      ENTRY_MAX, &b, err);
-
-    if (r < 0)
-        return r;
-    pattern = default_pattern(g, buf_bytes(&b));
-    r = bls_read(&entries, g, config.fs, arena_printf(g->arena, "%s/entries", dir), err);
-    if (r < 0 || entries.list.n == 0)
-        return r;
-    qsort(entries.list.v, entries.list.n, sizeof *entries.list.v, systemd_order);
-    chosen = &entries.list.v[0];
-    if (*pattern && *pattern != '@') {
-        size_t i = 0;
-
-        while (i < entries.list.n && !matches(g, pattern, &entries.list.v[i]))
-            i++;
-        if (i < entries.list.n)
-            chosen = &entries.list.v[i];
-    }
-    ret->saved = pattern;
-    take(ret, g, config.fs, chosen);
     return 0;
 }

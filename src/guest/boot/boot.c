@@ -63,6 +63,24 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
     return 1;
 }
 
+int boot_open(struct block **ret, struct guest *g, const struct guest_fs *fs,
+              const char *path, struct err *err)
+{
+    struct tree_node node = {0};
+    struct tree t;
+    int r;
+
+    if (!fs->fs)
+        return 0;
+    fs = subvolume_enter(g, fs, &path);
+    view(g, fs, &t);
+    r = settle(g, fs, &t, tree_find(&t, path, &node, err), path, err);
+    if (r != 1 || node.st.type != FS_REG)
+        return r < 0 ? r : 0;
+    r = fs_file_open(ret, fs->fs, &node.st, err);
+    return r < 0 ? r : 1;
+}
+
 bool boot_is_xen(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -206,6 +224,16 @@ static const struct place places[] = {
     /* loader.conf may be missing.  In /boot these would be GRUB's. */
     {"systemd-boot", "/efi/loader/entries", boot_systemd},
     {"systemd-boot", "/boot/efi/loader/entries", boot_systemd},
+    {"systemd-boot", "/efi/EFI/Linux", boot_systemd},
+    {"systemd-boot", "/boot/efi/EFI/Linux", boot_systemd},
+    {"systemd-boot", "/boot/EFI/Linux", boot_systemd},
+    /* Firmware starts the kernel itself. */
+    {"uki", "/efi/EFI/BOOT/BOOTX64.EFI", boot_uki},
+    {"uki", "/boot/efi/EFI/BOOT/BOOTX64.EFI", boot_uki},
+    {"uki", "/boot/EFI/BOOT/BOOTX64.EFI", boot_uki},
+    {"uki", "/efi/EFI/BOOT/BOOTAA64.EFI", boot_uki},
+    {"uki", "/boot/efi/EFI/BOOT/BOOTAA64.EFI", boot_uki},
+    {"uki", "/boot/EFI/BOOT/BOOTAA64.EFI", boot_uki},
 };
 
 static bool is_syslinux(const struct place *p)
@@ -245,7 +273,8 @@ static int try_place(struct guest *g, const struct place *p, const char *path,
                      struct finding *ret, struct err *err)
 {
     struct finding f = {.place = p, .config = split_path(g, path), .path = path};
-    bool folder = text_ends(bytes_of(path, strlen(path)), "/entries");
+    struct bytes name = bytes_of(path, strlen(path));
+    bool folder = text_ends(name, "/entries") || text_ends(name, "/Linux");
     uint64_t size;
     int r;
 
@@ -266,7 +295,7 @@ static int try_place(struct guest *g, const struct place *p, const char *path,
         if (r < 0)
             return r;
     }
-    if (!ret->place || f.choice.found)
+    if ((!ret->place && p->read != boot_uki) || f.choice.found)
         *ret = f;
     return f.choice.found;
 }
@@ -334,6 +363,42 @@ static int mount_boot(struct guest *g, struct err *err)
     return 0;
 }
 
+/* An EFI system partition that systemd mounts by its type: to /efi or to another of
+ * these folders that is empty.  1 when there was one. */
+static int mount_esp(struct guest *g, struct err *err)
+{
+    static const char *const places_of_it[] = {"/efi", "/boot/efi", "/boot"};
+
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        const struct guest_fs *gf = &g->fs[i];
+        bool mounted = false;
+
+        if (!gf->fs || !gf->partition || strcmp(gf->partition->role, "esp") != 0)
+            continue;
+        for (unsigned m = 0; m < g->tree.mounts; m++)
+            mounted |= g->tree.mount[m].fs == gf->fs;
+        for (size_t k = 0; k < ARRAY_SIZE(places_of_it) && !mounted; k++) {
+            struct tree_names names;
+            int r = guest_names(g, places_of_it[k], true, &names, err);
+
+            if (r < 0)
+                return r;
+            if (names.names.n)
+                continue; /* it would hide them */
+            r = tree_mount(&g->tree, places_of_it[k], gf->fs, err);
+
+            if (r == 0)
+                return 1;
+            if (r != -ERR_NOTFOUND && guest_is_fatal(g, r))
+                return r;
+            if (r != -ERR_NOTFOUND)
+                return guest_problem(g, "guest", places_of_it[k], false, err);
+            err_clear(err);
+        }
+    }
+    return 0;
+}
+
 int linux_boot(struct guest *g, struct err *err)
 {
     struct fact_boot *boot = FACT_NEW(g->arena, fact_boot);
@@ -347,6 +412,11 @@ int linux_boot(struct guest *g, struct err *err)
     r = find_choice(g, &f, err);
     if (r == 0 && !f.choice.found) {
         r = mount_boot(g, err);
+        if (r == 1)
+            r = find_choice(g, &f, err);
+    }
+    if (r == 0 && !f.choice.found) {
+        r = mount_esp(g, err);
         if (r == 1)
             r = find_choice(g, &f, err);
     }

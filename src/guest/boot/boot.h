@@ -4,6 +4,7 @@
  *   boot.c       finds the settings, asks one reader, fills facts->boot
  *   grub.c       GRUB 2: runs grub.cfg (grub_script.c) as far as choosing an entry goes
  *   bls.c        /loader/entries, for GRUB's blscfg and for systemd-boot
+ *   systemd.c    systemd-boot: those, and unified images (uki.c) in /EFI/Linux
  *   grub_old.c   GRUB legacy
  *   extlinux.c   extlinux and syslinux
  *
@@ -54,6 +55,10 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
 int boot_names(struct guest *g, const struct guest_fs *fs, const char *path,
                struct tree_names *ret, struct err *err);
 
+/* A regular file as a block, while the guest lives. */
+int boot_open(struct block **ret, struct guest *g, const struct guest_fs *fs,
+              const char *path, struct err *err);
+
 /* Is it Xen by its name: "/boot/xen-4.17-amd64.gz"? */
 bool boot_is_xen(const char *path);
 
@@ -85,6 +90,9 @@ int boot_grub_tar(struct boot_choice *ret, struct guest *g, struct boot_file con
 /* loader.conf of systemd-boot; `config` may be a file that does not exist. */
 int boot_systemd(struct boot_choice *ret, struct guest *g, struct boot_file config,
                  struct err *err);
+/* An EFI program that firmware starts; found when it is a unified kernel image. */
+int boot_uki(struct boot_choice *ret, struct guest *g, struct boot_file config,
+             struct err *err);
 /* A folder of entries for GRUB, whose own settings could not be found. */
 int boot_bls(struct boot_choice *ret, struct guest *g, struct boot_file config,
              struct err *err);
@@ -113,12 +121,18 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
 struct bls_entry {
     const char *id; /* file name without ".conf" */
     const char *title, *version, *sort_key, *kernel, *options;
+    const char *efi; /* a program to start instead of a kernel; "" none */
     fact_strings initrds;
+    const struct guest_fs *fs; /* where its paths lie */
+    bool bad;                  /* it was tried and did not start */
 };
 
 struct bls_entries {
     LIST(struct bls_entry) list;
 };
+
+/* Is "KEY VALUE" of this key?  Then *line becomes the value. */
+bool bls_key_is(struct bytes *line, const char *key);
 
 /* Every entry of a folder, the newest first as GRUB's blscfg sorts them. */
 int bls_read(struct bls_entries *ret, struct guest *g, const struct guest_fs *fs,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/boot/uki.h"
 #include "guest/kernel/embedded.h"
 #include "guest/kernel/initramfs.h"
 #include "guest/kernel/kernel.h"
@@ -83,46 +84,6 @@ bool driver_is_known(const char *name)
         if (strcmp(filesystems[i].by[0].name, name) == 0)
             return true;
     return false;
-}
-
-/* ---- a file of the guest as a block */
-
-struct guest_file {
-    struct block block;
-    struct tree *tree;
-    struct tree_node node;
-};
-
-static int file_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
-{
-    struct guest_file *f = CONTAINER_OF(b, struct guest_file, block);
-
-    return tree_pread(f->tree, &f->node, buf, n, off, err);
-}
-
-static void file_close(struct block *b)
-{
-    free(CONTAINER_OF(b, struct guest_file, block));
-}
-
-static const struct block_driver file_driver = {
-    .name = "guest file",
-    .read = file_read,
-    .close = file_close,
-};
-
-int guest_file_open(struct block **ret, struct guest *g, const struct tree_node *node,
-                    struct err *err)
-{
-    struct guest_file *f = calloc(1, sizeof *f);
-
-    if (!f)
-        return FAIL(err, ERR_NOMEM, "guest file");
-    f->tree = &g->tree;
-    f->node = *node;
-    block_init(&f->block, &file_driver, node->st.size);
-    *ret = &f->block;
-    return 0;
 }
 
 /* ---- what is looked for */
@@ -309,6 +270,28 @@ static int see_entry(void *arg, const struct initramfs_entry *e, struct err *err
     return ++l->seen == l->wanted_n;
 }
 
+/* A file, or a part of it when it is a unified kernel image. */
+static int open_part(struct block **ret, struct guest *g, const struct tree_node *node,
+                     enum uki_part part, struct err *err)
+{
+    AUTO(block_unrefp) struct block *file = NULL;
+    struct uki uki;
+    int r = guest_file_open(&file, g, node, err);
+
+    if (r == 0)
+        r = uki_read(&uki, file, err);
+    if (r == 1)
+        r = uki_open(ret, &uki, part, file, err);
+    else if (r == 0)
+        *ret = TAKE(file);
+    if (r < 0 && !guest_is_fatal(g, r)) {
+        err_clear(err); /* the reader of what it should be says more */
+        *ret = TAKE(file);
+        r = 0;
+    }
+    return r < 0 ? r : 0;
+}
+
 static int look_into(struct looking *l, const char *path, struct err *err)
 {
     AUTO(block_unrefp) struct block *b = NULL;
@@ -321,7 +304,7 @@ static int look_into(struct looking *l, const char *path, struct err *err)
         return r < 0 ? r : 0;
     if (node.st.size == 0)
         return 0; /* left by a full disk: no archive, but all there is was seen */
-    r = guest_file_open(&b, l->g, &node, err);
+    r = open_part(&b, l->g, &node, UKI_INITRD, err);
     if (r < 0)
         return r;
     l->path = path;
@@ -351,7 +334,7 @@ static int look_into_image(struct looking *l, struct err *err)
 
     if (r <= 0 || node.st.type != FS_REG)
         return r < 0 ? r : 0;
-    r = guest_file_open(&b, l->g, &node, err);
+    r = open_part(&b, l->g, &node, UKI_LINUX, err);
     if (r < 0)
         return r;
     l->path = path;

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "guest/boot/boot.h"
+#include "guest/boot/uki.h"
 #include "guest/kernel/kernel.h"
 
 enum {
@@ -67,6 +68,31 @@ static bool has_modules(const struct kernels *ks, const char *version)
     return false;
 }
 
+/* A unified image says so itself, or its kernel does. */
+static int version_of_uki(struct kernels *ks, struct block **file, const char **ret,
+                          struct err *err)
+{
+    AUTO(block_unrefp) struct block *part = NULL;
+    struct uki uki;
+    int r = uki_read(&uki, *file, err);
+
+    if (r == 1)
+        r = uki_text(ret, &uki, UKI_UNAME, *file, ks->g->arena, err);
+    if (r == -ERR_CORRUPT || r == -ERR_LIMIT) {
+        err_clear(err); /* other images are programs, too, and whoever starts it tells */
+        return 0;
+    }
+    if (r < 0 || !uki.part[UKI_LINUX].there)
+        return r;
+    if (r == 0)
+        r = uki_open(&part, &uki, UKI_LINUX, *file, err);
+    if (r == 1) {
+        block_unref(*file);
+        *file = TAKE(part);
+    }
+    return r;
+}
+
 /* The version that a bzImage has in its setup header: "6.1.0-13-amd64 (builder) #1 ...".
  * "" when it is none. */
 static int version_inside(struct kernels *ks, const struct tree_node *node,
@@ -83,13 +109,20 @@ static int version_inside(struct kernels *ks, const struct tree_node *node,
         return 0;
     r = guest_file_open(&b, ks->g, node, err);
     if (r == 0)
+        r = version_of_uki(ks, &b, ret, err);
+    if (r >= 0 && is_version(*ret))
+        return 0;
+    *ret = "";
+    if (r >= 0 && b->size < sizeof head)
+        return 0;
+    if (r >= 0)
         r = block_read(b, head, sizeof head, 0, err);
     if (r < 0)
         return r;
     at = (uint64_t)load_le16(head + 0x20e) + 0x200;
-    if (memcmp(head + 0x202, "HdrS", 4) != 0 || at == 0x200 || at >= node->st.size)
+    if (memcmp(head + 0x202, "HdrS", 4) != 0 || at == 0x200 || at >= b->size)
         return 0;
-    room = (size_t)min_u64(sizeof text, node->st.size - at);
+    room = (size_t)min_u64(sizeof text, b->size - at);
     r = block_read(b, text, room, at, err);
     while (r == 0 && n < room && isgraph(text[n]))
         n++;

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/scoped.h"
-#include "guest/windows/pe.h"
+#include "guest/pe.h"
 #include "guest/windows/windows.h"
 
 enum { IDS = 2 };

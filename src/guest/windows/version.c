@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/scoped.h"
-#include "guest/windows/pe.h"
+#include "guest/pe.h"
 #include "guest/windows/windows.h"
 
 const char *windows_version_name(struct arena *a, uint32_t build, bool server,

@@ -14,8 +14,8 @@
 
 #include "base/scoped.h"
 #include "guest/guest_test_fs.h"
+#include "guest/pe.h"
 #include "guest/windows/hive_make.h"
-#include "guest/windows/pe.h"
 #include "guest/windows/windows.h"
 
 #define SET  "ControlSet002\\"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "guest/windows/pe.h"
+#include "guest/pe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@ enum {
     MZ_SIZE = 64,
     HEADER_SIZE = 24, /* "PE\0\0" and the COFF header */
     SECTION_SIZE = 40,
-    SECTIONS_MAX = 96, /* the loader's own limit */
     ENTRIES_MAX = 512, /* of one resource directory that are looked at */
     DIRECTORY_SIZE = 16,
     ENTRY_SIZE = 8,
@@ -160,6 +159,63 @@ static int find_resources(struct image *im, uint64_t optional, uint16_t optional
     return file_offset(im, address, &im->resources, err);
 }
 
+static int read_section(struct pe_section *ret, const struct image *im, unsigned i,
+                        struct err *err)
+{
+    uint8_t raw[SECTION_SIZE];
+    uint32_t held, size;
+    int r =
+        pe_part(im->dev, raw, sizeof raw, im->sections + (uint64_t)i * SECTION_SIZE, err);
+
+    if (r < 0)
+        return r;
+    memcpy(ret->name, raw, 8);
+    ret->name[8] = '\0';
+    size = load_le32(raw + 8);
+    held = load_le32(raw + 16);
+    ret->at = load_le32(raw + 20);
+    ret->size = size && size < held ? size : held;
+    if (!range_within(ret->at, ret->size, im->dev->size))
+        return FAIL(err, ERR_CORRUPT,
+                    "program: section %u, %" PRIu64 " bytes at %" PRIu64
+                    ", is not within its %" PRIu64,
+                    i + 1, ret->size, ret->at, im->dev->size);
+    return 0;
+}
+
+int pe_sections_read(struct pe_sections *ret, struct block *dev, struct err *err)
+{
+    struct image im = {.dev = dev};
+    uint8_t raw[MZ_SIZE];
+    uint32_t at;
+    int r;
+
+    ret->n = 0;
+    if (dev->size < MZ_SIZE)
+        return 0;
+    r = block_read(dev, raw, MZ_SIZE, 0, err);
+    if (r < 0)
+        return r;
+    at = load_le32(raw + 60);
+    if (memcmp(raw, "MZ", 2) != 0 || !range_within(at, HEADER_SIZE, dev->size))
+        return 0;
+    r = block_read(dev, raw, HEADER_SIZE, at, err);
+    if (r < 0 || memcmp(raw, "PE\0\0", 4) != 0)
+        return r;
+    im.sections_n = load_le16(raw + 6);
+    im.sections = (uint64_t)at + HEADER_SIZE + load_le16(raw + 20);
+    if (im.sections_n > PE_SECTIONS_MAX)
+        return FAIL(err, ERR_LIMIT, "program: %u sections, limit %d", im.sections_n,
+                    PE_SECTIONS_MAX);
+    for (unsigned i = 0; i < im.sections_n; i++) {
+        r = read_section(&ret->v[ret->n], &im, i, err);
+        if (r < 0)
+            return r;
+        ret->n += ret->v[ret->n].size > 0;
+    }
+    return 1;
+}
+
 int pe_read(struct pe *ret, struct block *dev, struct err *err)
 {
     struct pe pe = {.version = ""};
@@ -182,7 +238,7 @@ int pe_read(struct pe *ret, struct block *dev, struct err *err)
     pe.machine = machine_name(load_le16(raw + 4));
     im.sections_n = load_le16(raw + 6);
     im.sections = (uint64_t)at + HEADER_SIZE + load_le16(raw + 20);
-    if (im.sections_n <= SECTIONS_MAX) {
+    if (im.sections_n <= PE_SECTIONS_MAX) {
         r = find_resources(&im, (uint64_t)at + HEADER_SIZE, load_le16(raw + 20),
                            &ignored);
         if (r == 1)
