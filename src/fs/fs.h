@@ -114,6 +114,16 @@ struct fs_info {
                          */
 };
 
+/* A piece of what a filesystem lies on. */
+struct fs_area {
+    uint64_t start, length; /* bytes of the device */
+    bool is_free;           /* else something of the filesystem is there */
+};
+
+typedef int fs_area_fn(void *arg, const struct fs_area *a, struct err *err);
+
+struct fs_usage;
+
 /* A tree of a filesystem that can be mounted by itself.  Inode numbers are the same
  * through each of them. */
 enum { FS_SUBVOLUME_PATH_MAX = 1024 };
@@ -173,6 +183,9 @@ struct fs_driver {
      * on without the old. */
     int (*subvolume_open)(struct fs **ret, struct fs *fs, uint64_t id, struct err *err);
 
+    /* [opt] Tells `to` what is used and what is free, by usage.h. */
+    int (*usage)(struct fs *fs, struct fs_usage *to, struct err *err);
+
     void (*close)(struct fs *fs);
 };
 
@@ -220,6 +233,11 @@ int fs_subvolumes(struct fs *fs,
                   int (*fn)(void *arg, const struct fs_subvolume *s, struct err *err),
                   void *arg, struct err *err);
 int fs_subvolume_open(struct fs **ret, struct fs *fs, uint64_t id, struct err *err);
+
+/* Calls fn for what is used and what is free, from the beginning of the device to the end
+ * of the filesystem, in order and without gaps; neighbours differ.  Its negative answer
+ * ends it.  After a failure what was told is true, and of the rest nothing is known. */
+int fs_usage(struct fs *fs, fs_area_fn *fn, void *arg, struct err *err);
 
 /* Kinds with a driver. */
 extern const struct fs_driver btrfs_driver, ext_driver, fat_driver, ntfs_driver,

@@ -104,6 +104,42 @@ static int end(struct map *m, int r, const struct err *why, struct err *err)
     return say_json(WIRE_LIST, j, err);
 }
 
+static int add_area(void *arg, const struct fs_area *a, struct err *err)
+{
+    const struct location l = {.extent = {.length = a->length}};
+
+    (void)err;
+    add(arg, a->is_free ? WIRE_RUN_FREE : WIRE_RUN_USED, a->start, &l);
+    return 0;
+}
+
+/* Subvolumes are filesystems of their own, on one device. */
+static bool is_first_on_device(const struct guest *g, unsigned i)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (g->fs[k].fs && g->fs[k].block == g->fs[i].block)
+            return false;
+    return g->fs[i].fs != NULL;
+}
+
+static int map_filesystems(struct map *m, const struct guest *g, struct err *err)
+{
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        struct err why = {0};
+        int r;
+
+        if (!is_first_on_device(g, i))
+            continue;
+        r = begin(m, g->fs[i].device, err);
+        if (r < 0)
+            return r;
+        r = end(m, fs_usage(g->fs[i].fs, add_area, m, &why), &why, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int map_extents(struct map *m, struct block *disk, struct err *err)
 {
     struct err why = {0};
@@ -128,6 +164,10 @@ static int opened(void *arg, struct guest *g, struct err *err)
     struct map *m = arg;
     int r = say_layout(m, g->facts, err);
 
+    if (g->step)
+        g->step(g->step_arg, "free space");
+    if (r == 0)
+        r = map_filesystems(m, g, err);
     if (g->step)
         g->step(g->step_arg, "extents");
     return r < 0 ? r : map_extents(m, g->disk, err);

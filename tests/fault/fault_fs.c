@@ -69,6 +69,13 @@ static int visit_dir(struct visit *v, uint64_t dir, struct err *err)
     return r;
 }
 
+static int count_area(void *arg, const struct fs_area *a, struct err *err)
+{
+    (void)a, (void)err;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
 static int use(struct block *file, unsigned nth, unsigned *entries, unsigned *accesses,
                struct err *err)
 {
@@ -87,6 +94,8 @@ static int use(struct block *file, unsigned nth, unsigned *entries, unsigned *ac
     if (r == 0) {
         v.fs = fs;
         r = visit_dir(&v, fs->root, err);
+        if (r == 0)
+            r = fs_usage(fs, count_area, &v.entries, err);
     }
     *entries = v.entries;
     *accesses = count;

@@ -56,6 +56,35 @@ static int fuzz_visit_entry(void *arg, const struct fs_dirent *d, struct err *er
     return 0;
 }
 
+struct fuzz_areas {
+    uint64_t next, size;
+    unsigned n;
+    bool is_free;
+};
+
+static int fuzz_area(void *arg, const struct fs_area *a, struct err *err)
+{
+    struct fuzz_areas *v = arg;
+
+    (void)err;
+    assert(a->start == v->next && a->length && a->length <= v->size - a->start);
+    assert(v->n == 0 || a->is_free != v->is_free);
+    v->next += a->length;
+    v->is_free = a->is_free;
+    v->n++;
+    return 0;
+}
+
+/* Areas follow one another, whatever bitmaps and trees say. */
+static inline void fuzz_usage(struct fs *fs)
+{
+    struct fuzz_areas v = {.size = fs->dev->size};
+    struct err err = {0};
+
+    if (fs_usage(fs, fuzz_area, &v, &err) < 0)
+        assert(err.code != ERR_NONE && err.code != ERR_IO);
+}
+
 /* Another tree on the budget of *v. */
 static inline void fuzz_tree_within(struct fuzz_visit *v, struct fs *fs)
 {
@@ -77,4 +106,5 @@ static inline void fuzz_tree(struct fs *fs)
     struct fuzz_visit v = {0};
 
     fuzz_tree_within(&v, fs);
+    fuzz_usage(fs);
 }

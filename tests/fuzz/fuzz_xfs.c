@@ -43,10 +43,10 @@ static void repair(size_t at)
         enum { SECTOR, INODE, BLOCK, DIR } what;
         size_t crc;
     } rows[] = {
-        {0, "XFSB", SECTOR, 224},   {0, "IN", INODE, 100},      {0, "BMA3", BLOCK, 64},
-        {0, "XDB3", DIR, 4},        {0, "XDD3", DIR, 4},        {0, "XSLM", BLOCK, 12},
-        {8, "\x3b\xee", BLOCK, 12}, {8, "\x3e\xbe", BLOCK, 12}, {8, "\x3d\xf1", DIR, 12},
-        {8, "\x3d\xff", DIR, 12},
+        {0, "XAGF", SECTOR, 216},   {0, "AB3B", BLOCK, 52},   {0, "XFSB", SECTOR, 224},
+        {0, "IN", INODE, 100},      {0, "BMA3", BLOCK, 64},   {0, "XDB3", DIR, 4},
+        {0, "XDD3", DIR, 4},        {0, "XSLM", BLOCK, 12},   {8, "\x3b\xee", BLOCK, 12},
+        {8, "\x3e\xbe", BLOCK, 12}, {8, "\x3d\xf1", DIR, 12}, {8, "\x3d\xff", DIR, 12},
     };
     size_t block = clamp(load_be32(image + 4));
     const size_t sizes[] = {

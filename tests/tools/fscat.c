@@ -3,6 +3,7 @@
  *
  *     fscat [-p N] [-1] ident IMAGE         type, uuid and label, one a line
  *     fscat [-p N] [-1] info IMAGE          what the filesystem says of itself
+ *     fscat [-p N] [-1] usage IMAGE         "used START LENGTH", "free START LENGTH"
  *     fscat [-p N] [-1] cat IMAGE PATH      one file to standard output
  *     fscat [-p N] [-1] tree IMAGE [PATH]   every entry: type, mode, owner, size, mtime,
  *                                           checksum or target, name
@@ -288,6 +289,14 @@ static int do_find(struct tree *t, struct err *err)
     return 0;
 }
 
+static int put_area(void *arg, const struct fs_area *a, struct err *err)
+{
+    (void)arg, (void)err;
+    printf("%s %" PRIu64 " %" PRIu64 "\n", a->is_free ? "free" : "used", a->start,
+           a->length);
+    return 0;
+}
+
 static int do_fs(struct fs *fs, const char *what, const char *path, const char *name,
                  struct err *err)
 {
@@ -304,6 +313,8 @@ static int do_fs(struct fs *fs, const char *what, const char *path, const char *
     j->chunk = chunk;
     if (strcmp(what, "info") == 0)
         return do_info(fs);
+    if (strcmp(what, "usage") == 0)
+        return fs_usage(fs, put_area, NULL, err);
     tree_init(&t, fs);
     if (strcmp(what, "find") == 0)
         return do_find(&t, err);

@@ -253,3 +253,7 @@ int btrfs_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
 int btrfs_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n,
                uint64_t off, struct err *err);
 void btrfs_unpacked_fini(struct btrfs *b);
+
+/* ---- usage.c: a member of the driver */
+
+int btrfs_usage(struct fs *fs, struct fs_usage *to, struct err *err);

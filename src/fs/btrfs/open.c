@@ -131,5 +131,6 @@ const struct fs_driver btrfs_driver = {
     .has_xattr = btrfs_has_xattr,
     .subvolumes = btrfs_subvolumes,
     .subvolume_open = btrfs_subvolume_open,
+    .usage = btrfs_usage,
     .close = btrfs_close,
 };

@@ -118,3 +118,7 @@ int ext_readlink(struct buf *ret, struct fs *fs, const struct fs_stat *node,
                  struct err *err);
 int ext_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
                   struct err *err);
+
+/* ---- usage.c: a member of the driver */
+
+int ext_usage(struct fs *fs, struct fs_usage *to, struct err *err);

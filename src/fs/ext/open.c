@@ -280,5 +280,6 @@ const struct fs_driver ext_driver = {
     .read = ext_read,
     .readlink = ext_readlink,
     .has_xattr = ext_has_xattr,
+    .usage = ext_usage,
     .close = ext_close,
 };

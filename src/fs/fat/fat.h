@@ -74,3 +74,7 @@ int fat_readdir(struct fs *fs, uint64_t dir,
                 void *arg, struct err *err);
 int fat_read(struct fs *fs, const struct fs_stat *node, void *buf, size_t n, uint64_t off,
              struct err *err);
+
+/* ---- usage.c: a member of the driver */
+
+int fat_usage(struct fs *fs, struct fs_usage *to, struct err *err);

@@ -185,5 +185,6 @@ const struct fs_driver fat_driver = {
     .read = fat_read,
     .readlink = fat_readlink,
     .has_xattr = fat_has_xattr,
+    .usage = fat_usage,
     .close = fat_close,
 };

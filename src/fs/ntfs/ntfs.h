@@ -133,3 +133,7 @@ enum ntfs_state {
 bool ntfs_restart_page(uint8_t *page, size_t n, uint64_t *lsn, enum ntfs_state *ret);
 /* Fills clean, needs_recovery, stale_possible and stale_reason. */
 int ntfs_look_at_state(struct fs *fs, bool dirty, struct fs_info *info, struct err *err);
+
+/* ---- usage.c: a member of the driver */
+
+int ntfs_usage(struct fs *fs, struct fs_usage *to, struct err *err);

@@ -166,5 +166,6 @@ const struct fs_driver ntfs_driver = {
     .read = ntfs_read,
     .readlink = ntfs_readlink,
     .has_xattr = ntfs_has_xattr,
+    .usage = ntfs_usage,
     .close = ntfs_close,
 };

@@ -38,7 +38,7 @@ int xfs_address(const struct xfs *x, uint64_t block, uint64_t n, uint64_t *ret,
     return 0;
 }
 
-static bool crc_right(struct bytes b, size_t at)
+bool xfs_crc_right(struct bytes b, size_t at)
 {
     static const uint8_t zeros[4];
     uint32_t crc = crc32c(0, b.p, at);
@@ -53,7 +53,7 @@ bool xfs_marks_right(const struct xfs *x, struct bytes b, const struct xfs_marks
 {
     if (x->super.version != 5)
         return true;
-    return crc_right(b, at->crc) && load_be64(b.p + at->owner) == owner &&
+    return xfs_crc_right(b, at->crc) && load_be64(b.p + at->owner) == owner &&
            memcmp(b.p + at->uuid, x->super.uuid, sizeof x->super.uuid) == 0;
 }
 
@@ -185,7 +185,7 @@ static int super_read(struct xfs *x, struct err *err)
     if (r < 0)
         return r;
     if ((load_be16(raw + 100) & 15) == 5 &&
-        !crc_right(bytes_of(raw, x->super.sector_size), 224))
+        !xfs_crc_right(bytes_of(raw, x->super.sector_size), 224))
         return FAIL(err, ERR_CORRUPT, "superblock: checksum");
     return decode(x, raw, err);
 }
@@ -371,5 +371,6 @@ const struct fs_driver xfs_driver = {
     .read = xfs_read,
     .readlink = xfs_readlink,
     .has_xattr = xfs_has_xattr,
+    .usage = xfs_usage,
     .close = xfs_close,
 };

@@ -97,6 +97,9 @@ struct xfs_marks {
 /* Number of an inode ──> byte offset. */
 int xfs_inode_address(const struct xfs *x, uint64_t ino, uint64_t *ret, struct err *err);
 
+/* Is the checksum at b.p + at that of the rest? */
+bool xfs_crc_right(struct bytes b, size_t at);
+
 /* True for version 4. */
 bool xfs_marks_right(const struct xfs *x, struct bytes b, const struct xfs_marks *at,
                      uint64_t owner);
@@ -135,3 +138,7 @@ int xfs_readdir(struct fs *fs, uint64_t dir,
                 void *arg, struct err *err);
 int xfs_has_xattr(struct fs *fs, const struct fs_stat *node, const char *name,
                   struct err *err);
+
+/* ---- usage.c: a member of the driver */
+
+int xfs_usage(struct fs *fs, struct fs_usage *to, struct err *err);
