@@ -160,3 +160,43 @@ const struct param params_export_images[] = {
     {"RoleName", PARAM_TEXT, .max = 128},
     END,
 };
+
+/* --- our own --- */
+
+#define REASON                            \
+    {                                     \
+        "Reason", PARAM_TEXT, .max = 1000 \
+    }
+
+const struct param params_apply_import_permission[] = {REASON, END};
+
+const struct param params_answer_import_permission[] = {
+    {"AccountId", PARAM_TEXT, REQUIRED, .min = 1, .max = 64},
+    {"Permission", PARAM_TEXT, REQUIRED, .choices = "GRANT|REFUSE"},
+    REASON,
+    END,
+};
+
+const struct param params_describe_accounts[] = {END};
+
+const struct param params_submit_image[] = {
+    IMAGE_ID,
+    {"Target", PARAM_TEXT, REQUIRED, .choices = "MARKET|PUBLIC"},
+    {"Price", PARAM_INT, .max = 1000000000},
+    END,
+};
+
+const struct param params_review_image[] = {
+    IMAGE_ID,
+    {"Accept", PARAM_BOOL, REQUIRED},
+    REASON,
+    END,
+};
+
+const struct param params_publish_image[] = {IMAGE_ID, END};
+const struct param params_withdraw_image[] = {IMAGE_ID, END};
+
+const struct param params_inquiry_price_images[] = {
+    {"ImageIds", PARAM_TEXTS, REQUIRED, .max = 64, .items = 100},
+    END,
+};

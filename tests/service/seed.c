@@ -71,7 +71,7 @@ static void fill(struct seed *s, const json_t *j)
         .cloud_init = true,
         .family = text(j, "family", ""),
         .sync_percent = -1,
-        .source_image = "",
+        .source_image = text(j, "source_image", ""),
         .snapshots =
             text(j, "snapshots",
                  "[{\"SnapshotId\":\"snap-0a1b2c3d\",\"DiskUsage\":\"SYSTEM_DISK\","
