@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/scoped.h"
 
-enum { PIECE = 5000, PIECE_MAX = 64 * 1024 };
+enum { PIECE = 5000, NOISE = 1048573 };
 
 struct lane {
     bool busy;
@@ -33,18 +34,37 @@ static struct fake *fake_of(struct transport *t)
     return CONTAINER_OF(t, struct fake, transport);
 }
 
-uint8_t fake_byte(uint64_t off, unsigned version)
+/* Noise that begins again after a prime number of bytes, so that no two chunks are alike.
+ */
+static const uint8_t *noise(void)
 {
-    uint64_t x = (off / 8 + version + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    static uint8_t bytes[NOISE];
+    uint64_t x = 1;
 
-    return (uint8_t)(x >> (8 * (off % 8)) ^ off);
+    for (unsigned i = 0; i < NOISE && !bytes[NOISE - 1]; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        bytes[i] = (uint8_t)(x >> 40 | 1);
+    }
+    return bytes;
+}
+
+/* The bytes at `off` of a version, as many as are in one place. */
+static struct bytes content(uint64_t off, uint64_t n, unsigned version)
+{
+    size_t at = (size_t)((off + version * UINT64_C(500009)) % NOISE);
+
+    return bytes_of(noise() + at, (size_t)min_u64(n, NOISE - at));
 }
 
 bool fake_is_right(const uint8_t *p, uint64_t n, uint64_t off)
 {
-    for (uint64_t i = 0; i < n; i++)
-        if (p[i] != fake_byte(off + i, 0))
+    for (uint64_t i = 0; i < n;) {
+        struct bytes b = content(off + i, n - i, 0);
+
+        if (memcmp(p + i, b.p, b.n) != 0)
             return false;
+        i += b.n;
+    }
     return true;
 }
 
@@ -122,11 +142,11 @@ static void end(struct fake *f, struct lane *l, enum transport_end how)
 /* The next header line or piece of the body, or the end. */
 static void step(struct fake *f, struct lane *l)
 {
-    static uint8_t piece[PIECE_MAX];
     const char *head = l->answer.head + l->said;
     const char *line_end = strchr(head, '\n');
     size_t n = line_end ? (size_t)(line_end - head) + 1 : strlen(head);
     uint64_t left = l->answer.n - l->sent;
+    struct bytes b;
 
     if (n) {
         l->said += n;
@@ -137,13 +157,12 @@ static void step(struct fake *f, struct lane *l)
         end(f, l, l->answer.end);
         return;
     }
-    n = (size_t)min_u64(left, f->server->piece ? f->server->piece : PIECE);
-    n = min_size(n, sizeof piece);
-    for (size_t i = 0; i < n; i++)
-        piece[i] = fake_byte(l->answer.from + l->sent + i, l->answer.version);
-    l->sent += n;
-    f->server->sent += n;
-    if (!f->transport.listener->body(l->arg, piece, n))
+    b = content(l->answer.from + l->sent,
+                min_u64(left, f->server->piece ? f->server->piece : PIECE),
+                l->answer.version);
+    l->sent += b.n;
+    f->server->sent += b.n;
+    if (!f->transport.listener->body(l->arg, b.p, b.n))
         end(f, l, TRANSPORT_BROKEN);
 }
 

@@ -33,9 +33,6 @@ struct fake_server {
     char url[256]; /* of the last one */
 };
 
-/* The byte at `off` of a version of the object. */
-uint8_t fake_byte(uint64_t off, unsigned version);
-
 /* Is this the object's content at `off`, version 0? */
 bool fake_is_right(const uint8_t *p, uint64_t n, uint64_t off);
 

@@ -3,7 +3,9 @@
 """flaky_server.py FILE PORT-FILE: one file by HTTP, with faults as the path asks for
 
   /ok            ranges, an ETag
-  /cut/SEED      one connection is broken, after so many bytes of the whole as SEED gives
+  /cut/SEED      one connection is broken, after so many bytes of all that is sent as SEED gives
+  /storm/SEED    every third answer is broken: before it, in its header or in its body
+  /dies          nothing is answered any more after 20 answers
   /always-cut    every answer ends after 1000 bytes
   /changes       another ETag after 20 answers
   /shrinks       another size after 20 answers
@@ -25,6 +27,7 @@ import threading
 
 PATH = sys.argv[1]
 SIZE = os.path.getsize(PATH)
+CUT_WITHIN = 24 << 20  # what a check transfers of a guest, about
 lock = threading.Lock()
 answers = {}
 sent = {}
@@ -45,6 +48,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             answers[path] = answers.get(path, 0) + 1
             count = answers[path]
+        if kind == "dies" and count > 20:
+            self.close_connection = True
+            return
+        storm = random.Random(f"{path} {count}")
+        strikes = kind == "storm" and storm.randrange(3) == 0
+        if strikes and storm.randrange(3) == 0:
+            head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-"
+            self.wfile.write(head[: storm.randrange(len(head))])
+            self.close_connection = True
+            return
         if kind == "html":
             body = b"<html><body>Not here any more</body></html>"
             self.send_response(200)
@@ -93,12 +106,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "always-cut":
             limit = min(limit, 1000)
         if kind == "cut":
-            point = random.Random(path).randrange(4 << 20)
+            point = random.Random(path).randrange(min(SIZE, CUT_WITHIN))
             with lock:
                 before = sent.get(path, 0)
                 sent[path] = before + len(data)
             if before <= point < before + len(data):
                 limit = point - before
+        if strikes:
+            limit = storm.randrange(limit)
         self.wfile.write(data[:limit])
         if limit < len(data):
             self.wfile.flush()

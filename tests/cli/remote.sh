@@ -2,18 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # remote.sh: sources that are URLs, from nginx and from a server with faults, and standard input
 #
-#   remote.sh [CUTS]   how many times a connection is broken at another point; 20
+#   remote.sh [CUTS [large]]   how many times a connection is broken at another point, of a check
+#                              and of a conversion, 10; large: a guest of more than 1 GB as well
 . "$(dirname "$0")/../lib.sh"
 requires jq qemu-img nginx python3 sha256sum
 
 here=$(dirname "$0")
-cuts=${1:-20}
+cuts=${1:-10}
 image=$(guest container-qcow2-v3)
 good=$(guest good)
 mkdir "$work/www"
 ln -s "$image" "$work/www/disk.qcow2"
 : >"$work/www/empty"
 echo '<html>moved</html>' >"$work/www/page.html"
+head -c 200000000 "$image" >"$work/www/truncated.qcow2"
+# Written by several coroutines: its clusters lie in another order than the guest's.
+qemu-img convert -c -W -m 16 -O qcow2 "$(guest boot-only)" "$work/www/small.qcow2"
 
 # A free port is one that is asked for and given back.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -47,12 +51,15 @@ nginx -p "$work" -c "$work/nginx.conf" -e "$work/nginx.log" &
 cleanup_fn kill $!
 python3 "$here/flaky_server.py" "$image" "$work/port" &
 cleanup_fn kill $!
+python3 "$here/flaky_server.py" "$work/www/small.qcow2" "$work/port-small" &
+cleanup_fn kill $!
 for _ in $(seq 100); do
-    [ -s "$work/port" ] && [ -s "$work/nginx.pid" ] && break
+    [ -s "$work/port" ] && [ -s "$work/port-small" ] && [ -s "$work/nginx.pid" ] && break
     sleep 0.1
 done
 url=http://127.0.0.1:$port
 flaky=http://127.0.0.1:$(cat "$work/port")
+flaky_small=http://127.0.0.1:$(cat "$work/port-small")
 
 judge() { imgport check --json "$@" | jq -S 'del(.source)'; }
 judge "$image" >"$work/want"
@@ -62,19 +69,19 @@ same_report() {
 }
 case_ 'a URL is judged as the file is' same_report "$url/disk.qcow2"
 
-# What the server says it sent, against the default initramfs and 16 MiB.
+# little_is_read ANSWERS: what the server says it sent, against the default initramfs and 16 MiB.
 little_is_read() {
     local path bytes
     path=$(jq -r '.facts.kernels[] | select(.default) | .initramfs' "$work/want")
     bytes=$(debugfs -R "stat $path" "$good?offset=1048576" 2>/dev/null |
         sed -n 's/.*Size: \([0-9]*\)$/\1/p')
     sync
-    awk -v initramfs="$bytes" '{ n += $3; if ($1 != "GET") other = 1 }
+    awk -v initramfs="$bytes" -v most="$1" '{ n += $3; if ($1 != "GET") other = 1 }
         END { print n " bytes in " NR " answers, the initramfs has " initramfs
-              exit !(NR > 10 && !other && initramfs > 0 && n <= initramfs + 16 * 1048576) }' \
+              exit !(NR > 10 && NR <= most && !other && initramfs > 0 && n <= initramfs + 16 * 1048576) }' \
         "$work/access.log"
 }
-case_ 'no more is transferred than the initramfs and 16 MiB, and nothing by HEAD' little_is_read
+case_ 'no more is transferred than the initramfs and 16 MiB, and nothing by HEAD' little_is_read 150
 
 case_ 'a server without ranges' same_report "$url/whole/disk.qcow2"
 pipe() { dd if="$image" bs=1M status=none | judge - >"$work/got" && diff "$work/want" "$work/got"; }
@@ -108,6 +115,7 @@ case_ 'the checksum of a URL' sum 0 "$right" "$url/disk.qcow2"
 case_ 'the checksum of a URL without ranges' sum 0 "$right" "$url/whole/disk.qcow2"
 case_ 'another checksum' sum 1 "${right//[0-9]/a}" "$url/disk.qcow2"
 case_ 'a checksum that is none' sum 2 "${right%?}" "$url/disk.qcow2"
+case_ 'a truncated object' code InvalidFormatSize '"truncated"' "$url/truncated.qcow2"
 case_ 'an empty object' code InvalidUrl 'the file has no bytes' "$url/empty"
 case_ 'a web page' code InvalidUrl 'a web page' "$url/page.html"
 case_ 'a web page instead of a range' code InvalidUrl 'a web page' "$flaky/html"
@@ -141,8 +149,43 @@ case_ 'more than was asked for' undecided 'more than was asked for' "$flaky/floo
 case_ 'a body shorter than it says, each time' undecided . "$flaky/long"
 case_ 'without an ETag' same_report "$flaky/etagless"
 case_ 'with a weak ETag' same_report "$flaky/weak"
+case_ 'a server that dies' undecided . "$flaky/dies"
+imgport convert "$work/www/small.qcow2" "$work/small.want"
+# converts_as STATUS URL: 0: to the same bytes as the file; 3: says why in one line, leaves nothing.
+converts_as() {
+    rm -f "$work/small.got"
+    expect "$1" imgport convert "$2" "$work/small.got"
+    if [ "$1" -eq 0 ]; then
+        cmp "$work/small.want" "$work/small.got"
+    else
+        same 'lines of error' 1 "$(wc -l <"$work/err")" && [ ! -e "$work/small.got" ]
+    fi
+}
+case_ 'a conversion from a server that dies' converts_as 3 "$flaky_small/dies"
 for seed in $(seq "$cuts"); do
-    case_ "a connection that breaks, point $seed" same_report "$flaky/cut/$seed"
+    case_ "a check whose connection breaks, point $seed" same_report "$flaky/cut/$seed"
+    case_ "a conversion whose connection breaks, point $seed" converts_as 0 "$flaky_small/cut/$seed"
+done
+# Answers break that often that several do one after the other: then it says so.
+right_or_clear() {
+    local status=0
+    imgport check --json "$flaky/storm/$1" >"$work/raw" || status=$?
+    jq -S 'del(.source)' "$work/raw" >"$work/got"
+    diff "$work/want" "$work/got" >"$work/diff" && return
+    same 'exit status' 3 "$status" && same verdict undecided "$(jq -r .verdict "$work/raw")" &&
+        matches "$work/raw" 'line|connection|Server|server|reset|closed'
+}
+converts_or_clear() {
+    local status=0
+    rm -f "$work/small.got"
+    imgport convert "$flaky_small/storm/$1" "$work/small.got" 2>"$work/err" || status=$?
+    [ "$status" -ne 0 ] || { cmp "$work/small.want" "$work/small.got" && return; }
+    same 'exit status' 3 "$status" && same 'lines of error' 1 "$(wc -l <"$work/err")" &&
+        [ ! -e "$work/small.got" ]
+}
+for seed in $(seq $((cuts / 5))); do
+    case_ "a check in a storm $seed" right_or_clear "$seed"
+    case_ "a conversion in a storm $seed" converts_or_clear "$seed"
 done
 
 shows() {
@@ -155,4 +198,24 @@ nothing_half() {
     expect 3 imgport convert "$flaky/changes/again" "$work/half.qcow2" && [ ! -e "$work/half.qcow2" ]
 }
 case_ 'a conversion that broke leaves nothing' nothing_half
+
+# More than 1 GB with files of this machine, in another order than the guest's.
+large() {
+    local disk=$work/large.raw
+    cp --sparse=always "$good" "$disk"
+    find /usr/lib /usr/share -xdev -type f -size +256k -printf '%s %p\n' | sort -k2 |
+        awk '(n += $1) < 700000000 { print "write " $2 " more-" NR }' >"$work/files"
+    debugfs -w -f "$work/files" "$disk?offset=1048576" >/dev/null 2>&1
+    qemu-img convert -W -m 16 -O qcow2 "$disk" "$work/www/large.qcow2"
+    rm "$disk"
+    judge "$work/www/large.qcow2" >"$work/want"
+    : >"$work/access.log"
+    [ "$(stat -c %s "$work/www/large.qcow2")" -gt 1000000000 ]
+}
+if [ "${2-}" = large ]; then
+    case_ 'a guest of more than 1 GB' large
+    case_ 'it is judged as the file is' same_report "$url/large.qcow2"
+    case_ 'no more is transferred than the initramfs and 16 MiB' little_is_read 200
+    rm -f "$work/www/large.qcow2"
+fi
 finish

@@ -21,7 +21,7 @@
 
 enum {
     QUESTIONS = 5,
-    ROUNDS = 64,          /* questions */
+    ROUNDS = 32,          /* questions */
     DRIVES_MAX = 1000000, /* past that, nobody gets an answer */
 };
 
@@ -136,7 +136,7 @@ static void ask(struct remote *r, struct remote_question *q, struct input *in,
 {
     static uint64_t after;
     unsigned kind = next_byte(in);
-    size_t n = kind & 1 ? next_u16(in) : (size_t)next_u16(in) * 16;
+    size_t n = kind & 1 ? next_u16(in) : (size_t)next_u16(in) * 4;
 
     free(q->to);
     *q = (struct remote_question){.off = kind & 2 ? after : next_u16(in) * 64u, .n = n};

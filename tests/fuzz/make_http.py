@@ -8,8 +8,8 @@ import os
 import struct
 
 SIZE = struct.pack(">H", 40000)
-ASK = b"\x00" + struct.pack(">HH", 4096, 300) + b"\x03"  # 64 KiB at 19200
-NEXT = b"\x02" + struct.pack(">H", 4096) + b"\x05"  # 64 KiB, where the last one ended
+ASK = b"\x00" + struct.pack(">HH", 16384, 300) + b"\x03"  # 64 KiB at 19200
+NEXT = b"\x02" + struct.pack(">H", 16384) + b"\x05"  # 64 KiB, where the last one ended
 END = b"\x07" + struct.pack(">H", 9999) + b"\x00"
 HONEST = b"\x00"
 
