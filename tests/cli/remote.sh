@@ -208,14 +208,22 @@ large() {
     debugfs -w -f "$work/files" "$disk?offset=1048576" >/dev/null 2>&1
     qemu-img convert -W -m 16 -O qcow2 "$disk" "$work/www/large.qcow2"
     rm "$disk"
-    judge "$work/www/large.qcow2" >"$work/want"
+    imgport check --json "$work/www/large.qcow2" >"$work/want"
     : >"$work/access.log"
     [ "$(stat -c %s "$work/www/large.qcow2")" -gt 1000000000 ]
 }
+# Of a local file the holes are known too, so sizes as data may differ.
+same_verdict() {
+    imgport check --json "$1" >"$work/got"
+    diff <(jq '.verdict, .code, .error, .findings' "$work/want") \
+        <(jq '.verdict, .code, .error, .findings' "$work/got") &&
+        same verdict accepted "$(jq -r .verdict "$work/got")"
+}
 if [ "${2-}" = large ]; then
     case_ 'a guest of more than 1 GB' large
-    case_ 'it is judged as the file is' same_report "$url/large.qcow2"
+    case_ 'its verdict is that of the file' same_verdict "$url/large.qcow2"
     case_ 'no more is transferred than the initramfs and 16 MiB' little_is_read 200
+    cat "$work/.case"
     rm -f "$work/www/large.qcow2"
 fi
 finish
