@@ -5,10 +5,19 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "base/checked.h"
+
+/* Linux takes memory for the page cache in pieces as large as the writes.  Large ones are
+ * often such that the host of a virtual machine has to find first, which costs several
+ * times the copy; small ones were used a moment ago.  Elsewhere it makes no difference.
+ */
+enum { PIECE = 64 * 1024 };
+
 int out_flush(struct out *o, struct err *err)
 {
     while (o->run_length) {
-        ssize_t put = pwrite(o->fd, o->run, o->run_length, (off_t)o->run_offset);
+        ssize_t put =
+            pwrite(o->fd, o->run, min_size(o->run_length, PIECE), (off_t)o->run_offset);
 
         if (put < 0 && errno == EINTR)
             continue;

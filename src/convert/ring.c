@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 enum { STACK_SIZE = 1024 * 1024 };
+#define NO_TICKET UINT64_MAX
 
 struct slot {
     struct batch batch;
@@ -25,8 +26,10 @@ struct ring {
     pthread_cond_t work, done;
     uint64_t oldest, next; /* tickets; the conductor's own */
     uint64_t untaken, end; /* tickets to take; under lock */
+    uint64_t awaited;      /* the conductor waits for this one; under lock */
     bool stop;             /* under lock */
     unsigned slot_count, worker_count;
+    struct packer *packer; /* the conductor's own */
     struct slot slots[RING_THREADS_MAX + RING_SPARE];
     struct worker workers[RING_THREADS_MAX];
 };
@@ -45,6 +48,20 @@ static void slot_run(struct ring *r, struct packer *packer, struct slot *s)
         err_prefix(&s->err, "guest disk at offset %" PRIu64, b->offset);
 }
 
+/* The lock is held but during the work; a ticket is there to be taken. */
+static void take(struct ring *r, struct packer *packer)
+{
+    uint64_t ticket = r->untaken++;
+    struct slot *s = slot_of(r, ticket);
+
+    pthread_mutex_unlock(&r->lock);
+    slot_run(r, packer, s);
+    pthread_mutex_lock(&r->lock);
+    s->done = true;
+    if (ticket == r->awaited)
+        pthread_cond_signal(&r->done);
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
@@ -52,18 +69,11 @@ static void *worker_main(void *arg)
 
     pthread_mutex_lock(&r->lock);
     for (;;) {
-        struct slot *s;
-
         while (!r->stop && r->untaken == r->end)
             pthread_cond_wait(&r->work, &r->lock);
         if (r->stop)
             break;
-        s = slot_of(r, r->untaken++);
-        pthread_mutex_unlock(&r->lock);
-        slot_run(r, w->packer, s);
-        pthread_mutex_lock(&r->lock);
-        s->done = true;
-        pthread_cond_signal(&r->done);
+        take(r, w->packer);
     }
     pthread_mutex_unlock(&r->lock);
     return NULL;
@@ -100,8 +110,15 @@ int ring_wait(const struct batch **ret, struct ring *r, struct err *err)
 
     assert(!ring_is_empty(r));
     pthread_mutex_lock(&r->lock);
-    while (!s->done)
+    while (!s->done) {
+        if (r->untaken < r->end) {
+            take(r, r->packer);
+            continue;
+        }
+        r->awaited = r->oldest;
         pthread_cond_wait(&r->done, &r->lock);
+    }
+    r->awaited = NO_TICKET;
     pthread_mutex_unlock(&r->lock);
     if (s->err.code) {
         if (err)
@@ -132,6 +149,7 @@ void ring_freep(struct ring **ret)
         pthread_join(r->workers[i].thread, NULL);
     for (unsigned i = 0; i < RING_THREADS_MAX; i++)
         packer_freep(&r->workers[i].packer);
+    packer_freep(&r->packer);
     for (unsigned i = 0; i < r->slot_count; i++)
         batch_fini(&r->slots[i].batch);
     pthread_cond_destroy(&r->done);
@@ -172,19 +190,24 @@ int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
     pthread_cond_init(&r->work, NULL);
     pthread_cond_init(&r->done, NULL);
     r->source = spec->source;
-    r->slot_count = spec->threads + RING_SPARE;
+    r->awaited = NO_TICKET;
+    /* Alone, the conductor reads into the memory that it has just written from. */
+    r->slot_count = spec->threads == 1 ? 1 : spec->threads + RING_SPARE;
     /* All memory first, so that no thread is started only to be stopped. */
     for (unsigned i = 0; i < r->slot_count; i++) {
         e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, err);
         if (e < 0)
             return e;
     }
-    for (unsigned i = 0; i < spec->threads; i++) {
+    e = packer_new(&r->packer, spec->pack, spec->cluster, err);
+    if (e < 0)
+        return e;
+    for (unsigned i = 0; i + 1 < spec->threads; i++) {
         e = packer_new(&r->workers[i].packer, spec->pack, spec->cluster, err);
         if (e < 0)
             return e;
     }
-    for (unsigned i = 0; i < spec->threads; i++) {
+    for (unsigned i = 0; i + 1 < spec->threads; i++) {
         e = worker_start(r, &r->workers[i], err);
         if (e < 0)
             return e;

@@ -6,8 +6,10 @@
  *   ... | done | busy | done | todo | todo | free | free ...
  *
  * One conductor (the thread that made the ring) puts ranges in and takes finished batches
- * out, in the same order; workers take them in that order too and finish in any.  The
- * number of slots bounds the memory.  The conductor's functions are for one thread. */
+ * out, in the same order; workers take them in that order too and finish in any.  While
+ * the oldest is not finished, the conductor works as well: it is one of the threads, and
+ * with one there is no other.  The number of slots bounds the memory.  The conductor's
+ * functions are for one thread. */
 #pragma once
 
 #include "convert/pack.h"
@@ -26,10 +28,10 @@ struct ring_spec {
     enum pack_kind pack;
     uint32_t cluster; /* bytes */
     size_t batch;     /* bytes: the longest range */
-    unsigned threads; /* 1 to RING_THREADS_MAX */
+    unsigned threads; /* 1 to RING_THREADS_MAX, the conductor among them */
 };
 
-/* Starts the workers. */
+/* Starts the workers, one less than threads. */
 int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err);
 /* Stops and joins the workers, whatever they were doing. */
 void ring_freep(struct ring **r);
@@ -40,7 +42,7 @@ bool ring_is_empty(const struct ring *r);
 /* The ring is not full. */
 void ring_put(struct ring *r, struct range range);
 
-/* Waits for the oldest batch; the ring is not empty.  *ret is borrowed until
- * ring_drop(). Fails when reading or packing that batch failed. */
+/* Waits for the oldest batch, or works on it or on others; the ring is not empty.  *ret
+ * is borrowed until ring_drop(). Fails when reading or packing that batch failed. */
 int ring_wait(const struct batch **ret, struct ring *r, struct err *err);
 void ring_drop(struct ring *r);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -23,6 +24,8 @@
 #include "worker/arrive.h"
 #include "worker/map.h"
 #include "worker/wire_block.h"
+
+enum { PROGRESS_MS = 100 };
 
 static void json_unrefp(json_t **j)
 {
@@ -57,11 +60,22 @@ static void say_error(const struct err *e)
         wire_say(WIRE_ERROR, "{}", 2);
 }
 
+/* A frame wakes the broker up; nobody looks ten times a second. */
 static int say_progress(void *arg, const struct convert_progress *p)
 {
+    static int64_t said;
+    static const char *phase = "";
     uint8_t raw[WIRE_PROGRESS_SIZE];
+    struct timespec now = {0};
+    int64_t ms;
 
     (void)arg;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    if (ms - said < PROGRESS_MS && strcmp(phase, p->phase) == 0)
+        return 0;
+    said = ms;
+    phase = p->phase;
     store_le64(raw, p->done);
     store_le64(raw + 8, p->total);
     store_le64(raw + 16, p->written);
