@@ -242,7 +242,7 @@ static int v1_nonce(struct envelope *e, uint64_t value, int64_t timestamp)
     struct nonce n = {c->account.secret_id, timestamp,
                       2 * (int64_t)c->service->config->clock_window + 60, value};
     struct err err = {0};
-    int r = catalog_tx(c->service->catalog, take_nonce, &n, &err);
+    int r = catalog_tx_lazy(c->service->catalog, take_nonce, &n, &err);
 
     if (r == REFUSED_USED)
         return call_error(c, "AuthFailure.SignatureFailure",

@@ -161,6 +161,7 @@ int account_new(struct account *ret, struct arena *arena, struct db *db,
 static int set_account(struct db *db, void *arg, struct err *err)
 {
     const struct account *a = arg;
+    struct err e = {0};
     int r;
 
     r = account_lock(db, a->uin, err);
@@ -178,7 +179,11 @@ static int set_account(struct db *db, void *arg, struct err *err)
                         db_int(a->import_permission),
                         db_text(sql_or_empty(a->import_reason)), db_int(a->image_quota),
                         db_int(a->share_quota), db_int(a->balance)),
-                err);
+                &e);
+    if (r < 0 && db_was_duplicate(db))
+        return REFUSED_NAME; /* somebody took it since it was looked for */
+    if (r < 0 && err)
+        *err = e;
     return r < 0 ? r : account_changed(db, err);
 }
 

@@ -113,6 +113,14 @@ int catalog_tx(struct catalog *c, db_fn *fn, void *arg, struct err *err)
     return r < 0 ? r : db_tx(db, fn, arg, err);
 }
 
+int catalog_tx_lazy(struct catalog *c, db_fn *fn, void *arg, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = catalog_get(&db, c, err);
+
+    return r < 0 ? r : db_tx_lazy(db, fn, arg, err);
+}
+
 int catalog_ping(struct catalog *c, struct err *err)
 {
     AUTO(catalog_put) struct db *db = NULL;

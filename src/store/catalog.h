@@ -46,8 +46,9 @@ static inline void catalog_closep(struct catalog **c)
 int catalog_get(struct db **ret, struct catalog *c, struct err *err);
 void catalog_put(struct db **db);
 
-/* get, db_tx, put. */
+/* get, db_tx (or db_tx_lazy), put. */
 int catalog_tx(struct catalog *c, db_fn *fn, void *arg, struct err *err);
+int catalog_tx_lazy(struct catalog *c, db_fn *fn, void *arg, struct err *err);
 
 /* Schema version this build makes; what the catalogue had is always raised to it. */
 int catalog_schema_version(void);

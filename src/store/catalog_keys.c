@@ -10,6 +10,7 @@
 #include "base/scoped.h"
 #include "store/account.h"
 #include "store/catalog_parts.h"
+#include "store/sql.h"
 
 enum { TRUST_MS = 2000 };
 
@@ -51,11 +52,6 @@ static int read_version(int64_t *ret, struct db *db, struct err *err)
     return r == 0 ? FAIL(err, ERR_CORRUPT, "catalogue: a counter is missing") : r;
 }
 
-static void copy(char *to, size_t cap, const char *from)
-{
-    snprintf(to, cap, "%s", from ? from : "");
-}
-
 static int read_key(struct key_holder *ret, struct db *db, const char *secret_id,
                     struct err *err)
 {
@@ -72,11 +68,16 @@ static int read_key(struct key_holder *ret, struct db *db, const char *secret_id
         r = db_next(&rows, err);
     if (r <= 0)
         return r < 0 ? r : REFUSED_NONE;
-    copy(k.secret_id, sizeof k.secret_id, secret_id);
-    copy(k.secret_key, sizeof k.secret_key, db_col_text(&rows, 0));
-    copy(k.uin, sizeof k.uin, db_col_text(&rows, 1));
-    copy(k.app_id, sizeof k.app_id, db_col_text(&rows, 2));
-    copy(k.language, sizeof k.language, db_col_text(&rows, 3));
+    snprintf(k.secret_id, sizeof k.secret_id, "%s", secret_id);
+    r = sql_copy(k.secret_key, sizeof k.secret_key, &rows, 0, err);
+    if (r == 0)
+        r = sql_copy(k.uin, sizeof k.uin, &rows, 1, err);
+    if (r == 0)
+        r = sql_copy(k.app_id, sizeof k.app_id, &rows, 2, err);
+    if (r == 0)
+        r = sql_copy(k.language, sizeof k.language, &rows, 3, err);
+    if (r < 0)
+        return r;
     k.is_operator = db_col_int(&rows, 4) != 0;
     k.may_import = db_col_int(&rows, 5) == PERMISSION_GRANTED;
     k.image_quota = db_col_int(&rows, 6);

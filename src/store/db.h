@@ -140,7 +140,8 @@ int db_get_int(int64_t *ret, struct db *db, const char *sql, const struct db_arg
  * outer function decides.
  *
  * db_tx_lazy: the commit may be lost when the machine loses power (never when only the
- * process dies), and never half of it.  For heartbeats and the like. */
+ * process dies), and never half of it.  For heartbeats and the like.  The outermost
+ * decides: within a db_tx() it is flushed with it. */
 typedef int db_fn(struct db *db, void *arg, struct err *err);
 int db_tx(struct db *db, db_fn *fn, void *arg, struct err *err);
 int db_tx_lazy(struct db *db, db_fn *fn, void *arg, struct err *err);

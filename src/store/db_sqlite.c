@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* db_sqlite.c: SQLite in WAL mode
  *
- * synchronous=FULL, so that a commit that was answered is on disk.  Measured on a virtual
- * disk: docs/store.md.  Writers begin with BEGIN IMMEDIATE: nobody finds out half way
- * that another was first. */
+ * synchronous=FULL, so that a commit that was answered is on disk; what that costs stands
+ * in ARCHITECTURE.md.  Writers begin with BEGIN IMMEDIATE: nobody finds out half way that
+ * another was first. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -149,7 +149,7 @@ int image_get_report(const char **ret, struct arena *arena, struct db *db, const
         r = db_next(&rows, err);
     if (r <= 0)
         return r < 0 ? r : REFUSED_NONE;
-    text = arena_str(arena, db_col_text(&rows, 0));
+    text = sql_text(arena, &rows, 0);
     r = arena_check(arena, err);
     if (r == 0)
         *ret = text;

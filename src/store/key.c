@@ -68,8 +68,9 @@ int key_list(struct key_list *ret, struct arena *arena, struct db *db, const cha
         r = arena_check(arena, err);
         if (r < 0)
             break;
-        snprintf(k->secret_id, sizeof k->secret_id, "%s", db_col_text(&rows, 0));
-        snprintf(k->secret_key, sizeof k->secret_key, "%s", db_col_text(&rows, 1));
+        r = sql_copy(k->secret_id, sizeof k->secret_id, &rows, 0, err);
+        if (r == 0)
+            r = sql_copy(k->secret_key, sizeof k->secret_key, &rows, 1, err);
         k->active = db_col_int(&rows, 2) != 0;
         k->created = db_col_int(&rows, 3);
     }

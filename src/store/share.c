@@ -33,12 +33,13 @@ static int lock_image(struct shown *ret, struct db *db, const char *id, struct e
         r = db_next(&rows, err);
     if (r <= 0)
         return r < 0 ? r : REFUSED_NONE;
-    snprintf(ret->owner, sizeof ret->owner, "%s", db_col_text(&rows, 0));
-    snprintf(ret->region, sizeof ret->region, "%s", db_col_text(&rows, 1));
+    r = sql_copy(ret->owner, sizeof ret->owner, &rows, 0, err);
+    if (r == 0)
+        r = sql_copy(ret->region, sizeof ret->region, &rows, 1, err);
     ret->kind = db_col_int(&rows, 2);
     ret->state = db_col_int(&rows, 3);
     ret->shares = db_col_int(&rows, 4);
-    return 0;
+    return r;
 }
 
 static int add_one(struct db *db, const struct shown *i, const struct sharing *s,

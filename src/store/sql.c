@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/sql.h"
 
-#include <assert.h>
+#include <stdio.h>
+
+int sql_copy(char *to, size_t cap, const struct db_rows *rows, int col, struct err *err)
+{
+    const char *s = db_col_text(rows, col);
+
+    if (!s)
+        return FAIL(err, ERR_NOMEM, "catalogue: a column");
+    if ((size_t)snprintf(to, cap, "%s", s) >= cap)
+        return FAIL(err, ERR_CORRUPT, "catalogue: a column of %zu bytes, limit %zu",
+                    strlen(s), cap - 1);
+    return 0;
+}
 
 void sql_add(struct sql *q, const char *text)
 {

@@ -14,14 +14,20 @@ static inline const char *sql_or_empty(const char *s)
     return s ? s : "";
 }
 
-/* A text column in the arena; "" for NULL, and without a copy when it is empty. */
+/* A text column in the arena; without a copy when it is empty, and "" for NULL.  An
+ * engine without memory gives NULL as well, which is told as a failure of the arena. */
 static inline const char *sql_text(struct arena *arena, const struct db_rows *rows,
                                    int col)
 {
     const char *s = db_col_text(rows, col);
 
+    if (!s && !db_col_is_null(rows, col))
+        arena->failed = true;
     return s && *s ? arena_str(arena, s) : "";
 }
+
+/* A text column that is never NULL, into an array of `cap` bytes. */
+int sql_copy(char *to, size_t cap, const struct db_rows *rows, int col, struct err *err);
 
 struct sql {
     struct buf text;

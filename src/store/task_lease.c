@@ -139,16 +139,16 @@ static int beat(struct db *db, void *arg, struct err *err)
     if (r <= 0)
         return r < 0 ? r : REFUSED_LEASE;
     asked = db_col_int(&rows, 0) != 0;
-    snprintf(image, sizeof image, "%s", sql_or_empty(db_col_text(&rows, 1)));
+    r = sql_copy(image, sizeof image, &rows, 1, err);
     db_rows_end(&rows);
+    if (r < 0)
+        return r;
     /* Only of an image that is being made: what is NORMAL has no progress. */
     if (b->sync_percent >= 0 && image[0])
         r = db_exec(NULL, db,
                     "UPDATE image SET sync_percent = $2 WHERE id = $1 "
                     "AND state IN (0, 3, 4)",
                     DB_ARGS(db_text(image), db_int(b->sync_percent)), err);
-    else
-        r = 0;
     if (r == 0 && a->ret_cancel_asked)
         *a->ret_cancel_asked = asked;
     return r;
