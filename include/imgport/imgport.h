@@ -47,6 +47,10 @@ struct imgport_source {
     bool private_redirects; /* a URL may be redirected to a private address */
     bool one_get; /* of a URL: one GET and no ranges, as a link wants that is good for one
                      access */
+    /* Instead of path: an open file, borrowed.  path is then only its name in messages,
+     * and files beside it are not looked for. */
+    bool is_open;
+    int fd;
 };
 
 enum imgport_verdict {

@@ -224,6 +224,10 @@ int session_source_open(struct session_source *ret, const struct imgport_source 
     struct waiting w = {progress, progress_arg};
 
     *ret = (struct session_source)SESSION_SOURCE_NONE;
+    if (source->is_open) {
+        ret->fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+        return ret->fd < 0 ? FAIL_SYS(err, errno, "%s", source->path) : 0;
+    }
     if (strcmp(source->path, "-") == 0)
         return open_stdin(ret, may_pump, &w, err);
     if (strncasecmp(source->path, "http://", 7) == 0 ||
