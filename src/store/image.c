@@ -281,7 +281,9 @@ int image_uses_blob(bool *ret, struct db *db, const char *blob, struct err *err)
 {
     int64_t one;
     int r =
-        db_get_int(&one, db, "SELECT 1 FROM image WHERE blob = $1 AND blob <> '' LIMIT 1",
+        db_get_int(&one, db,
+                   "SELECT 1 FROM image WHERE $1 <> '' AND (blob = $1"
+                   " OR disks LIKE '%\"blob\":\"' || $1 || '\"%') LIMIT 1",
                    DB_ARGS(db_text(blob)), err);
 
     if (r >= 0)

@@ -206,7 +206,7 @@ int image_change(struct db *db, const char *id, unsigned from,
  * shares), REFUSED_BUSY (a task that is not ended names it). */
 int image_delete(struct db *db, const char *id, unsigned from, struct err *err);
 
-/* Does any image name this blob? */
+/* Does any image name this blob, as its own or as a data disk's? */
 int image_uses_blob(bool *ret, struct db *db, const char *blob, struct err *err);
 
 /* Newest NORMAL, not deprecated image of a family that the account sees.  REFUSED_NONE.

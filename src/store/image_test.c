@@ -461,9 +461,26 @@ static void test_deleting(void **state)
     assert_false(used);
 }
 
+static void test_a_data_disk_uses_its_blob(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct image i = testing_image(t, &a);
+    char id[IMAGE_ID_SIZE];
+    bool used;
+
+    i.disks = "[{\"blob\":\"image/7-1-1\",\"size\":1}]";
+    OK(image_new(id, t->db, &i, 100, NULL, 0, &err));
+    OK(image_uses_blob(&used, t->db, "image/7-1-1", &err));
+    assert_true(used);
+    OK(image_uses_blob(&used, t->db, "image/7-1", &err));
+    assert_false(used);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_data_disk_uses_its_blob),
         cmocka_unit_test(test_every_column_comes_back),
         cmocka_unit_test(test_the_quota_is_per_account_and_region),
         cmocka_unit_test(test_a_failed_image_holds_no_name_and_no_place),
