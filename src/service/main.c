@@ -13,6 +13,7 @@
 #include "service/api.h"
 #include "service/cos/endpoint.h"
 #include "service/folder.h"
+#include "service/job/jobs.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/server.h"
@@ -70,6 +71,7 @@ static void daemon_fini(struct daemon *d)
 {
     if (d->server)
         server_stop(d->server);
+    jobs_stop(d->service.jobs);
     api_free(d->api);
     cos_endpoint_free(d->cos);
     blobs_close(d->service.blobs);
@@ -89,6 +91,23 @@ static int serve_until(const sigset_t *signals)
             return got;
         journal_reopen();
     }
+}
+
+/* An address that stands for all of them is reached by its loopback. */
+static void set_own_endpoint(struct service *s, unsigned port)
+{
+    const char *listen = s->config->listen, *colon = strrchr(listen, ':');
+    int n = colon ? (int)(colon - listen) : (int)strlen(listen);
+    const char *scheme = *s->config->tls_certificate ? "https" : "http";
+
+    if (strncmp(listen, "0.0.0.0:", 8) == 0)
+        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://127.0.0.1:%u", scheme,
+                 port);
+    else if (strncmp(listen, "[::]:", 5) == 0)
+        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://[::1]:%u", scheme, port);
+    else
+        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://%.*s:%u", scheme, n,
+                 listen, port);
 }
 
 static int run(const struct config *config, struct arena *arena, const sigset_t *signals,
@@ -133,6 +152,12 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
                          .metrics = d.service.metrics,
                      },
                      err);
+    if (r < 0)
+        return r;
+    set_own_endpoint(&d.service, server_port(d.server));
+    /* What is fetched may come from our own endpoint. */
+    if (config->jobs)
+        r = jobs_start(&d.service.jobs, &d.service, err);
     if (r < 0)
         return r;
     journal_message("start", NULL, "imgportd %s listens on %s, port %u",

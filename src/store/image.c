@@ -280,11 +280,10 @@ int image_delete(struct db *db, const char *id, unsigned from, struct err *err)
 int image_uses_blob(bool *ret, struct db *db, const char *blob, struct err *err)
 {
     int64_t one;
-    int r =
-        db_get_int(&one, db,
-                   "SELECT 1 FROM image WHERE $1 <> '' AND (blob = $1"
-                   " OR disks LIKE '%\"blob\":\"' || $1 || '\"%') LIMIT 1",
-                   DB_ARGS(db_text(blob)), err);
+    int r = db_get_int(&one, db,
+                       "SELECT 1 FROM image WHERE $1 <> '' AND (blob = $1"
+                       " OR disks LIKE '%\"blob\":\"' || $1 || '\"%') LIMIT 1",
+                       DB_ARGS(db_text(blob)), err);
 
     if (r >= 0)
         *ret = r == 1;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* deposit.h: blobs as files, and files into blobs, for what reads and writes files only
+ */
+#pragma once
+
+#include "service/job/job.h"
+
+enum { DEPOSIT_SHA256 = 65 };
+
+/* A blob as an open file: its own where it has one, else a copy without a name. */
+struct deposit_file {
+    struct blob *blob;
+    int copy; /* -1: none */
+    int fd;   /* borrowed from one of them */
+};
+
+#define DEPOSIT_FILE_NONE    \
+    {                        \
+        .copy = -1, .fd = -1 \
+    }
+
+int deposit_open(struct deposit_file *ret, struct job *j, const char *key,
+                 struct err *err);
+void deposit_close(struct deposit_file *f);
+
+/* Where disk n of this task may be written meanwhile; the folder is made. */
+int deposit_work_path(char *ret, size_t room, const struct job *j, size_t n,
+                      struct err *err);
+
+/* The file at `path` becomes blob `key`. */
+int deposit_file(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct job *j,
+                 const char *path, const char *key, struct err *err);
+
+/* Deletes what cut conversions left in the folder of deposit_work_path(): every file of
+ * which `wanted` says no.  Other daemons may work in the same folder. */
+int deposit_sweep(const struct service *s,
+                  int (*wanted)(bool *ret, void *arg, int64_t task, int64_t attempt,
+                                struct err *err),
+                  void *arg, struct err *err);

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* import.c: a link becomes an image
+ *
+ *     fetch-n    the object of disk n into blob staging/...
+ *     check      the system disk against the profile, by the sandboxed worker
+ *     convert-n  disk n as qcow2 into blob image/...
+ *     finish     the image is NORMAL, its owner is told; the staged blobs go */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "imgport/imgport.h"
+#include "rules/profile.h"
+#include "service/job/deposit.h"
+#include "service/job/fetch.h"
+#include "service/job/import.h"
+#include "service/job/job.h"
+#include "service/job/tell.h"
+#include "store/image.h"
+
+struct import {
+    struct job *job;
+    json_t *params; /* as import_params() made them */
+    size_t disks;   /* with the system disk */
+};
+
+static void import_fini(struct import *im)
+{
+    json_decref(im->params);
+}
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+static const char *param(const struct import *im, const char *name)
+{
+    const char *s = json_string_value(json_object_get(im->params, name));
+
+    return s ? s : "";
+}
+
+static const char *disk_url(const struct import *im, size_t n)
+{
+    const char *s =
+        json_string_value(json_array_get(json_object_get(im->params, "urls"), n));
+
+    return s ? s : "";
+}
+
+static const char *step_name(char ret[32], const char *step, size_t n)
+{
+    snprintf(ret, 32, "%s-%zu", step, n);
+    return ret;
+}
+
+static int import_read(struct import *ret, struct job *j, struct err *err)
+{
+    ret->job = j;
+    ret->params = json_loads(j->task->params, 0, NULL);
+    ret->disks = json_array_size(json_object_get(ret->params, "urls"));
+    return ret->disks ? 0 : FAIL(err, ERR_CORRUPT, "the task has no parameters");
+}
+
+/* ---- fetch */
+
+static int fetch_disk(struct import *im, size_t n, struct job_failure *why,
+                      struct err *err)
+{
+    const struct service *s = im->job->service;
+    AUTO(json_freep) json_t *done = NULL;
+    char step[32], key[BLOB_KEY_MAX];
+    struct fetched got;
+    int r = job_result(&done, im->job, step_name(step, "fetch", n), err);
+
+    if (r < 0 || done)
+        return r;
+    job_step(im->job, "fetch", s->config->fetch_seconds);
+    job_blob_key(key, im->job, "staging", n);
+    r = fetch_object(&got, im->job, disk_url(im, n),
+                     config_region(s->config, im->job->task->region), key, why, err);
+    if (r != 0)
+        return r;
+    done = json_pack("{s:s, s:I, s:s}", "blob", key, "size", (json_int_t)got.size,
+                     "sha256", got.sha256);
+    return done ? job_step_done(im->job, step, done,
+                                n + 1 < im->disks ? "fetch" : "check", err)
+                : FAIL(err, ERR_NOMEM, "result of a step");
+}
+
+/* The staged bytes of disk n as a file. */
+static int open_staged(struct deposit_file *ret, struct import *im, size_t n,
+                       struct err *err)
+{
+    AUTO(json_freep) json_t *done = NULL;
+    char step[32];
+    const char *key;
+    int r = job_result(&done, im->job, step_name(step, "fetch", n), err);
+
+    if (r < 0)
+        return r;
+    key = json_string_value(json_object_get(done, "blob"));
+    return key ? deposit_open(ret, im->job, key, err)
+               : FAIL(err, ERR_CORRUPT, "step %s has no result", step);
+}
+
+/* ---- check */
+
+static int on_progress(void *arg, const struct imgport_progress *p)
+{
+    struct job *j = arg;
+
+    if (p->total)
+        job_progress(j, (int64_t)p->done, (int64_t)p->total);
+    return job_goes_on(j, NULL) < 0;
+}
+
+/* A failure of the library: what was asked to stop, and what failed here. */
+static int library_failed(struct import *im, const struct imgport_error *e,
+                          struct err *err)
+{
+    enum err_code code = err_code_from_name(e->code);
+    int r = job_goes_on(im->job, err);
+
+    if (r < 0)
+        return r;
+    return FAIL(err, code == ERR_CODE_MAX || code == ERR_NONE ? ERR_IO : code, "%s",
+                e->message);
+}
+
+static int run_check(json_t **ret, struct import *im, struct err *err)
+{
+    AUTO(deposit_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    enum imgport_verdict verdict;
+    struct imgport_error error;
+    char *text;
+    int r = open_staged(&file, im, 0, err);
+
+    if (r < 0)
+        return r;
+    r = imgport_check(
+        &text, &verdict,
+        &(struct imgport_check_options){
+            .source = {.path = disk_url(im, 0), .is_open = true, .fd = file.fd},
+            .profile = im->job->service->config->profile,
+            .force = json_is_true(json_object_get(im->params, "force")),
+            .os_type = param(im, "os_type"),
+            .os_version = param(im, "os_version"),
+            .arch = param(im, "architecture"),
+            .license = param(im, "license"),
+            .language = im->job->account->language,
+            .progress = on_progress,
+            .progress_arg = im->job,
+        },
+        &error);
+    if (r < 0)
+        return library_failed(im, &error, err);
+    *ret = json_loads(text, 0, NULL);
+    imgport_free(text);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+}
+
+static int check(json_t **ret, struct import *im, struct err *err)
+{
+    int r = job_result(ret, im->job, "check", err);
+
+    if (r < 0 || *ret)
+        return r;
+    job_step(im->job, "check", im->job->service->config->check_seconds);
+    r = run_check(ret, im, err);
+    return r < 0 ? r : job_step_done(im->job, "check", *ret, "convert", err);
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+
+    return s ? s : "";
+}
+
+/* The finding that decided: the first error with this code, or without one. */
+static const json_t *decisive(const json_t *report, const char *code)
+{
+    const json_t *f;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "findings"), i, f)
+    {
+        if (strcmp(text_of(f, "level"), "error") == 0 &&
+            strcmp(text_of(f, "code"), code) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+/* The codes outlive the report. */
+static const char *known_code(const char *code)
+{
+    static const char *const codes[] = {
+        "InvalidUrl",       "InvalidFormatSize",     "PartitionNotPresent",
+        "VirtioNotInstall", "RootPartitionNotFound", "CloudInitNotInstalled",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+        if (strcmp(codes[i], code) == 0)
+            return codes[i];
+    return "InternalError";
+}
+
+static int judge(const json_t *report, struct job_failure *why)
+{
+    const char *verdict = text_of(report, "verdict"), *code = text_of(report, "code");
+    const json_t *error = json_object_get(report, "error"), *finding;
+
+    if (strcmp(verdict, "accepted") == 0)
+        return 0;
+    if (strcmp(verdict, "undecided") == 0) {
+        char where[64];
+
+        snprintf(where, sizeof where, "undecided:%s:%s", text_of(error, "layer"),
+                 text_of(error, "code"));
+        return job_fail(why, "InternalError", where,
+                        _("the image could not be judged: %s"),
+                        text_of(error, "message"));
+    }
+    finding = decisive(report, code);
+    return job_fail(why, known_code(code), text_of(finding, "id"), "%s: %s",
+                    text_of(finding, "subject"), text_of(finding, "detail"));
+}
+
+/* ---- convert */
+
+/* The size that was really written decides. */
+static int judge_size(const struct import *im, uint64_t size, struct job_failure *why)
+{
+    uint64_t max = profile_qcow2_size_max(im->job->service->profile);
+
+    if (max == 0 || size <= max)
+        return 0;
+    return job_fail(why, "InvalidFormatSize", "qcow2-size",
+                    _("as qcow2 it has %llu bytes, the limit is %llu"),
+                    (unsigned long long)size, (unsigned long long)max);
+}
+
+static int run_convert(json_t **ret, struct import *im, size_t n, const char *work,
+                       struct job_failure *why, struct err *err)
+{
+    AUTO(deposit_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    AUTO(json_freep) json_t *sizes = NULL;
+    struct imgport_error error;
+    char key[BLOB_KEY_MAX], sha256[DEPOSIT_SHA256];
+    uint64_t size = 0;
+    char *text;
+    int r = open_staged(&file, im, n, err);
+
+    if (r < 0)
+        return r;
+    r = imgport_convert(
+        &text,
+        &(struct imgport_convert_options){
+            .source = {.path = disk_url(im, n), .is_open = true, .fd = file.fd},
+            .dest = work,
+            .overwrite = true,
+            .progress = on_progress,
+            .progress_arg = im->job,
+        },
+        &error);
+    if (r < 0) {
+        /* The system disk was read before; a data disk is judged here. */
+        if (n && (strcmp(error.code, "corrupt") == 0 ||
+                  strcmp(error.code, "unsupported") == 0 ||
+                  strcmp(error.code, "short") == 0 || strcmp(error.code, "limit") == 0))
+            return job_fail(why, "InvalidFormatSize", "data-disk", _("data disk %zu: %s"),
+                            n, error.message);
+        return library_failed(im, &error, err);
+    }
+    sizes = json_loads(text, 0, NULL);
+    imgport_free(text);
+    job_blob_key(key, im->job, "image", n);
+    r = deposit_file(&size, sha256, im->job, work, key, err);
+    if (r == 0)
+        r = judge_size(im, size, why);
+    if (r != 0)
+        return r;
+    *ret = json_pack(
+        "{s:s, s:I, s:I, s:s}", "blob", key, "size", (json_int_t)size, "virtual_size",
+        json_integer_value(json_object_get(sizes, "virtual_size")), "sha256", sha256);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "result of a step");
+}
+
+static int convert_disk(json_t **ret, struct import *im, size_t n,
+                        struct job_failure *why, struct err *err)
+{
+    char step[32], work[4096];
+    int r = job_result(ret, im->job, step_name(step, "convert", n), err);
+
+    if (r < 0 || *ret)
+        return r;
+    job_step(im->job, "convert", im->job->service->config->convert_seconds);
+    r = deposit_work_path(work, sizeof work, im->job, n, err);
+    if (r < 0)
+        return r;
+    r = run_convert(ret, im, n, work, why, err);
+    unlink(work);
+    return r != 0 ? r
+                  : job_step_done(im->job, step, *ret,
+                                  n + 1 < im->disks ? "convert" : "finish", err);
+}
+
+/* ---- finish */
+
+enum { GIB = 1 << 30 };
+
+static int64_t gib_of(const json_t *disk)
+{
+    return (int64_t)div_up(
+        (uint64_t)json_integer_value(json_object_get(disk, "virtual_size")), GIB);
+}
+
+/* One snapshot a disk, as the vendor's answers have; ids follow from the image's. */
+static char *snapshots(const struct import *im, json_t *const *disks)
+{
+    AUTO(json_freep) json_t *list = json_array();
+    const char *id = im->job->task->image;
+
+    for (size_t n = 0; n < im->disks; n++) {
+        char name[64];
+
+        if (n == 0)
+            snprintf(name, sizeof name, "snap-%.20s", id + strlen("img-"));
+        else
+            snprintf(name, sizeof name, "snap-%.20s%zu", id + strlen("img-"), n);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:I}", "SnapshotId", name,
+                                        "DiskUsage", n ? "DATA_DISK" : "SYSTEM_DISK",
+                                        "DiskSize", (json_int_t)gib_of(disks[n])));
+    }
+    return list ? json_dumps(list, JSON_COMPACT) : NULL;
+}
+
+static char *data_disks(const struct import *im, json_t *const *disks)
+{
+    AUTO(json_freep) json_t *list = json_array();
+
+    for (size_t n = 1; n < im->disks; n++)
+        json_array_append(list, disks[n]);
+    return list ? json_dumps(list, JSON_COMPACT) : NULL;
+}
+
+static int write_end(struct import *im, const json_t *report, json_t *const *disks,
+                     struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(freep) char *text = json_dumps(report, JSON_COMPACT);
+    AUTO(freep) char *snaps = snapshots(im, disks);
+    AUTO(freep) char *data = data_disks(im, disks);
+    const json_t *facts = json_object_get(report, "facts");
+    struct image_change change = IMAGE_CHANGE_NOTHING;
+    struct message_new message;
+    struct task_end end = {
+        .state = TASK_DONE,
+        .image = im->job->task->image,
+        .image_from = IMAGE_IN(IMAGE_IMPORTING),
+        .image_change = &change,
+        .report = text,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    int r;
+
+    if (!text || !snaps || !data)
+        return FAIL(err, ERR_NOMEM, "report");
+    change.state = IMAGE_NORMAL;
+    change.blob = text_of(disks[0], "blob");
+    change.sha256 = text_of(disks[0], "sha256");
+    change.file_size = json_integer_value(json_object_get(disks[0], "size"));
+    change.virtual_size = json_integer_value(json_object_get(disks[0], "virtual_size"));
+    change.size_gib = gib_of(disks[0]);
+    change.snapshots = snaps;
+    change.disks = data;
+    change.profile = profile_name(im->job->service->profile);
+    change.cloud_init =
+        json_is_true(json_object_get(json_object_get(facts, "cloud_init"), "installed"));
+    r = tell_import_done(&message, im->job, param(im, "name"), err);
+    if (r == 0)
+        r = catalog_get(&db, im->job->service->catalog, err);
+    return r < 0 ? r : task_finish(db, im->job->lease, &end, err);
+}
+
+static int finish(struct import *im, const json_t *report, json_t *const *disks,
+                  struct err *err)
+{
+    const char **keep;
+    int r = write_end(im, report, disks, err);
+
+    if (r != 0)
+        return r;
+    keep = arena_alloc(im->job->arena, im->disks * sizeof *keep);
+    for (size_t n = 0; keep && n < im->disks; n++)
+        keep[n] = text_of(disks[n], "blob");
+    if (keep)
+        job_drop_blobs(im->job, "image", im->disks, keep, im->disks);
+    job_drop_blobs(im->job, "staging", im->disks, NULL, 0);
+    return 0;
+}
+
+/* ---- the whole */
+
+static int convert_all(struct import *im, const json_t *report, struct job_failure *why,
+                       struct err *err)
+{
+    json_t **disks = arena_alloc(im->job->arena, im->disks * sizeof *disks);
+    int r = disks ? 0 : FAIL(err, ERR_NOMEM, "disks");
+
+    for (size_t n = 0; r == 0 && n < im->disks; n++)
+        r = convert_disk(&disks[n], im, n, why, err);
+    if (r == 0)
+        r = finish(im, report, disks, err);
+    for (size_t n = 0; disks && n < im->disks; n++)
+        json_decref(disks[n]);
+    return r;
+}
+
+static int import_run(struct job *j, struct job_failure *why, struct err *err)
+{
+    AUTO(import_fini) struct import im = {0};
+    AUTO(json_freep) json_t *report = NULL;
+    int r = import_read(&im, j, err);
+
+    for (size_t n = 0; r == 0 && n < im.disks; n++)
+        r = fetch_disk(&im, n, why, err);
+    if (r == 0)
+        r = check(&report, &im, err);
+    if (r == 0)
+        r = judge(report, why);
+    return r == 0 ? convert_all(&im, report, why, err) : r;
+}
+
+static int import_end(struct job *j, enum task_state state, const struct job_failure *why,
+                      struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(import_fini) struct import im = {0};
+    AUTO(json_freep) json_t *report = NULL;
+    AUTO(freep) char *text = NULL;
+    struct image_change change = IMAGE_CHANGE_NOTHING;
+    struct message_new message;
+    struct task_end end = {
+        .state = state,
+        .reason = why->reason,
+        .sub_cause = why->sub_cause,
+        .detail = why->detail,
+        .image = j->task->image,
+        .image_from = IMAGE_IN(IMAGE_IMPORTING),
+        .image_change = &change,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    int r = import_read(&im, j, err);
+
+    if (r == 0)
+        r = job_result(&report, j, "check", err);
+    if (r < 0)
+        return r;
+    text = report ? json_dumps(report, JSON_COMPACT) : NULL;
+    end.report = text;
+    change.state = IMAGE_IMPORTFAILED;
+    change.reason = why->reason;
+    change.sub_cause = why->sub_cause;
+    change.detail = why->detail;
+    r = tell_import_failed(&message, j, param(&im, "name"), why, report, err);
+    if (r == 0)
+        r = catalog_get(&db, j->service->catalog, err);
+    if (r == 0)
+        r = task_finish(db, j->lease, &end, err);
+    if (r == 0) {
+        job_drop_blobs(j, "image", im.disks, NULL, 0);
+        job_drop_blobs(j, "staging", im.disks, NULL, 0);
+    }
+    return r;
+}
+
+const struct job_kind import_job = {
+    .kind = TASK_IMPORT,
+    .run = import_run,
+    .end = import_end,
+};
+
+char *import_params(const struct import_request *q)
+{
+    AUTO(json_freep) json_t *urls = json_array();
+
+    for (size_t i = 0; i < q->n_urls; i++)
+        json_array_append_new(urls, json_string(q->urls[i]));
+    {
+        AUTO(json_freep)
+        json_t *o =
+            json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "urls", urls, "name",
+                      q->name, "os_type", q->os_type, "os_version", q->os_version,
+                      "architecture", q->architecture, "license", q->license, "boot_mode",
+                      q->boot_mode, "force", (int)q->force);
+
+        return o ? json_dumps(o, JSON_COMPACT) : NULL;
+    }
+}

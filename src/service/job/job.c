@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "service/job/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/scoped.h"
+
+static int64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
+             const char *fmt, ...)
+{
+    va_list ap;
+
+    why->reason = reason;
+    snprintf(why->sub_cause, sizeof why->sub_cause, "%s", sub_cause);
+    va_start(ap, fmt);
+    vsnprintf(why->detail, sizeof why->detail, fmt, ap);
+    va_end(ap);
+    return JOB_FAILED;
+}
+
+void job_step(struct job *j, const char *name, uint64_t seconds)
+{
+    struct job_pulse *p = j->pulse;
+
+    pthread_mutex_lock(&p->lock);
+    p->phase = name;
+    p->deadline = seconds ? now() + (int64_t)seconds : 0;
+    p->done = 0;
+    p->total = -1;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void job_progress(struct job *j, int64_t done, int64_t total)
+{
+    struct job_pulse *p = j->pulse;
+
+    pthread_mutex_lock(&p->lock);
+    p->done = done;
+    p->total = total;
+    pthread_mutex_unlock(&p->lock);
+}
+
+enum job_stop job_stopped(const struct job *j)
+{
+    struct job_pulse *p = j->pulse;
+    enum job_stop stop;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->stop == JOB_RUNS && p->deadline && now() > p->deadline)
+        p->stop = JOB_LATE;
+    stop = p->stop;
+    pthread_mutex_unlock(&p->lock);
+    return stop;
+}
+
+int job_goes_on(const struct job *j, struct err *err)
+{
+    static const char *const words[] = {
+        [JOB_CANCELED] = "canceled",
+        [JOB_LATE] = "over the time of this step",
+        [JOB_LOST] = "another daemon has the task",
+        [JOB_ENDING] = "the daemon stops",
+    };
+    enum job_stop stop = job_stopped(j);
+
+    return stop == JOB_RUNS ? 0 : FAIL(err, ERR_CANCELED, "%s", words[stop]);
+}
+
+int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
+                  struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(freep) char *text = json_dumps(result, JSON_COMPACT);
+    int r;
+
+    if (!text)
+        return FAIL(err, ERR_NOMEM, "result of a step");
+    r = catalog_get(&db, j->service->catalog, err);
+    return r < 0 ? r : task_step_done(db, j->lease, step, text, next, err);
+}
+
+int job_result(json_t **ret, struct job *j, const char *step, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    const char *text;
+    int r = catalog_get(&db, j->service->catalog, err);
+
+    *ret = NULL;
+    if (r == 0)
+        r = task_result(&text, j->arena, db, j->task->id, step, err);
+    if (r == REFUSED_NONE)
+        return 0;
+    if (r < 0)
+        return r;
+    *ret = json_loads(text, 0, NULL);
+    return *ret ? 0 : FAIL(err, ERR_CORRUPT, "the result of step %s is no JSON", step);
+}
+
+static void make_key(char ret[BLOB_KEY_MAX], const char *kind, int64_t task,
+                     int64_t attempt, size_t n)
+{
+    snprintf(ret, BLOB_KEY_MAX, "%s/%" PRId64 "-%" PRId64 "-%zu", kind, task, attempt, n);
+}
+
+void job_blob_key(char ret[BLOB_KEY_MAX], const struct job *j, const char *kind, size_t n)
+{
+    make_key(ret, kind, j->task->id, j->lease->attempt, n);
+}
+
+void job_drop_blobs(struct job *j, const char *kind, size_t n, const char *const *keep,
+                    size_t n_keep)
+{
+    for (int64_t attempt = 1; attempt <= j->lease->attempt; attempt++)
+        for (size_t i = 0; i < n; i++) {
+            char key[BLOB_KEY_MAX];
+            bool kept = false;
+
+            make_key(key, kind, j->task->id, attempt, i);
+            for (size_t k = 0; k < n_keep; k++)
+                kept |= strcmp(key, keep[k]) == 0;
+            if (!kept)
+                (void)blob_delete(j->service->blobs, key, NULL);
+        }
+}
+
+bool job_blob_key_parse(int64_t *ret_task, int64_t *ret_attempt, const char *key)
+{
+    const char *p = strchr(key, '/');
+    uint64_t task, attempt, n;
+    int end = 0;
+
+    if (!p ||
+        sscanf(p + 1, "%" SCNu64 "-%" SCNu64 "-%" SCNu64 "%n", &task, &attempt, &n,
+               &end) != 3 ||
+        p[1 + end] != '\0' || task > INT64_MAX || attempt > INT64_MAX)
+        return false;
+    *ret_task = (int64_t)task;
+    *ret_attempt = (int64_t)attempt;
+    return true;
+}

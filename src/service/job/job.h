@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* job.h: one task being done, as the functions of its kind see it
+ *
+ *     static int import_run(struct job *j, struct job_failure *why, struct err *err)
+ *     {
+ *         r = job_step(j, "fetch", seconds, err);     from here on that long
+ *         ...     while (job_goes_on(j, err) == 0) { work;  job_progress(j, n, total); }
+ *         r = job_step_done(j, "fetch", result, "check", err);
+ *         ...
+ *         return task_finish(...);                    everything of the end at once
+ *     }
+ *
+ * A step whose result is there is not done again; one that was cut is begun anew and must
+ * do no harm by that.  Blobs are named after task and attempt (job_blob_key), so that
+ * what a cut step left can be told from what is in use. */
+#pragma once
+
+#include <pthread.h>
+
+#include "service/call.h"
+#include "store/account.h"
+#include "store/blob.h"
+#include "store/catalog.h"
+#include "store/task.h"
+
+enum { JOB_FAILED = 100 }; /* beside 0, refusals and error codes: *why says it */
+
+enum { JOB_DETAIL_MAX = 1024 };
+
+/* Why the task cannot succeed, for those who asked for it. */
+struct job_failure {
+    const char *reason;          /* "InvalidUrl"; static */
+    char sub_cause[64];          /* "wrong-region", "L07" */
+    char detail[JOB_DETAIL_MAX]; /* a sentence in the account's language */
+};
+
+enum job_stop {
+    JOB_RUNS,
+    JOB_CANCELED, /* somebody asked for it */
+    JOB_LATE,     /* over the time of its step */
+    JOB_LOST,     /* another has the lease: touch nothing any more */
+    JOB_ENDING,   /* this daemon stops */
+};
+
+/* What the beating thread shares with the working one; under lock. */
+struct job_pulse {
+    pthread_mutex_t lock;
+    enum job_stop stop;
+    int64_t deadline;    /* CLOCK_MONOTONIC, seconds; 0: none */
+    const char *phase;   /* static */
+    int64_t done, total; /* bytes; -1: not known */
+    int sync_percent;
+};
+
+struct job {
+    struct service *service;
+    struct arena *arena; /* of this claim */
+    const struct task *task;
+    const struct task_lease *lease;
+    struct job_pulse *pulse;
+    const struct account *account; /* whose task it is */
+};
+
+struct job_kind {
+    enum task_kind kind;
+    /* 0: finished, and the task ended.  JOB_FAILED: it cannot succeed.  Negative: could
+     * not now; it is tried again, some times. */
+    int (*run)(struct job *j, struct job_failure *why, struct err *err);
+    /* Ends the task as FAILED or CANCELED, with what depends on it. */
+    int (*end)(struct job *j, enum task_state state, const struct job_failure *why,
+               struct err *err);
+};
+
+extern const struct job_kind import_job;
+
+/* Sets *why; its value is JOB_FAILED. */
+int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
+             const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* The step begins, and may take so many seconds (0: any).  Phase for people: its name.
+ * `name` is static. */
+void job_step(struct job *j, const char *name, uint64_t seconds);
+void job_progress(struct job *j, int64_t done, int64_t total);
+enum job_stop job_stopped(const struct job *j);
+/* ERR_CANCELED once it is to stop for any reason. */
+int job_goes_on(const struct job *j, struct err *err);
+
+int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
+                  struct err *err);
+/* The result of a step, a new reference; NULL: it was not done. */
+int job_result(json_t **ret, struct job *j, const char *step, struct err *err);
+
+/* "<kind>/<task>-<attempt>-<n>" */
+void job_blob_key(char ret[BLOB_KEY_MAX], const struct job *j, const char *kind,
+                  size_t n);
+/* Deletes the blobs of every attempt of this task but those named in `keep`; n of each
+ * attempt.  What cannot be deleted now is swept later. */
+void job_drop_blobs(struct job *j, const char *kind, size_t n, const char *const *keep,
+                    size_t n_keep);
+/* The task and attempt in such a key; false: it is none. */
+bool job_blob_key_parse(int64_t *ret_task, int64_t *ret_attempt, const char *key);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "service/job/sweep.h"
+
+#include "base/scoped.h"
+#include "service/job/deposit.h"
+#include "service/job/job.h"
+#include "service/journal.h"
+#include "store/image.h"
+
+struct sweep {
+    struct service *service;
+    struct db *db;
+};
+
+/* Of an attempt of a task: is it still to be used, now or by a later step? */
+static int is_wanted(bool *ret, struct sweep *s, const char *key, int64_t id,
+                     struct err *err)
+{
+    AUTO(arena_fini) struct arena arena = {0};
+    struct task task;
+    int r = task_get(&task, &arena, s->db, NULL, id, err);
+
+    *ret = false;
+    if (r < 0)
+        return r;
+    /* Even an earlier attempt's blob may be the result of a step; the task's end drops
+     * the others. */
+    if (r == 0 && (task.state == TASK_QUEUED || task.state == TASK_RUNNING)) {
+        *ret = true;
+        return 0;
+    }
+    /* The task first: once it has ended no image gets its blob any more. */
+    return image_uses_blob(ret, s->db, key, err);
+}
+
+static int sweep_one(void *arg, const char *key, uint64_t size, uint64_t age,
+                     struct err *err)
+{
+    struct sweep *s = arg;
+    int64_t id, attempt;
+    bool wanted;
+    int r;
+
+    (void)size;
+    (void)age;
+    if (!job_blob_key_parse(&id, &attempt, key))
+        return 0;
+    r = is_wanted(&wanted, s, key, id, err);
+    if (r < 0 || wanted)
+        return r;
+    journal_message("sweep", NULL, "blob %s belongs to nothing", key);
+    return blob_delete(s->service->blobs, key, err);
+}
+
+/* Of an attempt that is under way now. */
+static int is_worked_on(bool *ret, void *arg, int64_t id, int64_t attempt,
+                        struct err *err)
+{
+    AUTO(arena_fini) struct arena arena = {0};
+    struct sweep *s = arg;
+    struct task task;
+    int r = task_get(&task, &arena, s->db, NULL, id, err);
+
+    *ret = r == 0 && task.state == TASK_RUNNING && task.attempt == attempt;
+    return r < 0 ? r : 0;
+}
+
+int sweep_run(struct service *service, struct err *err)
+{
+    static const char *const kinds[] = {"staging/", "image/"};
+    AUTO(catalog_put) struct db *db = NULL;
+    struct sweep s = {.service = service};
+    int r = catalog_get(&db, service->catalog, err);
+
+    s.db = db;
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
+        r = blob_list(service->blobs, kinds[i], sweep_one, &s, err);
+    if (r == 0)
+        r = blobs_sweep_unfinished(service->blobs, BLOB_STALE_S, err);
+    return r < 0 ? r : deposit_sweep(service, is_worked_on, &s, err);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "service/job/tell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+
+/* What the codes mean, for those who have never read the guide. */
+static const char *meaning(const char *reason)
+{
+    static const struct {
+        const char *reason, *text;
+    } meanings[] = {
+        {"InvalidUrl", N_("the link could not be read")},
+        {"InvalidFormatSize", N_("the format or the size of the image is not taken")},
+        {"PartitionNotPresent", N_("the image has no partition table that is taken")},
+        {"RootPartitionNotFound", N_("the image has no root partition")},
+        {"VirtioNotInstall", N_("the system has no virtio drivers")},
+        {"CloudInitNotInstalled", N_("the system has no cloud-init")},
+        {"InternalError", N_("the import failed")},
+        {"Canceled", N_("the import was canceled")},
+    };
+
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strcmp(meanings[i].reason, reason) == 0)
+            return i18n_text(meanings[i].text);
+    return reason;
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+
+    return s ? s : "";
+}
+
+/* The remedies of every error, each once: all of them before the next try. */
+static const char *remedies(struct arena *a, const json_t *report)
+{
+    const char *all = "";
+    const json_t *f;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "findings"), i, f)
+    {
+        const char *remedy = text_of(f, "remedy");
+
+        if (strcmp(text_of(f, "level"), "error") != 0 || !*remedy || strstr(all, remedy))
+            continue;
+        all = arena_printf(a, "%s\n  %s: %s", all, text_of(f, "id"), remedy);
+    }
+    return all;
+}
+
+static const char *data(struct arena *a, const struct job *j, const char *name,
+                        const struct job_failure *why)
+{
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "ImageId", j->task->image,
+                  "ImageName", name, "Region", j->task->region, "TaskId",
+                  (json_int_t)j->task->id, "Reason", why ? why->reason : "", "SubCause",
+                  why ? why->sub_cause : "", "Detail", why ? why->detail : "");
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    const char *kept = text ? arena_str(a, text) : "{}";
+
+    free(text);
+    json_decref(o);
+    return kept;
+}
+
+int tell_import_done(struct message_new *ret, struct job *j, const char *name,
+                     struct err *err)
+{
+    struct arena *a = j->arena;
+
+    *ret = (struct message_new){
+        .account = j->task->account,
+        .type = TELL_IMPORT_DONE,
+        .subject = arena_printf(a, _("Image %s was imported"), j->task->image),
+        .body =
+            arena_printf(a, _("The image %s (%s) in %s was imported and can be used."),
+                         j->task->image, name, j->task->region),
+        .data = data(a, j, name, NULL),
+        .task = j->task->id,
+        .image = j->task->image,
+    };
+    return arena_check(a, err);
+}
+
+int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
+                       const struct job_failure *why, const json_t *report,
+                       struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *support = j->service->config->support, *how = remedies(a, report);
+    const char *body = arena_printf(
+        a,
+        _("The image %s (%s) in %s could not be imported.\nReason: %s (%s)\nDetail: %s"),
+        j->task->image, name, j->task->region, why->reason, meaning(why->reason),
+        why->detail);
+
+    if (*how)
+        body = arena_printf(a, _("%s\nWhat helps:%s"), body, how);
+    if (strcmp(why->reason, "InternalError") == 0)
+        body = *support
+                   ? arena_printf(a, _("%s\nTask: %lld.  Ask %s, and name the task."),
+                                  body, (long long)j->task->id, support)
+                   : arena_printf(a, _("%s\nTask: %lld"), body, (long long)j->task->id);
+    *ret = (struct message_new){
+        .account = j->task->account,
+        .type = TELL_IMPORT_FAILED,
+        .subject = arena_printf(a, _("Image %s could not be imported: %s"),
+                                j->task->image, why->reason),
+        .body = body,
+        .data = data(a, j, name, why),
+        .task = j->task->id,
+        .image = j->task->image,
+    };
+    return arena_check(a, err);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tell.h: what is told to an account of its jobs, in its language */
+#pragma once
+
+#include "service/job/job.h"
+#include "store/message.h"
+
+/* Types that subscriptions may name. */
+#define TELL_IMPORT_DONE   "import-succeeded"
+#define TELL_IMPORT_FAILED "import-failed"
+
+/* Fills *ret with texts of the job's arena. */
+int tell_import_done(struct message_new *ret, struct job *j, const char *name,
+                     struct err *err);
+/* report may be NULL: it failed before the check. */
+int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
+                       const struct job_failure *why, const json_t *report,
+                       struct err *err);
