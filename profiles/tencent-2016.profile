@@ -90,6 +90,8 @@ images-per-region = 10
 shares-per-image = 50
 operations-per-day = 5
 import-permission = yes
+# "Can only be used to create instances": not to reinstall one, and not to be copied.
+shares-only-create = yes
 copy-regions = ap-guangzhou ap-beijing ap-shanghai ap-hongkong
 linux-settings = /etc/qcloud-network-config.ini
 windows-settings = C:\qcloud-network-config.ini

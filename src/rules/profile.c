@@ -147,6 +147,7 @@ static const struct key service_keys[] = {
     {"import-permission", KEY_BOOL, AT(profile_service, import_permission)},
     {"cos-links", KEY_WORD, AT(profile_service, cos_links), cos_words},
     {"copy-regions", KEY_WORDS, AT(profile_service, copy_regions)},
+    {"shares-only-create", KEY_BOOL, AT(profile_service, shares_only_create)},
     {"linux-settings", KEY_TEXT, AT(profile_service, linux_settings)},
     {"windows-settings", KEY_TEXT, AT(profile_service, windows_settings)},
     {NULL},

@@ -45,6 +45,7 @@ struct profile_service {
     bool import_permission;       /* an account asks for the right to import first */
     const char *cos_links;        /* "any", "own-region", "own-region-overseas" */
     profile_names copy_regions;   /* images are copied among these; empty: all */
+    bool shares_only_create;      /* a received share makes instances, and nothing else */
     const char *linux_settings;   /* file in the guest that carries its settings; "" */
     const char *windows_settings; /* the same */
 };

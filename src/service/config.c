@@ -338,7 +338,10 @@ static int parse_line(struct parser *ps, struct bytes line, struct err *err)
 static const char *default_data(struct arena *a)
 {
     const char *home = secure_getenv("HOME"), *data = secure_getenv("XDG_DATA_HOME");
+    const char *state = secure_getenv("STATE_DIRECTORY"); /* systemd's */
 
+    if (state && *state == '/' && !strchr(state, ':'))
+        return arena_str(a, state);
     if (geteuid() == 0 || (!home && !data))
         return "/var/lib/imgportd";
     return data && *data ? arena_printf(a, "%s/imgportd", data)
