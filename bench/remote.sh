@@ -35,6 +35,7 @@ tools/install-deps.sh check >&2
     -Db_ndebug=false >/dev/null
 ninja -C build-release imgport imgport-worker >/dev/null
 imgport=$PWD/build-release/imgport
+profile=$PWD/profiles/tencent-2022.profile # for a peer of another time as well
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/imgport-bench.XXXXXX")
 pids=()
@@ -76,8 +77,8 @@ run() {
     sync -f "$work"
     begin=$(date +%s%N)
     case $1-$2 in
-    imgport-check) "$imgport" check --json "$url/qcow2-v3" >/dev/null ;;
-    peer-check) "${peer:-$imgport}" check --json "$url/qcow2-v3" >/dev/null ;;
+    imgport-check) "$imgport" check --profile "$profile" "$url/qcow2-v3" >/dev/null ;;
+    peer-check) "${peer:-$imgport}" check --profile "$profile" "$url/qcow2-v3" >/dev/null ;;
     imgport-*)
         if [ -n "$peer" ]; then
             "$imgport" convert "$url/$2" "$work/out" 2>/dev/null

@@ -149,7 +149,9 @@ if [ -n "$all" ]; then
     say 'build with TSan'
     if CC=gcc build build-tsan -Db_sanitize=thread; then
         say 'tests with TSan'
-        suites build-tsan -t 4 convert fault_convert
+        suites build-tsan -t 4 convert fault_convert object
+        step 'a URL with TSan' env IMGPORT="$PWD/build-tsan/imgport" \
+            TSAN_OPTIONS=halt_on_error=1 tests/cli/remote.sh 3
     else
         fail 'build with TSan'
     fi

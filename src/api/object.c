@@ -209,30 +209,6 @@ static void pause_lane(struct lane *l, int64_t ms)
     l->state = LANE_PAUSED;
 }
 
-/* Everything goes there from now on.  Connections that were made before nobody asked
- * where they lead are not used any more, and what is on them begins again elsewhere. */
-static int redirect(struct lane *l, struct err *err)
-{
-    struct object *o = l->object;
-    struct transport *t = o->transport;
-    char *to = NULL;
-    int r = answer_target(&to, &l->answer, o->url, err);
-
-    if (r < 0)
-        return r;
-    free(o->url);
-    o->url = to;
-    o->redirected = true;
-    pause_lane(l, 0);
-    for (unsigned i = 0; i < OBJECT_LANES; i++) {
-        if (o->lanes[i].state != LANE_ASKED)
-            continue;
-        t->driver->stop(t, i);
-        pause_lane(&o->lanes[i], 0);
-    }
-    return t->driver->forget(t, err);
-}
-
 static void broke_off(struct lane *l, const char *words)
 {
     uint64_t came = l->object->came, all = l->answer.length;
@@ -322,6 +298,37 @@ static bool is_whole(const struct lane *l)
     return l->begun && l->answer.status == 206 &&
            (l->have == l->want ||
             (l->object->opening && l->at + l->have == l->object->size));
+}
+
+/* Everything goes there from now on.  Connections that were made before nobody asked
+ * where they lead are not used any more, and what is on them begins again elsewhere. */
+static int redirect(struct lane *l, struct err *err)
+{
+    struct object *o = l->object;
+    struct transport *t = o->transport;
+    char *to = NULL;
+    int r = answer_target(&to, &l->answer, o->url, err);
+
+    if (r < 0)
+        return r;
+    free(o->url);
+    o->url = to;
+    o->redirected = true;
+    pause_lane(l, 0);
+    for (unsigned i = 0; i < OBJECT_LANES; i++) {
+        struct lane *other = &o->lanes[i];
+
+        if (other->state != LANE_ASKED)
+            continue;
+        t->driver->stop(t, i);
+        if (other->why.code)
+            finish(other);
+        else if (is_whole(other)) /* and was not told to be at its end */
+            judge(other);
+        else
+            pause_lane(other, 0);
+    }
+    return t->driver->forget(t, err);
 }
 
 static void on_end(void *arg, enum transport_end end, const char *words)
