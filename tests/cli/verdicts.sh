@@ -43,6 +43,9 @@ lvm-striped   ok   ok   ok   ok   ok   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-no-cloud-init ok ok CI   CI   CI   ok   ok   ok   ok   ok   Fmt  ok   ok
 lvm-no-virtio Virt Virt Virt Virt Virt Virt Virt Virt Virt ok   Fmt  Virt Virt
 lvm-gpt       Part Part ok   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
+coreos        Part Part CI   Part CI   ok   ok   ok   ok   ok   Fmt  ok   ok
+ostree        Part Part CI   Part Part ok   ok   ok   ok   ok   Fmt  ok   ok
+uki           Part Part Part Part ok   ok   ok   ok   ok   ok   Fmt  Root ok
 lvm-incomplete Root Root Root Root Root Root Root Root Root Root Fmt  Fmt  Root
 '
 
