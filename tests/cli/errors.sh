@@ -225,7 +225,7 @@ unwritable() {
 [ "$(id -u)" -ne 0 ] || case_ 'a folder that may not be written' unwritable
 case_ 'a folder that is not there' expect 3 imgport convert "$work/zlib.qcow2" "$work/no/x.qcow2"
 
-# In a namespace of its own a small tmpfs is a full disk.
+# full_disk OPTION...: in a namespace of its own a small tmpfs is a full disk.
 full_disk() {
     local user=()
     [ "$(id -u)" -eq 0 ] || user=(--user --map-root-user)
@@ -233,13 +233,27 @@ full_disk() {
     expect 3 unshare --mount "${user[@]}" -- sh -c '
         mount -t tmpfs -o size=4m none "$3" || exit 99
         status=0
-        "$1" convert "$2" "$3/x.qcow2" || status=$?
-        ls -A "$3"
-        exit $status' sh "$IMGPORT" "$work/good.qcow2" "$out" || return
+        imgport=$1 source=$2 out=$3
+        shift 3
+        "$imgport" convert "$@" "$source" "$out/disk" || status=$?
+        ls -A "$out"
+        exit $status' sh "$IMGPORT" "$work/good.qcow2" "$out" "$@" || return
     one_line && matches "$work/err" 'No space left' &&
         same 'left on the full disk' '' "$(cat "$work/out")"
 }
-case_ 'a full disk' full_disk
+while read -r options; do
+    # shellcheck disable=SC2086 # options are words
+    case_ "a full disk: $options" full_disk $options
+done <<'EOF'
+-O qcow2
+-c zlib
+-c zstd --no-sync
+-O raw
+-O vhd
+-O vhd --subformat fixed
+-O vmdk
+-O vmdk --subformat streamOptimized
+EOF
 too_big_a_file() {
     # shellcheck disable=SC2016
     expect 3 bash -c 'ulimit -f 4096; exec "$@"' - "$IMGPORT" convert "$work/good.qcow2" \

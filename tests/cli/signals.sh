@@ -82,6 +82,36 @@ for delay in 0.05 0.3 1; do
 done
 case_ 'SIGHUP, when the terminal goes away' leaves_nothing HUP 0.5 group
 
+# A conversion is killed at 50 points of its time, the last of them behind its end.  What has the
+# name of the destination then is always the whole image.
+anywhere() {
+    local disk i began took after whole=0 target
+    disk=$(guest boot-only)
+    rm -rf "$out"
+    mkdir "$out"
+    began=${EPOCHREALTIME/./}
+    "$work/bin/imgport" convert "$disk" "$work/whole.qcow2" || return
+    took=$((${EPOCHREALTIME/./} - began)) # microseconds
+    for ((i = 0; i < 50; i++)); do
+        setsid "$work/bin/imgport" convert "$disk" "$out/x.qcow2" >/dev/null 2>&1 &
+        pid=$!
+        after=$((took * RANDOM / 30000))
+        sleep "$(printf '%d.%06d' $((after / 1000000)) $((after % 1000000)))"
+        target=$pid
+        [ $((i % 2)) -eq 0 ] || target=-$pid # the worker as well
+        kill -KILL -- "$target" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        if [ -e "$out/x.qcow2" ]; then
+            cmp "$out/x.qcow2" "$work/whole.qcow2" || return
+            whole=$((whole + 1)) took=$((took * 4 / 5)) # the first run was a slow one
+        fi
+        rm -f "$out/x.qcow2" "$out"/.x.qcow2.*
+    done
+    echo "$whole were done before they were killed; one takes $took microseconds"
+    [ "$whole" -lt 40 ] && all_gone
+}
+case_ 'SIGKILL at 50 points: the whole image or none' anywhere
+
 worker_dies() {
     local worker status=0
     start
