@@ -211,6 +211,12 @@ static int skip_padding(struct vmdk_flow *v, struct err *err)
     return 0;
 }
 
+static int no_footer(struct vmdk_flow *v, struct err *err)
+{
+    return IMAGE_FAULT(&v->ctx, err, TRUNCATED, ERR_CORRUPT,
+                       "vmdk stream: no footer and end marker at the end");
+}
+
 /* The stream is over: is that all it should have? */
 static int check_end(struct vmdk_flow *v, struct err *err)
 {
@@ -220,8 +226,7 @@ static int check_end(struct vmdk_flow *v, struct err *err)
         return r;
     v->ended = true;
     if (!v->front && !v->has_footer)
-        return IMAGE_FAULT(&v->ctx, err, TRUNCATED, ERR_CORRUPT,
-                           "vmdk stream: no footer and end marker at the end");
+        return no_footer(v, err);
     if (!v->front &&
         (!v->directory.p || v->header.directory_offset != v->directory_sector))
         return IMAGE_FAULT(&v->ctx, err, STREAM, ERR_CORRUPT,
@@ -271,8 +276,10 @@ static int next_marker(struct vmdk_flow *v, struct err *err)
             r = stream_read(v->flow.in, buf, VMDK_MARKER_SIZE, &got, err);
         if (r < 0)
             return r;
-        if (got == 0) /* without a marker of the end */
+        if (got == 0 && v->front) /* without a marker of the end */
             return check_end(v, err);
+        if (got == 0)
+            return no_footer(v, err);
         if (got < VMDK_MARKER_SIZE)
             return cut(v, err);
         m->value = load_le64(buf);

@@ -14,6 +14,9 @@
   /long          a Content-Length that is larger than what comes, and no ranges
   /etagless      no ETag
   /weak          a weak ETag
+  /once          ranges, but only the first request is answered, the others by 403
+  /whole         no ranges
+  /short         no ranges; the connection ends after half of it
   /html          a page and 200, for whatever is asked
   /head          405 for HEAD, to show that none is sent
 
@@ -66,13 +69,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
             return
-        if kind == "long":
+        if kind == "once" and count > 1:
+            self.send_error(403)
+            return
+        if kind in ("long", "whole", "short") or "Range" not in self.headers:
             self.send_response(200)
-            self.send_header("Content-Length", str(SIZE + 1000))
+            self.send_header("Content-Length", str(SIZE + 1000 if kind == "long" else SIZE))
             self.end_headers()
+            left = SIZE // 2 if kind == "short" else SIZE
             with open(PATH, "rb") as f:
-                while data := f.read(1 << 20):
+                while data := f.read(min(left, 1 << 20)):
                     self.wfile.write(data)
+                    left -= len(data)
             self.close_connection = True
             return
         match = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))

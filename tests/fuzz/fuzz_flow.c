@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "block/flow_kind.h"
+#include "block/probe.h"
 #include "block/stream_testing.h"
 #include "fuzz/fuzz.h"
 
@@ -53,6 +54,18 @@ static void drain(struct flow *f, struct block *disk)
     }
 }
 
+/* As flow_open() makes sure of. */
+static bool begins_raw(struct bytes b)
+{
+    AUTO(block_unrefp) struct block *block = NULL;
+    const struct image_driver *driver = NULL;
+    struct image_info info = {0};
+    struct image_ctx ctx = {&none, &info};
+
+    return block_mem_open(&block, b.p, b.n, NULL) == 0 &&
+           image_begins_as(&driver, block, &ctx, NULL) == 0 && driver == &raw_driver;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const size_t steps[] = {1, 7, 4096, 1 << 20};
@@ -64,7 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     int r;
 
-    if (size < 2 || block_mem_open(&file, data + 1, size - 1, NULL) < 0)
+    if (size < 2 ||
+        (!(data[0] & 1) && !begins_raw(bytes_of(data + 1, min_size(size - 1, 1024)))) ||
+        block_mem_open(&file, data + 1, size - 1, NULL) < 0)
         return 0;
     m = mem_stream_of(bytes_of(data + 1, size - 1), steps[data[0] >> 1 & 3]);
     if (image_open(&disk, &as_file, file, NULL, NULL) < 0)
