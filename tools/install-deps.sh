@@ -30,7 +30,7 @@ check='
     clang libclang-rt-14-dev clang-format llvm-14
     git shellcheck mandoc man-db
     lz4 lzop bzip2 gzip python3 python3-jsonschema python3-vmdkstream
-    gdisk dosfstools mtools xfsprogs ntfs-3g lvm2
+    gdisk dosfstools mtools xfsprogs ntfs-3g lvm2 libxml2-utils
     cryptsetup-bin exfatprogs f2fs-tools jfsutils reiserfsprogs squashfs-tools udftools
     grub-common grub-pc-bin syslinux-common
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light

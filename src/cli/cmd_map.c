@@ -103,11 +103,12 @@ static int map(struct job *job, const struct imgport_source *source)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    bool as_json = false;
+    bool as_json = false, as_svg = false;
     struct imgport_source source = {0};
     const char *style = NULL;
     const struct option_row rows[] = {
         {"json", 0, NULL, &as_json},
+        {"svg", 0, NULL, &as_svg},
         {NULL, 'f', &source.format, NULL},
         {"progress", 0, &style, NULL},
         {"private-redirects", 0, NULL, &source.private_redirects},
@@ -121,8 +122,12 @@ static int run(const struct command *self, int argc, char **argv)
         return r;
     if (!progress_style(&job.progress, style))
         return cmd_usage(self, _("--progress takes json"));
+    if (as_json && as_svg)
+        return cmd_usage(self, _("--json and --svg exclude each other"));
     if (as_json)
         job.printer = &map_json;
+    if (as_svg)
+        job.printer = &map_svg;
     state = calloc(1, job.printer->size);
     if (!state)
         return EXIT_TROUBLE;
@@ -144,6 +149,7 @@ const struct command cmd_map = {
         "\n"
         "Options:\n"
         "  --json        the same as JSON, with the areas of each filesystem\n"
+        "  --svg         a picture of the disk, its partitions and filesystems\n"
         "  -f FORMAT     SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"

@@ -32,4 +32,4 @@ struct map_printer {
     void (*end)(void *state, const char *error);
 };
 
-extern const struct map_printer map_text, map_json;
+extern const struct map_printer map_text, map_json, map_svg;

@@ -3,7 +3,7 @@
 # map.sh: where imgport says that bytes are stored, against qemu-img map
 # shellcheck disable=SC2016 # scripts for an inner shell
 . "$(dirname "$0")/../lib.sh"
-requires jq qemu-img qemu-io python3
+requires jq qemu-img qemu-io python3 xmllint sfdisk mkfs.ext4 mkfs.xfs
 
 # against_qemu FORMAT FILE: the same bytes are data, at the same places.  We look further than
 # qemu-img does: what a container stores in a hole of its file is zeros.
@@ -202,6 +202,72 @@ case_ 'a web page' refused page text
 cp "$work/small.qcow2" "$work/cut.qcow2"
 truncate -s 1M "$work/cut.qcow2"
 case_ 'a truncated qcow2' refused cut.qcow2 truncated
+
+# ---- the picture
+
+# picture STATUS FILE EXPRESSION...: whole XML that runs nothing and names nothing outside.
+picture() {
+    local want
+    expect "$1" imgport map --svg "$2" || return
+    xmllint --noout --nonet "$work/out" || return
+    ! grep -qE '<script|<!|<image|<a |href|url\([^#]| on[a-z]+=' "$work/out" || return
+    shift 2
+    for want; do
+        matches "$work/out" "$want" || return
+    done
+}
+xpath() { xmllint --xpath "$1" "$work/out"; }
+
+case_ 'of a guest' picture 0 "$(guest gpt-esp)" '<title id="title">.*gpt-esp' '<desc id="desc">' \
+    '>2 · ext4 · root<' 'partition 1 · vfat · esp' 'prefers-color-scheme:dark'
+boxes() { same boxes 2 "$(xpath 'count(//*[starts-with(@class, "box")])')"; }
+case_ 'it has a box for each partition' boxes
+case_ 'with logical volumes' picture 0 "$(guest lvm)" 'debian-vg/root · ext4 · root' 'MiB used'
+# A disk with partitions of a few pixels, and names that want to be more than names.
+truncate -s 20G "$work/odd.raw"
+printf 'label: gpt\nsize=1M\nsize=16M, name="</text><script>"\nsize=300M\nsize=9G\n' |
+    sfdisk -q "$work/odd.raw"
+put() {
+    rm -f "$work/part"
+    truncate -s "$1M" "$work/part"
+    "${@:3}" "$work/part"
+    dd if="$work/part" of="$work/odd.raw" bs=1M seek="$2" conv=notrunc,sparse status=none
+}
+put 16 2 mkfs.ext4 -q -F -L '"/><g>&lt;]]>--'
+put 300 18 mkfs.ext4 -q -F -L $'\x01\xe2\x80\xae\xff<b>&'
+put 9216 318 mkfs.xfs -q -L '日本語'
+case_ 'of a disk with hostile names' picture 0 "$work/odd.raw" '日本語' '&lt;g&gt;&amp;lt;\]\]&gt;'
+seen() {
+    same boxes 4 "$(xpath 'count(//*[starts-with(@class, "box")])')" &&
+        same 'boxes of less than 6 pixels' 0 \
+            "$(xpath 'count(//*[starts-with(@class, "box") and @width < 6])')" &&
+        same 'boxes that are marked, and what the mark means' 3 \
+            "$(xpath 'count(//*[@class="mark"])')"
+}
+case_ 'small partitions are seen, and marked' seen
+case_ 'no larger for many extents' picture 0 "$work/small.qcow2"
+case_ 'of a page that is no image' picture 3 "$work/page" 'class="bad"'
+case_ 'in Chinese' expect 0 imgport map --svg --lang zh "$work/odd.raw"
+case_ 'which says so' matches "$work/out" '已用'
+case_ 'not both' expect 2 imgport map --svg --json "$disk"
+# A filesystem of which a part cannot be told: hatched, not guessed.
+python3 - "$work/odd.raw" $((318 << 20)) <<'EOF'
+import struct, sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    sb = f.read(512)
+    size, blocks = struct.unpack(">I", sb[4:8])[0], struct.unpack(">I", sb[84:88])[0]
+    f.seek(int(sys.argv[2]) + 2 * blocks * size + struct.unpack(">H", sb[102:104])[0])
+    f.write(b"XXXX")
+EOF
+case_ 'of a filesystem that is damaged' picture 3 "$work/odd.raw" 'class="hatch"><title>free space of group 2' \
+    'free space of group 2: its header is that of another'
+damaged() {
+    expect 3 imgport map --json "$work/odd.raw" &&
+        same known '1 true' "$(jq -r '[.filesystems[] | select(.problem)] |
+            "\(length) \(.[0].used + .[0].free < 5 * 1024 * 1024 * 1024)"' "$work/out")"
+}
+case_ 'which JSON tells with the areas before it' damaged
 
 # ---- nobody reads it, or there is no room for it
 
