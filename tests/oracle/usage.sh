@@ -89,6 +89,12 @@ as usual|-d agcount=5
 version 4, small blocks|-m crc=0 -b size=512
 large blocks|-b size=16384
 END
+# Free space in pieces, so that its tree has three leaves.
+rm -f "$image"
+truncate -s 20M "$image"
+mkfs.xfs -q --unsupported -d agcount=1 -l size=9m -m crc=0 -b size=512 "$image" >"$work/said" 2>&1
+python3 "$here/../fuzz/make_xfs_free.py" "$image"
+case_ 'XFS: a tree of two levels' same_areas xfs
 zstd -qdf "$here/xfs/kernel.img.zst" -o "$image"
 case_ 'XFS: as the kernel left it' same_areas xfs
 
