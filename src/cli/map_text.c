@@ -55,7 +55,7 @@ static void end_list(struct state *s)
     snprintf(areas, sizeof areas, "%" PRIu64, s->sums.runs[IMGPORT_FREE]);
     if (s->in_list && !s->of_disk &&
         s->sums.runs[IMGPORT_USED] + s->sums.runs[IMGPORT_FREE])
-        fprintf(t->out, _("  %s: %s used, %s free in %s areas\n"), s->device,
+        fprintf(t->out, _("  %s: %s used, %s free (areas: %s)\n"), s->device,
                 units_bytes(used, s->sums.bytes[IMGPORT_USED]),
                 units_bytes(room, s->sums.bytes[IMGPORT_FREE]), areas);
     s->in_list = false;
@@ -145,7 +145,7 @@ static void print_total(const struct term *t, const char *name, uint64_t bytes,
     put(t, COLUMN_SIZE, STYLE_PLAIN, units_bytes(size, bytes));
     fprintf(t->out, " %5.1f %%", all ? (double)bytes * 100 / (double)all : 0);
     snprintf(count, sizeof count, "%" PRIu64, runs);
-    fprintf(t->out, _("  %s extents"), count);
+    fprintf(t->out, _("  extents: %s"), count);
 }
 
 static void end(void *state, const char *error)
