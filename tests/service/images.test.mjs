@@ -249,3 +249,21 @@ test("quota, systems, zones", async () => {
   assert.deepEqual(debian.Architecture, ["x86_64", "i386"]);
   assert.equal((await api.DescribeZones({})).ZoneSet[0].ZoneName, "Guangzhou Zone 1");
 });
+
+test("the bytes of a deleted image go, those of an image that stands on them as well stay", async () => {
+  const fs = await import("node:fs");
+  const put = (key) => {
+    const file = `${d.dir}/data/objects/${key}`;
+    fs.mkdirSync(file.replace(/\/[^/]*$/, ""), { recursive: true });
+    fs.writeFileSync(file, "bytes");
+    return file;
+  };
+  const [system, data, common] = ["image/00/system", "image/00/data", "image/00/common"].map(put);
+  const id = image("bytes", { blob: "image/00/system",
+    disks: '[{"blob":"image/00/data"},{"blob":"image/00/common"}]' });
+  image("copy", { blob: "image/00/common" });
+  await api.DeleteImages({ ImageIds: [id], DryRun: true });
+  assert.ok(fs.existsSync(system) && fs.existsSync(data));
+  await api.DeleteImages({ ImageIds: [id] });
+  assert.deepEqual([system, data, common].map((f) => fs.existsSync(f)), [false, false, true]);
+});

@@ -47,6 +47,11 @@ ${conf}`);
   const child = spawn(program("IMGPORTD"), [], { env, stdio: ["ignore", "inherit", "pipe"] });
   child.stderr.on("data", (text) => (complaint += text));
   const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
+  after(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    await ended;
+    fs.rmSync(dir, { recursive: true, force: true });
+  });
   const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "")
     .split("\n").filter(Boolean).map((line) => JSON.parse(line));
   let port = 0;
@@ -90,10 +95,6 @@ ${conf}`);
       return ended;
     },
   };
-  after(async () => {
-    if (child.exitCode === null && child.signalCode === null) await daemon.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
-  });
   return daemon;
 }
 

@@ -145,10 +145,29 @@ static int note_blob(struct change *ch, struct db *db, const char *blob, struct 
     int r;
 
     if (!*blob || ch->n_blobs == ARRAY_SIZE(ch->blobs))
-        return 0;
+        return 0; /* what finds no place is the sweep's */
     r = image_uses_blob(&used, db, blob, err);
     if (r == 0 && !used)
         ch->blobs[ch->n_blobs++] = blob;
+    return r;
+}
+
+/* The data disks of an image: a list of objects that name their blob. */
+static int note_disks(struct change *ch, struct db *db, const struct image *i,
+                      struct err *err)
+{
+    json_t *disks = json_loads(i->disks, 0, NULL), *disk;
+    size_t n;
+    int r = 0;
+
+    json_array_foreach(disks, n, disk)
+    {
+        const char *blob = json_string_value(json_object_get(disk, "blob"));
+
+        if (r == 0 && blob)
+            r = note_blob(ch, db, arena_str(ch->arena, blob), err);
+    }
+    json_decref(disks);
     return r;
 }
 
@@ -163,6 +182,8 @@ static int delete_one(struct change *ch, struct db *db, const char *id, struct e
         r = image_delete(db, image.id, IMAGE_IN_FAILED | IMAGE_IN(IMAGE_NORMAL), err);
     if (r == 0)
         r = note_blob(ch, db, image.blob, err);
+    if (r == 0)
+        r = note_disks(ch, db, &image, err);
     return r;
 }
 
