@@ -175,8 +175,8 @@ static void add_way(struct seeing *s, enum image_view view)
         [VIEW_PRIVATE] = "image i WHERE i.kind = 0 AND ",
         /* As the index says it, which an engine must recognise. */
         [VIEW_PUBLIC] = "image i WHERE i.kind = 1 AND i.kind <> 0 AND i.state = 1 AND ",
-        [VIEW_SHARED] = "image_share h JOIN image i ON i.id = h.image "
-                        "WHERE i.kind = 0 AND i.state = 1 AND ",
+        [VIEW_SHARED] = ("image_share h JOIN image i ON i.id = h.image "
+                         "WHERE i.kind = 0 AND i.state = 1 AND "),
         [VIEW_MARKET] = "image i WHERE i.kind = 2 AND i.kind <> 0 AND i.state = 1 AND ",
     };
 
