@@ -143,6 +143,43 @@ static void test_racing_imports_keep_to_the_quota(void **state)
     assert_int_equal(n, QUOTA);
 }
 
+/* Without an operation of the day, whose row would make them wait for each other. */
+static void *add_images(void *arg)
+{
+    const struct daemon *d = arg;
+    AUTO(catalog_put) struct db *db = NULL;
+
+    if (catalog_get(&db, d->catalog, NULL) < 0)
+        return arg;
+    for (int i = 0; i < TRIES; i++) {
+        char id[IMAGE_ID_SIZE], name[32];
+        const struct image image = {
+            .region = "ap-quota",
+            .owner = d->owner,
+            .name = name,
+            .state = IMAGE_IMPORTING,
+        };
+        int r;
+
+        snprintf(name, sizeof name, "quota-%d-%d", d->number, i);
+        r = image_new(id, db, &image, QUOTA, NULL, 0, NULL);
+        if (r != 0 && r != REFUSED_QUOTA)
+            return arg;
+    }
+    return NULL;
+}
+
+static void test_racing_images_keep_to_the_quota(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    int64_t n;
+
+    run_daemons(t, a.uin, add_images);
+    OK(image_count(&n, t->db, a.uin, "ap-quota", &err));
+    assert_int_equal(n, QUOTA);
+}
+
 static void *use_days(void *arg)
 {
     const struct daemon *d = arg;
@@ -353,6 +390,7 @@ int main(int argc, char **argv)
 
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_racing_imports_keep_to_the_quota),
+        cmocka_unit_test(test_racing_images_keep_to_the_quota),
         cmocka_unit_test(test_racing_operations_keep_to_the_day),
         cmocka_unit_test(test_a_state_is_changed_by_one),
         cmocka_unit_test(test_a_visitor_leaves_the_log_to_us),
