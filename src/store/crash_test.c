@@ -136,7 +136,7 @@ static void be_killed(const char *url, const char *owner, int round, int ack)
     struct catalog *c;
     char prefix[16];
 
-    if (catalog_open(&c, url, NULL, NULL) < 0)
+    if (catalog_open(&c, url, &testing_options, NULL) < 0)
         _exit(1);
     snprintf(prefix, sizeof prefix, "round-%d", round);
     for (int i = 0; i < THREADS; i++) {
@@ -247,14 +247,14 @@ static void test_writers_are_killed(void **state)
         close(fds[1]);
         /* From its first commit on, at moments that have nothing to do with what it does.
          */
-        poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 10000);
+        poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 60000);
         pause_ms(3 + round * 37 % 151);
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         assert_true(WIFSIGNALED(status));
         acks += read_acks(fds[0]);
         close(fds[0]);
-        OK(catalog_open(&t->catalog, t->url, NULL, &err));
+        OK(catalog_open(&t->catalog, t->url, &testing_options, &err));
         OK(catalog_get(&t->db, t->catalog, &err));
         check_invariants(t);
         assert_true(testing_int(t, "SELECT COUNT(*) FROM image") >= acks);
@@ -306,7 +306,7 @@ static void test_the_engine_is_killed(void **state)
         pause_ms(200);
         crash_engine();
         /* Nothing was told, but something may have been missed. */
-        OK(watch_wait(&told, watch, 10000, &err));
+        OK(watch_wait(&told, watch, 60000, &err));
         assert_int_equal(told, WATCH_ACCOUNT);
     }
     pause_ms(200);

@@ -131,10 +131,13 @@ static int connect_once(struct pg *p, const char *url, struct err *err)
     }
     PQsetNoticeProcessor(p->h, be_silent, NULL);
     p->db.lost = false;
-    /* Whoever stands still in the middle of a transaction does not stop the others. */
+    /* Whoever stands still in the middle of a transaction does not stop the others. Every
+     * statement goes by an index whatever its values are, and planning the list of images
+     * takes longer than running it. */
     r = script(&p->db,
                "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
-               "'60s'; SET default_transaction_isolation = 'read committed'",
+               "'60s'; SET default_transaction_isolation = 'read committed'; "
+               "SET plan_cache_mode = force_generic_plan",
                err);
     if (r < 0)
         p->db.lost = p->db.again = true;

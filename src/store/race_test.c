@@ -87,7 +87,7 @@ static int run_daemon(const char *url, const char *owner, int number,
     pthread_t threads[THREADS];
     int failed = 0;
 
-    if (catalog_open(&c, url, NULL, NULL) < 0)
+    if (catalog_open(&c, url, &testing_options, NULL) < 0)
         return 1;
     for (int i = 0; i < THREADS; i++) {
         d[i] = (struct daemon){c, owner, i * PROCESSES + number};
@@ -123,7 +123,7 @@ static void run_daemons(struct testing *t, const char *owner, void *(*work)(void
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
     }
-    OK(catalog_open(&t->catalog, t->url, NULL, &err));
+    OK(catalog_open(&t->catalog, t->url, &testing_options, &err));
     OK(catalog_get(&t->db, t->catalog, &err));
 }
 
@@ -353,7 +353,8 @@ static int visit(const char *url)
     AUTO(catalog_closep) struct catalog *c = NULL;
     AUTO(catalog_put) struct db *db = NULL;
 
-    return catalog_open(&c, url, NULL, NULL) < 0 || catalog_get(&db, c, NULL) < 0 ||
+    return catalog_open(&c, url, &testing_options, NULL) < 0 ||
+           catalog_get(&db, c, NULL) < 0 ||
            day_op_use(db, "visitor", REGION, 1000, NULL) != 0;
 }
 

@@ -11,6 +11,8 @@
 
 #include "store/db_driver.h"
 
+const struct catalog_options testing_options = {.patience_ms = 60000};
+
 static int wipe(struct db *db, void *arg, struct err *err)
 {
     (void)arg;
@@ -50,7 +52,7 @@ int testing_open(void **state)
         assert_non_null(mkdtemp(t->dir));
         snprintf(t->url, sizeof t->url, "sqlite:%s/catalog.db", t->dir);
     }
-    OK(catalog_open(&t->catalog, t->url, NULL, &err));
+    OK(catalog_open(&t->catalog, t->url, &testing_options, &err));
     OK(catalog_get(&t->db, t->catalog, &err));
     *state = t;
     return 0;

@@ -19,6 +19,9 @@ struct testing {
     char url[300];
 };
 
+/* Patient enough for a machine on which an engine takes half a minute to be up again. */
+extern const struct catalog_options testing_options;
+
 /* cmocka's setup and teardown of a group: opens an empty catalogue. */
 int testing_open(void **state);
 int testing_close(void **state);
