@@ -87,6 +87,8 @@ shares-per-image = 50
 import-permission = no
 # A region takes links to objects of its own region only, finance regions as well.
 cos-links = own-region
+# A signed link "can be accessed only once" (InvalidUrl).
+one-time-links = yes
 
 [levels]
 # A recommendation is no more than a note.

@@ -145,6 +145,7 @@ static const struct key service_keys[] = {
     {"shares-per-image", KEY_NUMBER, AT(profile_service, shares_per_image)},
     {"operations-per-day", KEY_NUMBER, AT(profile_service, operations_per_day)},
     {"import-permission", KEY_BOOL, AT(profile_service, import_permission)},
+    {"one-time-links", KEY_BOOL, AT(profile_service, one_time_links)},
     {"cos-links", KEY_WORD, AT(profile_service, cos_links), cos_words},
     {"copy-regions", KEY_WORDS, AT(profile_service, copy_regions)},
     {"shares-only-create", KEY_BOOL, AT(profile_service, shares_only_create)},

@@ -43,6 +43,7 @@ struct profile_service {
     uint64_t shares_per_image;    /* accounts one image may be shared to */
     uint64_t operations_per_day;  /* imports, copies and so on */
     bool import_permission;       /* an account asks for the right to import first */
+    bool one_time_links;          /* a signed link to an object serves one full GET */
     const char *cos_links;        /* "any", "own-region", "own-region-overseas" */
     profile_names copy_regions;   /* images are copied among these; empty: all */
     bool shares_only_create;      /* a received share makes instances, and nothing else */

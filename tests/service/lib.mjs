@@ -154,6 +154,7 @@ export function send(port, { method = "GET", path: at = "/", headers = {}, body 
     const request = http.request({ port, host: "127.0.0.1", method, path: at,
       headers: body ? { "content-length": Buffer.byteLength(body), ...headers } : headers }, (r) => {
       const parts = [];
+      r.on("error", fail);
       r.on("data", (part) => parts.push(part));
       r.on("end", () => {
         const text = Buffer.concat(parts).toString();

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "rules/profile.h"
 #include "service/cos/conditions.h"
 #include "service/cos/cos.h"
 #include "service/journal.h"
@@ -295,10 +296,13 @@ static int check_conditions(struct cos_request *q, const struct object *o)
 /* Does this request use up a link? */
 static bool uses_link(const struct cos_request *q)
 {
+    const struct service *s = q->cos->service;
     int says = q->bucket.one_time_links;
 
     return q->is_signed && q->sign.in_query && strcmp(q->req->method, "GET") == 0 &&
-           (says < 0 ? q->cos->service->config->one_time_links : says > 0);
+           (says < 0
+                ? s->config->one_time_links || profile_service(s->profile)->one_time_links
+                : says > 0);
 }
 
 static int refuse_used(struct cos_request *q)
