@@ -35,6 +35,7 @@ check='
     grub-common grub-pc-bin syslinux-common
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light
     postgresql
+    ceph-mon ceph-osd radosgw ceph-common curl
 '
 # The image service is tried with the vendor's SDKs; node and npm may come from elsewhere.
 command -v npm >/dev/null && command -v node >/dev/null || check="$check nodejs npm"

@@ -14,6 +14,7 @@
 
 static const struct blob_driver *const drivers[] = {
     &blob_dir_driver,
+    &blob_s3_driver,
 };
 
 int blobs_open(struct blobs **ret, const struct blobs_options *options, struct err *err)

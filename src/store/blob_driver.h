@@ -49,3 +49,4 @@ struct blob_driver {
 };
 
 extern const struct blob_driver blob_dir_driver;
+extern const struct blob_driver blob_s3_driver;
