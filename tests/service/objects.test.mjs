@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The object endpoint with the vendor's SDK, in the three ways it can be pointed at a server.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
@@ -274,6 +275,28 @@ test("bytes of what was replaced or deleted are gone from the store", async () =
   assert.equal(files().length, before + 1);
   await a.deleteObject({ ...main, Key: "replaced" });
   assert.equal(files().length, before);
+});
+
+test("what a crash left is swept at the next start", async () => {
+  const e = await startDaemon();
+  const carol = e.account("carol");
+  const bucket = bucketOf(carol, "crash");
+  const c = new COS({ SecretId: carol.secretId, SecretKey: carol.secretKey, Protocol: "http:", Ip: `127.0.0.1:${e.port}` });
+  await c.putBucket(bucket);
+  await c.putObject({ ...bucket, Key: "k", Body: "x" });
+  const { UploadId } = await c.multipartInit({ ...bucket, Key: "u" });
+  await c.multipartUpload({ ...bucket, Key: "u", UploadId, PartNumber: 1, Body: "part" });
+  const root = path.join(e.dir, "data/objects");
+  const files = () => fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).length;
+  assert.equal(files(), 2);
+  fs.mkdirSync(path.join(root, "object/ff"), { recursive: true });
+  fs.writeFileSync(path.join(root, `object/ff/${"f".repeat(32)}`), "orphan");
+  fs.writeFileSync(path.join(root, ".tmp/0123456789abcdef"), "unfinished");
+  await e.stop("SIGKILL");
+  const again = spawn(process.env.IMGPORTD, ["--config", e.config], { stdio: "ignore" });
+  for (let i = 0; i < 200 && files() !== 2; i++) await pause(25);
+  again.kill();
+  assert.equal(files(), 2);
 });
 
 test("buckets and objects are their owner's", async () => {

@@ -13,10 +13,9 @@
 #include "service/cos/query.h"
 #include "service/cos/sign.h"
 #include "service/http.h"
+#include "service/workers.h"
 #include "store/bucket.h"
 #include "store/catalog.h"
-
-struct workers;
 
 enum {
     COS_BODY_MAX = 2 << 20, /* XML: the list of 10,000 parts fits */
@@ -39,7 +38,9 @@ enum cos_scope { COS_OF_SERVICE, COS_OF_BUCKET, COS_OF_OBJECT };
 struct cos_endpoint {
     struct service *service;
     struct workers *undertaker; /* lets go of writers that were broken off: closing a
-                                   large file without a name takes time */
+                                   large file without a name takes time; and the sweep */
+    _Atomic int64_t sweep_at;   /* UTC seconds: the next one */
+    struct work sweep;
     struct http_handler handler;
 };
 

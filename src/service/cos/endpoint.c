@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/cos/endpoint.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -9,8 +10,9 @@
 #include "service/cos/cos.h"
 #include "service/journal.h"
 #include "service/workers.h"
+#include "store/blob.h"
 
-enum { ARENA_MAX = 24 << 20 };
+enum { ARENA_MAX = 24 << 20, SWEEP_EVERY_S = 3600 };
 
 /* Of rows with the same method and scope the first whose parameter is there. */
 static const struct cos_op ops[] = {
@@ -260,12 +262,42 @@ static bool match(void *arg, const struct http_request *req)
            (authorization && strstr(authorization, "q-sign-algorithm="));
 }
 
+static void sweep_now(struct work *w)
+{
+    struct cos_endpoint *c = CONTAINER_OF(w, struct cos_endpoint, sweep);
+    struct err err = {0};
+
+    if (cos_sweep(c->service, BLOB_STALE_S, &err) < 0)
+        journal_message("sweep", &err, "objects");
+}
+
+/* Who makes no requests makes no orphans: no clock of its own is needed. */
+static void sweep_when_due(struct cos_endpoint *c)
+{
+    int64_t now = time(NULL), due = atomic_load(&c->sweep_at);
+
+    if (now >= due &&
+        atomic_compare_exchange_strong(&c->sweep_at, &due, now + SWEEP_EVERY_S))
+        workers_add(c->undertaker, &c->sweep);
+}
+
+/* Nobody else writes beside a SQLite catalogue, so nothing of what is there is under way.
+ */
+static int sweep_at_start(struct cos_endpoint *c, struct err *err)
+{
+    if (strncmp(c->service->config->catalog, "sqlite:", 7) != 0)
+        return 0; /* the first request sees to it */
+    atomic_store(&c->sweep_at, time(NULL) + SWEEP_EVERY_S);
+    return cos_sweep(c->service, 0, err);
+}
+
 static void begin(void *arg, struct http_request *req, struct http_plan *plan,
                   struct http_answer *a)
 {
     struct cos_request *q = calloc(1, sizeof *q);
     struct err err = {0};
 
+    sweep_when_due(arg);
     if (!q) {
         a->status = 503;
         return;
@@ -342,7 +374,10 @@ int cos_endpoint_new(struct cos_endpoint **ret, struct service *service, struct 
     if (!c)
         return FAIL(err, ERR_NOMEM, "object endpoint");
     c->service = service;
-    r = workers_start(&c->undertaker, 1, err);
+    c->sweep.run = sweep_now;
+    r = sweep_at_start(c, err);
+    if (r == 0)
+        r = workers_start(&c->undertaker, 1, err);
     if (r < 0)
         return r;
     c->handler = (struct http_handler){
