@@ -38,7 +38,7 @@ check='
     ceph-mon ceph-osd radosgw ceph-common curl
 '
 # The image service is tried with the vendor's SDKs; node and npm may come from elsewhere.
-command -v npm >/dev/null && command -v node >/dev/null || check="$check nodejs npm"
+command -v npm >/dev/null && command -v node >/dev/null || run="$run nodejs npm"
 # Its TLS test makes a certificate.
 check="$check openssl"
 all='

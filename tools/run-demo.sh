@@ -3,7 +3,8 @@
 # run-demo.sh: what imgport does, on real guests (`make run`)
 #
 # Installs what is missing, builds, makes (or reuses) test guests, judges good and bad ones,
-# converts one and lets qemu-img say whether that was done right.
+# converts one and lets qemu-img say whether that was done right, and imports two by the image
+# service with the vendor's own SDKs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -n "${LANG-}" ] || export LANG=C.UTF-8
@@ -74,6 +75,15 @@ shown qemu-img compare -f vmdk -F qcow2 "${file[container-vmdk-stream]}" "$out/g
 shown qemu-img check "$out/good.qcow2"
 shown qemu-img info "$out/good.qcow2"
 
+title 'The image service: upload, import, and what is told'
+for name in good no-virtio; do
+    imgport convert --overwrite -c zstd "${file[$name]}" "$out/$name.qcow2" >/dev/null
+done
+IMGPORT_NODE=$(tests/service/setup.sh)
+export IMGPORT_NODE IMGPORT=$PWD/build/imgport IMGPORTD=$PWD/build/imgportd DEMO_FOLDER=$PWD/$out
+env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY \
+    node tests/service/demo.mjs "$out/good.qcow2" "$out/no-virtio.qcow2"
+
 title 'What to try next'
 cat <<EOF
   build/imgport check YOUR-DISK             raw, qcow2, VHD or VMDK
@@ -81,6 +91,7 @@ cat <<EOF
   build/imgport check --lang zh YOUR-DISK   in Chinese
   build/imgport info --json YOUR-DISK       everything that was seen
   build/imgport convert YOUR-DISK NEW.qcow2
+  build/imgportd                            the image service; man imgportd
   make check                                all tests
   README.md, then ARCHITECTURE.md           how it is made
 EOF

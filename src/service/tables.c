@@ -200,3 +200,31 @@ const struct param params_inquiry_price_images[] = {
     {"ImageIds", PARAM_TEXTS, REQUIRED, .max = 64, .items = 100},
     END,
 };
+
+/* Numbers of tasks have up to 16 digits, which texts keep in every language. */
+const struct param params_describe_import_tasks[] = {
+    {"TaskIds", PARAM_TEXTS, .max = 20, .items = 100},
+    {"ImageId", PARAM_TEXT, .max = 64},
+    {"WithReport", PARAM_BOOL},
+    PAGE,
+    END,
+};
+
+const struct param params_cancel_import_task[] = {
+    {"TaskId", PARAM_INT, REQUIRED, .min = 1, .max = INT64_MAX},
+    END,
+};
+
+const struct param params_describe_messages[] = {
+    {"Type", PARAM_TEXT, .max = 64},
+    {"ImageId", PARAM_TEXT, .max = 64},
+    {"TaskId", PARAM_INT, .min = 1, .max = INT64_MAX},
+    {"Unread", PARAM_BOOL},
+    PAGE,
+    END,
+};
+
+const struct param params_read_message[] = {
+    {"MessageId", PARAM_INT, REQUIRED, .min = 1, .max = INT64_MAX},
+    END,
+};

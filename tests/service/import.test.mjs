@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { refused, require, startDaemon } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const guest = (name) => execFileSync(path.join(import.meta.dirname, "../guests/build.sh"), ["--file", name],
+const guest = (name) => execFileSync(fileURLToPath(new URL("../guests/build.sh", import.meta.url)), ["--file", name],
   { encoding: "utf8" }).trim();
 const d = await startDaemon();
 const alice = d.account("alice", "--language", "en");
@@ -53,6 +54,11 @@ test("a guest becomes an image", async () => {
   assert.equal(image.ImageSize, 3);
   assert.equal(image.IsSupportCloudinit, true);
   assert.equal(image.OsName, "Debian 12 64位");
+  const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true });
+  assert.deepEqual([task.Kind, task.State, task.Reason], ["import", "DONE", ""]);
+  assert.equal(task.Report.verdict, "accepted");
+  const { MessageSet: [message] } = await d.own(alice, "DescribeMessages", { ImageId });
+  assert.equal(message.Type, "import-succeeded");
   assert.deepEqual(blobs("staging"), []);
   const [stored] = blobs("image");
   execFileSync("qemu-img", ["compare", guest("good"), path.join(d.dir, "data/objects/image", stored)]);
@@ -64,8 +70,46 @@ test("a guest without virtio drivers fails with the reason", async () => {
   const image = await imported(ImageId);
   assert.equal(image.ImageState, "IMPORTFAILED");
   assert.deepEqual(blobs("staging"), []);
-  const failed = d.lines().find((line) => line.event === "task-failed" && line.image === ImageId);
-  assert.equal(failed.reason, "VirtioNotInstall");
+  const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true });
+  assert.deepEqual([task.State, task.Reason, task.SubCause], ["FAILED", "VirtioNotInstall", "L07"]);
+  assert.equal(task.Report.verdict, "refused");
+  const { MessageSet: [message] } = await d.own(alice, "DescribeMessages", { ImageId });
+  assert.equal(message.Type, "import-failed");
+  assert.match(message.Body, /VirtioNotInstall[\s\S]*update-initramfs/);
+  await refused(d.own(alice, "CancelImportTask", { TaskId: task.TaskId }), "ResourceUnavailable");
+  assert.equal(message.Read, false);
+  await d.own(alice, "ReadMessage", { MessageId: message.MessageId });
+  assert.equal((await d.own(alice, "DescribeMessages", { ImageId, Unread: true })).TotalCount, 0);
+});
+
+test("links that cannot be read say why", async () => {
+  const host = `http://${Bucket}.cos.${Region}.myqcloud.com`;
+  const cases = [
+    ["not-cos", "http://example.com/disk.qcow2"],
+    ["wrong-region", `http://${Bucket}.cos.ap-shanghai.myqcloud.com/good.qcow2`],
+    ["unknown-region", `http://${Bucket}.cos.eu-frankfurt.myqcloud.com/good.qcow2`],
+    ["no-permission", `${host}/good.qcow2`],
+    ["no-key", `${host}/`],
+    ["expired", cos.getObjectUrl({ Bucket, Region, Key: "good.qcow2", Sign: true, Expires: -10, Protocol: "http:" })],
+    ["gone", cos.getObjectUrl({ Bucket, Region, Key: "nothing", Sign: true, Expires: 900, Protocol: "http:" })],
+    ["signature", cos.getObjectUrl({ Bucket, Region, Key: "good.qcow2", Sign: true, Expires: 900, Protocol: "http:" })
+      .replace(/(q-signature=)(..)/, (all, name, two) => name + (two === "00" ? "11" : "00"))],
+  ];
+  const ids = await Promise.all(cases.map(async ([name, url]) =>
+    (await api.ImportImage(request(url, name))).ImageId));
+  for (const [i, [name]] of cases.entries()) {
+    assert.equal((await imported(ids[i])).ImageState, "IMPORTFAILED", name);
+    const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", { ImageId: ids[i] });
+    assert.deepEqual([task.Reason, task.SubCause], ["InvalidUrl", name]);
+  }
+});
+
+test("a task is nobody else's", async () => {
+  const bob = d.account("bob");
+  assert.equal((await d.own(bob, "DescribeImportTasks", {})).TotalCount, 0);
+  assert.equal((await d.own(bob, "DescribeMessages", {})).TotalCount, 0);
+  const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", {});
+  await refused(d.own(bob, "CancelImportTask", { TaskId: task.TaskId }), "ResourceNotFound");
 });
 
 test("what is wrong with the request is said at once", async () => {

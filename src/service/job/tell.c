@@ -35,6 +35,22 @@ static const char *text_of(const json_t *o, const char *name)
     return s ? s : "";
 }
 
+/* Lines behind the first stand where the first does. */
+static const char *indented(struct arena *a, const char *text)
+{
+    const char *all = "";
+
+    for (;;) {
+        size_t n = strcspn(text, "\n");
+
+        all = arena_printf(a, "%s%.*s", all, (int)n, text);
+        if (!text[n])
+            return all;
+        all = arena_printf(a, "%s\n    ", all);
+        text += n + 1;
+    }
+}
+
 /* The remedies of every error, each once: all of them before the next try. */
 static const char *remedies(struct arena *a, const json_t *report)
 {
@@ -46,9 +62,11 @@ static const char *remedies(struct arena *a, const json_t *report)
     {
         const char *remedy = text_of(f, "remedy");
 
-        if (strcmp(text_of(f, "level"), "error") != 0 || !*remedy || strstr(all, remedy))
+        if (strcmp(text_of(f, "level"), "error") != 0 || !*remedy)
             continue;
-        all = arena_printf(a, "%s\n  %s: %s", all, text_of(f, "id"), remedy);
+        remedy = indented(a, remedy);
+        if (!strstr(all, remedy))
+            all = arena_printf(a, "%s\n  %s: %s", all, text_of(f, "id"), remedy);
     }
     return all;
 }
