@@ -81,14 +81,14 @@ run() {
     peer-check) "${peer:-$imgport}" check --profile "$profile" "$url/qcow2-v3" >/dev/null ;;
     imgport-*)
         if [ -n "$peer" ]; then
-            "$imgport" convert "$url/$2" "$work/out" 2>/dev/null
+            "$imgport" convert "$url/$2" "$work/out" >/dev/null 2>&1
         else
-            "$imgport" convert --no-sync "$url/$2" "$work/out" 2>/dev/null
+            "$imgport" convert --no-sync "$url/$2" "$work/out" >/dev/null 2>&1
         fi
         ;;
     peer-*)
         if [ -n "$peer" ]; then
-            "$peer" convert "$url/$2" "$work/out" 2>/dev/null
+            "$peer" convert "$url/$2" "$work/out" >/dev/null 2>&1
         else
             curl -sf -o "$work/download" "$url/$2"
             qemu-img convert -f "$3" -O qcow2 "$work/download" "$work/out"

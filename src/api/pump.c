@@ -277,13 +277,20 @@ int pump_open_url(struct pump **ret, struct remote **ret_remote,
 {
     AUTO(pump_freep) struct pump *p = NULL;
     int r = pump_new(&p, -1, options, err);
+    bool begun;
 
     if (r == 0)
         r = wait_for_word(p, options->patience, err);
     if (r < 0)
         return r;
-    if (!p->begun)
-        stop(p);
+    pthread_mutex_lock(&p->lock);
+    begun = p->begun;
+    pthread_mutex_unlock(&p->lock);
+    if (begun) { /* and goes on: all else of it is the thread's */
+        *ret = TAKE(p);
+        return 0;
+    }
+    stop(p);
     if (p->remote && !remote_was_taken(p->remote)) {
         *ret_remote = TAKE(p->remote);
         return 0;
