@@ -132,7 +132,7 @@ quick=(--no-suite lint --no-suite cli --no-suite slow)
 say 'build with clang'
 if CC=clang build build-clang; then
     say 'tests with clang'
-    suites build-clang "${quick[@]}" --no-suite oracle --no-suite golden
+    suites build-clang "${quick[@]}" --no-suite oracle --no-suite golden --no-suite service
 else
     fail 'build with clang'
 fi
