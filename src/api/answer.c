@@ -161,6 +161,10 @@ int answer_target(char **ret, const struct answer *a, const char *url, struct er
         curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_URL, &whole, 0) != CURLUE_OK)
         return FAIL(err, ERR_IO, "the server redirects to what is no URL");
+    /* libcurl escapes blanks in a path, not everywhere. */
+    for (const char *p = whole; *p; p++)
+        if ((unsigned char)*p <= ' ')
+            return FAIL(err, ERR_IO, "the server redirects to what is no URL");
     if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
         return FAIL(err, ERR_IO,
                     "the server redirects to what is neither http nor https");
