@@ -170,13 +170,14 @@ struct kind {
 static const struct kind *kind_of(const uint8_t *p)
 {
     static const struct kind kinds[] = {
-        {0, "XFSB", 224, 240, 32},   {0, "BMA3", 64, 32, 40},    {0, "XDB3", 4, 16, 24},
-        {0, "XDD3", 4, 16, 24},      {0, "XDF3", 0, 16, 24},     {0, "XSLM", 12, 48, 16},
-        {0, "AB3B", 0, 24, 32},      {0, "AB3C", 0, 24, 32},     {0, "IAB3", 0, 24, 32},
-        {0, "FIB3", 0, 24, 32},      {0, "RMB3", 0, 24, 32},     {0, "R3FC", 0, 24, 32},
-        {8, "\x3b\xee", 12, 24, 32}, /* attributes: leaf, node */
-        {8, "\x3e\xbe", 12, 24, 32}, {8, "\x3d\xf1", 0, 24, 32}, /* the index of a
-                                                                    directory */
+        {0, "XFSB", 224, 240, 32},   {0, "BMA3", 64, 32, 40},     {0, "XDB3", 4, 16, 24},
+        {0, "XDD3", 4, 16, 24},      {0, "XDF3", 0, 16, 24},      {0, "XSLM", 12, 48, 16},
+        {0, "XAGF", 216, 208, 64},   {0, "AB3B", 52, 24, 32},     {0, "AB3C", 0, 24, 32},
+        {0, "IAB3", 0, 24, 32},      {0, "FIB3", 0, 24, 32},      {0, "RMB3", 0, 24, 32},
+        {0, "R3FC", 0, 24, 32},      {8, "\x3b\xee", 12, 24, 32}, /* attributes: leaf,
+                                                                     node */
+        {8, "\x3e\xbe", 12, 24, 32}, {8, "\x3d\xf1", 0, 24, 32},  /* the index of a
+                                                                     directory */
         {8, "\x3d\xff", 0, 24, 32},
     };
 
@@ -197,7 +198,7 @@ static bool is_newer(const struct xfs_items *s, const uint8_t *p, uint64_t lsn)
     return of != 0 && of != UINT64_MAX && of >= lsn;
 }
 
-/* Free space, references, the index of a directory: most of a busy log. */
+/* Free space by size, references, the index of a directory: most of a busy log. */
 static bool is_unread(const struct xfs_items *s, const uint8_t *p)
 {
     const struct kind *k = s->x->super.version == 5 ? kind_of(p) : NULL;
