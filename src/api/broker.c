@@ -349,6 +349,8 @@ int broker_parse(json_t **ret, const struct buf *b, struct err *err)
     return *ret ? 0 : FAIL(err, ERR_CORRUPT, "the worker's message is not JSON");
 }
 
+static int still_wanted(void *arg, struct err *err);
+
 /* 0: go on (or ended); negative: the worker speaks nonsense, or said its error. */
 static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *b,
                       struct err *err)
@@ -363,10 +365,13 @@ static int take_frame(struct talk *t, int sock, uint8_t type, const struct buf *
     case WIRE_PROGRESS:
         if (b->n != WIRE_PROGRESS_SIZE)
             break;
+        /* How much it will be is told also when all is done before the next tick. */
+        if (load_le64((const uint8_t *)b->p + 8) != t->progress.total)
+            t->told = 0;
         t->progress.done = load_le64((const uint8_t *)b->p);
         t->progress.total = load_le64((const uint8_t *)b->p + 8);
         t->progress.written = load_le64((const uint8_t *)b->p + 16);
-        return 0;
+        return still_wanted(t, err);
     case WIRE_SIBLING:
         return answer_sibling(t, sock, buf_bytes(b), err);
     case WIRE_READ:

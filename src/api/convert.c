@@ -60,11 +60,12 @@ static int make_request(json_t **ret, const struct imgport_convert_options *o,
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
 }
 
-static int tell_sync(const struct imgport_convert_options *o, json_int_t size,
-                     struct err *err)
+/* All is written; the last moments to change one's mind. */
+static int tell_end(const struct imgport_convert_options *o, json_int_t size,
+                    struct err *err)
 {
     struct imgport_progress p = {
-        .phase = "sync",
+        .phase = o->no_sync ? "convert" : "sync",
         .step = "",
         .done = (uint64_t)size,
         .total = (uint64_t)size,
@@ -129,11 +130,11 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
         return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
     r = o->checksum ? digest_both(from, to, source, out->fd, o, err) : 0;
     if (r == 0 && !o->no_sync)
-        r = tell_sync(o, file_size, err);
+        r = tell_end(o, file_size, err);
     if (r == 0)
         r = output_sync(out, err);
     if (r == 0)
-        r = tell_sync(o, file_size, err); /* the last moment to change one's mind */
+        r = tell_end(o, file_size, err);
     if (r == 0)
         r = output_commit(out, err);
     if (r < 0)

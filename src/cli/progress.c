@@ -36,6 +36,7 @@ void progress_init(struct progress *p)
 
     p->line[0] = p->phase_name[0] = '\0';
     p->shown = 0;
+    p->total = 0;
     term_init(&p->term, stderr);
     p->started = p->phase = now();
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
@@ -118,8 +119,10 @@ int progress_tell(void *arg, const struct imgport_progress *w)
         snprintf(p->phase_name, sizeof p->phase_name, "%s", w->phase);
         p->phase = now();
     }
-    if (p->as_json && (begins || now() - p->shown >= 0.1)) {
+    /* How much it will be is told also where all is done before a tenth of a second. */
+    if (p->as_json && (begins || w->total != p->total || now() - p->shown >= 0.1)) {
         p->shown = now();
+        p->total = w->total;
         print_json(p, w);
     }
     if (p->as_json)

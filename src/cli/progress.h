@@ -17,6 +17,7 @@ struct progress {
     bool as_json;                 /* lines of JSON for a program instead */
     double started, phase, shown; /* seconds */
     char phase_name[16];          /* which phase began at `phase` */
+    uint64_t total;               /* bytes of it, as said last */
     char line[512];               /* what stands there now */
 };
 

@@ -98,7 +98,8 @@ static int read_pem(struct buf *ret, const char *path, struct err *err)
     return 0;
 }
 
-static void library_says(void *arg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void library_says(void *arg, const char *fmt,
+                                                               va_list ap)
 {
     char text[512];
     size_t n;
