@@ -35,7 +35,7 @@ check='
     grub-common grub-pc-bin syslinux-common
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light
     postgresql
-    ceph-mon ceph-osd radosgw ceph-common curl
+    curl
 '
 # The image service is tried with the vendor's SDKs; node and npm may come from elsewhere.
 command -v npm >/dev/null && command -v node >/dev/null || run="$run nodejs npm"
@@ -43,6 +43,7 @@ command -v npm >/dev/null && command -v node >/dev/null || run="$run nodejs npm"
 check="$check openssl"
 all='
     clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf arch-test syslinux
+    ceph-mon ceph-osd radosgw ceph-common
 '
 
 say() { printf 'install-deps: %s\n' "$*"; }

@@ -98,10 +98,22 @@ wait_for 60 timeout 10 ceph "${conf[@]}" --connect-timeout 5 fsid
     ceph "${conf[@]}" osd new "$osd"
     ceph-osd "${conf[@]}" -i 0 --mkfs --osd-uuid "$osd"
 } >>"$C/setup.log" 2>&1
-ceph-osd "${conf[@]}" -i 0 -f >"$C/osd.out" 2>&1 &
-pids=($! "${pids[@]}")
 osd_is_up() { ceph "${conf[@]}" osd stat -f json | grep -q '"num_up_osds":1'; }
-wait_for 60 osd_is_up
+# A store that asks the monitor before it has heard of its cluster is refused ("wrong fsid"),
+# and neither ends nor asks again.
+osd_is_refused() { grep -q 'wrong fsid' "$C/osd.0.log" 2>/dev/null; }
+others=("${pids[@]}")
+for _ in 1 2 3 4 5; do
+    rm -f "$C/osd.0.log"
+    ceph-osd "${conf[@]}" -i 0 -f >"$C/osd.out" 2>&1 &
+    store=$!
+    pids=("$store" "${others[@]}")
+    wait_for 60 eval 'osd_is_up || osd_is_refused'
+    osd_is_refused || break
+    kill -9 $store
+    wait $store 2>/dev/null || true
+done
+wait_for 10 osd_is_up
 radosgw "${conf[@]}" -n client.rgw -f >"$C/rgw.out" 2>&1 &
 pids=($! "${pids[@]}")
 wait_for 120 curl -s -o /dev/null "http://127.0.0.1:$port/"
