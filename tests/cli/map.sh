@@ -154,8 +154,10 @@ for name in good gpt lvm btrfs xfs $("$tests/guests/build.sh" --list | grep ^con
     case $name in container-*) format=${name#container-} format=${format%%-*} ;; esac
     case_ "$name" against_qemu "${format/vhd/vpc}" "$file"
 done
+# Without the two sizes: where holes are in a file just written changes until it is on the disk.
 layout() {
-    local pick='{image, partition_table, partitions, logical_volumes, problems}'
+    local pick='{image, partition_table, partitions, logical_volumes, problems}
+        | del(.image.data_size, .image.qcow2_size)'
     expect 0 imgport map --json "$1" || return
     jq -S "$pick" "$work/out" >"$work/mapped"
     expect 0 imgport info --json "$1" || return
