@@ -30,22 +30,29 @@ static struct message read_message(const struct db_rows *rows, int col,
     };
 }
 
-static int post(struct db *db, void *arg, struct err *err)
+struct posting {
+    const struct message_new *m;
+    const char *address; /* NULL: to those who subscribed */
+    enum channel channel;
+};
+
+static int add_message(int64_t *ret, struct db *db, const struct message_new *m,
+                       struct err *err)
 {
-    const struct message_new *m = arg;
-    int64_t id = 0, rows = 0;
-    int r = 0;
+    int64_t rows = 0;
 
     for (int i = 0; rows == 0; i++) {
+        int r;
+
         if (i == DB_ID_TRIES)
             return FAIL(err, ERR_LIMIT, "messages: %d ids were all taken", DB_ID_TRIES);
-        r = db_random_int(&id, db, err);
+        r = db_random_int(ret, db, err);
         if (r == 0)
             r = db_exec(&rows, db,
                         "INSERT INTO message (id, account, type, subject, body, data, "
                         "task, image, created, is_read) VALUES ($1, $2, $3, $4, $5, $6, "
                         "$7, $8, @NOW, 0) ON CONFLICT DO NOTHING",
-                        DB_ARGS(db_int(id), db_text(m->account), db_text(m->type),
+                        DB_ARGS(db_int(*ret), db_text(m->account), db_text(m->type),
                                 db_text(m->subject), db_text(m->body),
                                 db_text(m->data ? m->data : "{}"), db_int(m->task),
                                 db_text(sql_or_empty(m->image))),
@@ -53,13 +60,31 @@ static int post(struct db *db, void *arg, struct err *err)
         if (r < 0)
             return r;
     }
-    /* Who subscribed to all and to this one is told once. */
-    r = db_exec(&rows, db,
-                "INSERT INTO outbox (message, channel, address, state, due, attempt, "
-                "holder, detail) SELECT $1, channel, address, 0, @NOW, 0, '', '' "
-                "FROM subscription WHERE account = $2 AND verified = 1 "
-                "AND type IN ('*', $3) ON CONFLICT DO NOTHING",
-                DB_ARGS(db_int(id), db_text(m->account), db_text(m->type)), err);
+    return 0;
+}
+
+static int post(struct db *db, void *arg, struct err *err)
+{
+    const struct posting *p = arg;
+    int64_t id = 0, rows = 0;
+    int r = add_message(&id, db, p->m, err);
+
+    if (r < 0)
+        return r;
+    if (p->address)
+        r = db_exec(&rows, db,
+                    "INSERT INTO outbox (message, channel, address, state, due, attempt, "
+                    "holder, detail) VALUES ($1, $2, $3, 0, @NOW, 0, '', '')",
+                    DB_ARGS(db_int(id), db_int(p->channel), db_text(p->address)), err);
+    else
+        /* Who subscribed to all and to this one is told once. */
+        r = db_exec(&rows, db,
+                    "INSERT INTO outbox (message, channel, address, state, due, attempt, "
+                    "holder, detail) SELECT $1, channel, address, 0, @NOW, 0, '', '' "
+                    "FROM subscription WHERE account = $2 AND verified = 1 "
+                    "AND type IN ('*', $3) ON CONFLICT DO NOTHING",
+                    DB_ARGS(db_int(id), db_text(p->m->account), db_text(p->m->type)),
+                    err);
     if (r < 0 || rows == 0)
         return r;
     return db_notify(db, WATCH_OUTBOX, err);
@@ -67,7 +92,13 @@ static int post(struct db *db, void *arg, struct err *err)
 
 int message_post(struct db *db, const struct message_new *m, struct err *err)
 {
-    return db_tx(db, post, (void *)(uintptr_t)m, err);
+    return db_tx(db, post, &(struct posting){.m = m}, err);
+}
+
+int message_post_to(struct db *db, const struct message_new *m, enum channel channel,
+                    const char *address, struct err *err)
+{
+    return db_tx(db, post, &(struct posting){m, address, channel}, err);
 }
 
 int message_list(struct message_list *ret, struct arena *arena, struct db *db,
@@ -83,6 +114,7 @@ int message_list(struct message_list *ret, struct arena *arena, struct db *db,
     sql_page_begin(&q, "message");
     sql_add(&q, " AND t.account = ");
     sql_arg(&q, db_text(query->account));
+    sql_add(&q, " AND t.type <> '" MESSAGE_PROOF "'");
     if (query->type) {
         sql_add(&q, " AND t.type = ");
         sql_arg(&q, db_text(query->type));
@@ -120,168 +152,60 @@ int message_list(struct message_list *ret, struct arena *arena, struct db *db,
 struct of_account {
     const char *account;
     int64_t id;
-    const char *code;
 };
 
-/* One statement about a thing of an account: ($1 account, $2 id). */
-static int change_own(struct db *db, const char *sql, const struct of_account *o,
-                      struct err *err)
+static int set_read(struct db *db, void *arg, struct err *err)
 {
+    const struct of_account *o = arg;
     int64_t rows;
-    int r = db_exec(&rows, db, sql, DB_ARGS(db_text(o->account), db_int(o->id)), err);
+    int r = db_exec(&rows, db,
+                    "UPDATE message SET is_read = 1 WHERE account = $1 AND id = $2",
+                    DB_ARGS(db_text(o->account), db_int(o->id)), err);
 
     return r < 0 ? r : rows == 0 ? REFUSED_NONE : 0;
 }
 
-static int set_read(struct db *db, void *arg, struct err *err)
-{
-    return change_own(db, "UPDATE message SET is_read = 1 WHERE account = $1 AND id = $2",
-                      arg, err);
-}
-
 int message_set_read(struct db *db, const char *account, int64_t id, struct err *err)
 {
-    return db_tx(db, set_read, &(struct of_account){account, id, NULL}, err);
+    return db_tx(db, set_read, &(struct of_account){account, id}, err);
 }
 
-struct new_subscription {
-    int64_t *ret_id;
-    const struct subscription *s;
+struct forget {
+    int64_t n, deliveries_s, messages_s, limit;
 };
 
-/* 1: it is there already, as *ret. */
-static int find_subscription(int64_t *ret, struct db *db, const struct subscription *s,
-                             struct err *err)
+static int forget(struct db *db, void *arg, struct err *err)
 {
-    return db_get_int(ret, db,
-                      "SELECT id FROM subscription WHERE account = $1 AND type = $2 "
-                      "AND channel = $3 AND address = $4",
-                      DB_ARGS(db_text(s->account), db_text(s->type), db_int(s->channel),
-                              db_text(s->address)),
-                      err);
+    struct forget *f = arg;
+    int64_t deliveries = 0, messages = 0;
+    int r = db_exec(&deliveries, db,
+                    "DELETE FROM outbox WHERE no IN (SELECT o.no FROM message m JOIN "
+                    "outbox o ON o.message = m.id WHERE m.created < @NOW - $1 "
+                    "AND o.state <> 0 LIMIT $2)",
+                    DB_ARGS(db_int(f->deliveries_s), db_int(f->limit)), err);
+
+    if (r == 0)
+        r = db_exec(&messages, db,
+                    "DELETE FROM message WHERE no IN (SELECT m.no FROM message m WHERE "
+                    "m.created < @NOW - $1 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
+                    "o.message = m.id AND o.state = 0) LIMIT $2)",
+                    DB_ARGS(db_int(f->messages_s), db_int(f->limit)), err);
+    f->n = deliveries + messages;
+    return r;
 }
 
-static int add_subscription(struct db *db, void *arg, struct err *err)
+int message_forget(int64_t *ret, struct db *db, int64_t deliveries_s, int64_t messages_s,
+                   int64_t limit, struct err *err)
 {
-    const struct new_subscription *a = arg;
-    const struct subscription *s = a->s;
-    int64_t id = 0, n = 0;
-    int r;
+    struct forget f = {0, deliveries_s, messages_s, limit};
+    int r = db_tx_lazy(db, forget, &f, err);
 
-    r = account_lock(db, s->account, err);
-    if (r != 0)
-        return r < 0 ? r : REFUSED_ACCOUNT;
-    r = find_subscription(&id, db, s, err);
-    if (r < 0)
-        return r;
-    if (r == 1) {
-        *a->ret_id = id;
-        return db_exec(NULL, db,
-                       "UPDATE subscription SET code = $2 WHERE id = $1 "
-                       "AND verified = 0",
-                       DB_ARGS(db_int(id), db_text(sql_or_empty(s->code))), err);
-    }
-    r = db_get_int(&n, db, "SELECT COUNT(*) FROM subscription WHERE account = $1",
-                   DB_ARGS(db_text(s->account)), err);
-    if (r < 0)
-        return r;
-    if (n >= SUBSCRIPTIONS_MAX)
-        return REFUSED_QUOTA;
-    for (int i = 0; i < DB_ID_TRIES; i++) {
-        int64_t rows;
-
-        r = db_random_int(&id, db, err);
-        if (r == 0)
-            r = db_exec(&rows, db,
-                        "INSERT INTO subscription (id, account, type, channel, address, "
-                        "verified, code, created) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-                        "@NOW) ON CONFLICT DO NOTHING",
-                        DB_ARGS(db_int(id), db_text(s->account), db_text(s->type),
-                                db_int(s->channel), db_text(s->address),
-                                db_int(s->verified),
-                                db_text(s->verified ? "" : sql_or_empty(s->code))),
-                        err);
-        if (r < 0)
-            return r;
-        if (rows == 1) {
-            *a->ret_id = id;
-            return 0;
-        }
-    }
-    return FAIL(err, ERR_LIMIT, "subscriptions: %d ids were all taken", DB_ID_TRIES);
+    if (r == 0)
+        *ret = f.n;
+    return r;
 }
 
-int subscription_add(int64_t *ret_id, struct db *db, const struct subscription *s,
-                     struct err *err)
-{
-    return db_tx(db, add_subscription, &(struct new_subscription){ret_id, s}, err);
-}
-
-static int remove_subscription(struct db *db, void *arg, struct err *err)
-{
-    return change_own(db, "DELETE FROM subscription WHERE account = $1 AND id = $2", arg,
-                      err);
-}
-
-int subscription_remove(struct db *db, const char *account, int64_t id, struct err *err)
-{
-    return db_tx(db, remove_subscription, &(struct of_account){account, id, NULL}, err);
-}
-
-static int verify(struct db *db, void *arg, struct err *err)
-{
-    const struct of_account *o = arg;
-    int64_t one, rows;
-    int r;
-
-    r = db_get_int(&one, db, "SELECT 1 FROM subscription WHERE account = $1 AND id = $2",
-                   DB_ARGS(db_text(o->account), db_int(o->id)), err);
-    if (r <= 0)
-        return r < 0 ? r : REFUSED_NONE;
-    r = db_exec(&rows, db,
-                "UPDATE subscription SET verified = 1, code = '' WHERE account = $1 "
-                "AND id = $2 AND verified = 0 AND code = $3 AND code <> ''",
-                DB_ARGS(db_text(o->account), db_int(o->id), db_text(o->code)), err);
-    return r < 0 ? r : rows == 0 ? REFUSED_STATE : 0;
-}
-
-int subscription_verify(struct db *db, const char *account, int64_t id, const char *code,
-                        struct err *err)
-{
-    return db_tx(db, verify, &(struct of_account){account, id, code}, err);
-}
-
-int subscription_list(struct subscription_list *ret, struct arena *arena, struct db *db,
-                      const char *account, struct err *err)
-{
-    AUTO(db_rows_end) struct db_rows rows = {0};
-    LIST(struct subscription) list = {0};
-    int r = db_query(&rows, db,
-                     "SELECT id, account, type, channel, address, verified, code, "
-                     "created FROM subscription WHERE account = $1 ORDER BY no",
-                     DB_ARGS(db_text(account)), err);
-
-    while (r == 0 && (r = db_next(&rows, err)) > 0) {
-        struct subscription *s = LIST_ADD(arena, &list);
-
-        if (s)
-            *s = (struct subscription){
-                .id = db_col_int(&rows, 0),
-                .account = sql_text(arena, &rows, 1),
-                .type = sql_text(arena, &rows, 2),
-                .channel = (enum channel)db_col_int(&rows, 3),
-                .address = sql_text(arena, &rows, 4),
-                .verified = db_col_int(&rows, 5) != 0,
-                .code = sql_text(arena, &rows, 6),
-                .created = db_col_int(&rows, 7),
-            };
-        r = arena_check(arena, err);
-    }
-    if (r < 0)
-        return r;
-    *ret = (struct subscription_list){list.v, list.n};
-    return 0;
-}
+/* ---- outbox */
 
 struct outbox_claim {
     struct delivery *ret;
@@ -289,6 +213,29 @@ struct outbox_claim {
     const char *holder;
     int64_t lease_s;
 };
+
+static int read_wanted(struct delivery *d, struct arena *arena, struct db *db,
+                       struct err *err)
+{
+    AUTO(db_rows_end) struct db_rows rows = {0};
+    bool proof = strcmp(d->message.type, MESSAGE_PROOF) == 0;
+    int r =
+        db_query(&rows, db,
+                 "SELECT secret FROM subscription WHERE account = $1 AND channel = $2 "
+                 "AND address = $3 AND ($4 = 1 OR (verified = 1 AND type IN ('*', "
+                 "$5))) LIMIT 1",
+                 DB_ARGS(db_text(d->message.account), db_int(d->channel),
+                         db_text(d->address), db_int(proof), db_text(d->message.type)),
+                 err);
+
+    if (r == 0)
+        r = db_next(&rows, err);
+    if (r < 0)
+        return r;
+    d->is_wanted = r == 1;
+    d->secret = r == 1 ? sql_text(arena, &rows, 0) : "";
+    return 0;
+}
 
 static int claim(struct db *db, void *arg, struct err *err)
 {
@@ -325,7 +272,10 @@ static int claim(struct db *db, void *arg, struct err *err)
         return r < 0 ? r : FAIL(err, ERR_CORRUPT, "outbox: its message is missing");
     d.language = sql_text(c->arena, &rows, 0);
     d.message = read_message(&rows, 1, c->arena);
-    r = arena_check(c->arena, err);
+    db_rows_end(&rows);
+    r = read_wanted(&d, c->arena, db, err);
+    if (r == 0)
+        r = arena_check(c->arena, err);
     if (r == 0)
         *c->ret = d;
     return r;
@@ -415,4 +365,41 @@ int outbox_count(struct outbox_counts *ret, struct db *db, struct err *err)
     if (r == 0)
         *ret = c;
     return r;
+}
+
+const char *delivery_state_name(int state)
+{
+    static const char *const names[] = {"waiting", "sent", "failed"};
+
+    assert(state >= 0 && (size_t)state < ARRAY_SIZE(names));
+    return names[state];
+}
+
+int delivery_list(struct delivery_states *ret, struct arena *arena, struct db *db,
+                  int64_t message, struct err *err)
+{
+    AUTO(db_rows_end) struct db_rows rows = {0};
+    LIST(struct delivery_state) list = {0};
+    int r = db_query(&rows, db,
+                     "SELECT channel, address, state, attempt, detail FROM outbox "
+                     "WHERE message = $1 ORDER BY no",
+                     DB_ARGS(db_int(message)), err);
+
+    while (r == 0 && (r = db_next(&rows, err)) > 0) {
+        struct delivery_state *d = LIST_ADD(arena, &list);
+
+        if (d)
+            *d = (struct delivery_state){
+                .channel = (enum channel)db_col_int(&rows, 0),
+                .address = sql_text(arena, &rows, 1),
+                .state = (int)db_col_int(&rows, 2),
+                .attempt = db_col_int(&rows, 3),
+                .detail = sql_text(arena, &rows, 4),
+            };
+        r = arena_check(arena, err);
+    }
+    if (r < 0)
+        return r;
+    *ret = (struct delivery_states){list.v, list.n};
+    return 0;
 }

@@ -38,6 +38,14 @@ struct message_list {
 
 int message_post(struct db *db, const struct message_new *m, struct err *err);
 
+/* What is sent to an address to prove that it is theirs: message_list() does not show it,
+ * for its code must be read there. */
+#define MESSAGE_PROOF "address-proof"
+
+/* To one address and nobody else. */
+int message_post_to(struct db *db, const struct message_new *m, enum channel channel,
+                    const char *address, struct err *err);
+
 struct message_query {
     const char *account;
     const char *type;  /* NULL: all */
@@ -53,6 +61,11 @@ int message_list(struct message_list *ret, struct arena *arena, struct db *db,
 /* REFUSED_NONE: the account has no such message. */
 int message_set_read(struct db *db, const char *account, int64_t id, struct err *err);
 
+/* Settled deliveries of messages older than deliveries_s seconds, and messages older than
+ * messages_s that no delivery waits for, `limit` of each at most.  *ret: how many. */
+int message_forget(int64_t *ret, struct db *db, int64_t deliveries_s, int64_t messages_s,
+                   int64_t limit, struct err *err);
+
 struct subscription {
     int64_t id;
     const char *account;
@@ -60,7 +73,8 @@ struct subscription {
     enum channel channel;
     const char *address; /* mail address, telephone number, URL */
     bool verified;       /* nothing is sent to it before */
-    const char *code;    /* what proves that the address is theirs; "" once verified */
+    const char *code;    /* what proves that the address is theirs; "": none was sent */
+    const char *secret;  /* deliveries to a webhook are signed with it; "" */
     int64_t created;
 };
 
@@ -69,17 +83,31 @@ struct subscription_list {
     size_t n;
 };
 
-enum { SUBSCRIPTIONS_MAX = 50 };
+enum {
+    SUBSCRIPTIONS_MAX = 50, /* of an account */
+    PROOFS_PER_DAY = 20,    /* so that nobody's telephone is rung all day */
+    PROOF_TRIES = 5,        /* wrong codes until a new one must be sent */
+};
 
-/* Reads account, type, channel, address, verified, code.  The same one again only gets
- * the new code (and stays verified).  REFUSED_QUOTA, REFUSED_ACCOUNT. */
+/* Reads account, type, channel, address, verified.  The same one again changes nothing.
+ * An address that the account has proved for another type needs no other proof.
+ * REFUSED_QUOTA, REFUSED_ACCOUNT. */
 int subscription_add(int64_t *ret_id, struct db *db, const struct subscription *s,
                      struct err *err);
 /* REFUSED_NONE: not theirs. */
 int subscription_remove(struct db *db, const char *account, int64_t id, struct err *err);
-/* REFUSED_NONE: not theirs.  REFUSED_STATE: another code. */
+/* Sends `m`, which tells the code, to the address of *s (by id, account, channel,
+ * address).  REFUSED_BUSY: the last one was a moment ago, or it is verified.
+ * REFUSED_DAY. */
+int subscription_ask(struct db *db, const struct subscription *s, const char *code,
+                     const struct message_new *m, struct err *err);
+/* REFUSED_NONE: not theirs.  REFUSED_STATE: another code, an old one, or too many wrong
+ * ones since it was sent. */
 int subscription_verify(struct db *db, const char *account, int64_t id, const char *code,
                         struct err *err);
+/* REFUSED_NONE: not theirs. */
+int subscription_get(struct subscription *ret, struct arena *arena, struct db *db,
+                     const char *account, int64_t id, struct err *err);
 int subscription_list(struct subscription_list *ret, struct arena *arena, struct db *db,
                       const char *account, struct err *err);
 
@@ -91,6 +119,8 @@ struct delivery {
     int64_t attempt; /* with this one */
     char holder[64];
     const char *language; /* of the account */
+    const char *secret;   /* of the subscription; "" */
+    bool is_wanted;       /* false: unsubscribed since */
     struct message message;
 };
 
@@ -112,3 +142,20 @@ struct outbox_counts {
     int64_t waiting, sent, given_up;
 };
 int outbox_count(struct outbox_counts *ret, struct db *db, struct err *err);
+
+/* What became of a message's deliveries, for the account that owns it. */
+struct delivery_state {
+    enum channel channel;
+    const char *address, *detail; /* detail: the last failure */
+    int state;                    /* 0 waiting, 1 sent, 2 given up */
+    int64_t attempt;
+};
+
+struct delivery_states {
+    struct delivery_state *v;
+    size_t n;
+};
+
+const char *delivery_state_name(int state); /* "waiting" */
+int delivery_list(struct delivery_states *ret, struct arena *arena, struct db *db,
+                  int64_t message, struct err *err);
