@@ -41,10 +41,7 @@ const imported = async (id) => {
   }
   throw new Error("still importing");
 };
-const blobs = (kind) => {
-  const dir = path.join(d.dir, "data/objects", kind);
-  return fs.existsSync(dir) ? fs.readdirSync(dir, { recursive: true }) : [];
-};
+const blobs = (kind) => d.blobs.list(`${kind}/`);
 
 test("a guest becomes an image", async () => {
   const url = await upload("good.qcow2", small("good"));
@@ -61,7 +58,8 @@ test("a guest becomes an image", async () => {
   assert.equal(message.Type, "import-succeeded");
   assert.deepEqual(blobs("staging"), []);
   const [stored] = blobs("image");
-  execFileSync("qemu-img", ["compare", guest("good"), path.join(d.dir, "data/objects/image", stored)]);
+  fs.writeFileSync(path.join(d.dir, "stored.qcow2"), d.blobs.get(stored));
+  execFileSync("qemu-img", ["compare", guest("good"), path.join(d.dir, "stored.qcow2")]);
 });
 
 test("a guest without virtio drivers fails with the reason", async () => {

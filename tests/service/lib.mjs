@@ -16,6 +16,7 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { after } from "node:test";
+import { engines } from "./engines.mjs";
 
 const program = (name) => {
   assert.ok(process.env[name], `$${name} is not set`);
@@ -30,41 +31,52 @@ export { require };
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export async function startDaemon({ conf = "", regions = "ap-guangzhou ap-shanghai", service = "" } = {}) {
+// The text of a configuration with these lines in a section, which it may have or not.
+const inSection = (conf, section, lines) => {
+  if (!lines) return conf;
+  return conf.includes(`[${section}]\n`) ? conf.replace(`[${section}]\n`, `[${section}]\n${lines}`)
+    : `${conf}\n[${section}]\n${lines}`;
+};
+
+// `beside`: another daemon, whose catalogue and store this one shares.
+export async function startDaemon({ conf = "", regions = "ap-guangzhou ap-shanghai", service = "", beside } = {}) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "imgportd-"));
   const config = path.join(dir, "imgportd.conf");
   const log = path.join(dir, "log");
+  const on = beside?.engines ?? engines(dir);
   fs.writeFileSync(config, `[service]
 listen = 127.0.0.1:0
 data = ${dir}/data
 log = ${log}
 regions = ${regions}
+catalog = ${on.catalog}
+objects = ${on.objects}
 ${service}
-${conf.includes("[server]") ? "" : "[server]\nrate = 0\n"}
-${conf}`);
+${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate = 0\n"), "objects", on.keys)}`);
   const env = { ...process.env, IMGPORTD_CONF: config };
-  let complaint = "";
-  const child = spawn(program("IMGPORTD"), [], { env, stdio: ["ignore", "inherit", "pipe"] });
-  child.stderr.on("data", (text) => (complaint += text));
-  const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
-  after(async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-    await ended;
-    fs.rmSync(dir, { recursive: true, force: true });
-  });
+  // Whole lines only: it may be writing one.
   const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "")
-    .split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  let port = 0;
-  for (let i = 0; i < 200 && !port && child.exitCode === null; i++) {
-    await sleep(25);
-    const start = lines().find((line) => line.event === "start");
-    port = start ? Number(/port (\d+)/.exec(start.message)[1]) : 0;
-  }
-  assert.ok(port, `imgportd does not start: ${complaint}`);
+    .split("\n").slice(0, -1).map((line) => JSON.parse(line));
 
   const daemon = {
-    dir, config, port, lines, child, ended,
-    catalog: `sqlite:${dir}/data/catalog.db`,
+    dir, config, lines, port: 0, child: null, ended: null, engines: on,
+    catalog: on.catalog, blobs: on.blobs,
+    // Also after stop(); the port is another one then.
+    async start() {
+      let complaint = "";
+      const had = lines().length;
+      const child = spawn(program("IMGPORTD"), [], { env, stdio: ["ignore", "inherit", "pipe"] });
+      child.stderr.on("data", (text) => (complaint += text));
+      daemon.child = child;
+      daemon.ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
+      daemon.port = 0;
+      for (let i = 0; i < 400 && !daemon.port && child.exitCode === null && child.signalCode === null; i++) {
+        await sleep(25);
+        const start = lines().slice(had).find((line) => line.event === "start");
+        daemon.port = start ? Number(/port (\d+)/.exec(start.message)[1]) : 0;
+      }
+      assert.ok(daemon.port, `imgportd does not start: ${complaint}`);
+    },
     imgport: (...words) => execFileSync(program("IMGPORT"), words, { env, encoding: "utf8" }),
     account(name, ...options) {
       const j = JSON.parse(daemon.imgport("account", "create", name, "--json", ...options));
@@ -76,7 +88,7 @@ ${conf}`);
     }).trim().split("\n"),
     profile: ({ language, signMethod, method = "POST" } = {}) => ({
       language, signMethod,
-      httpProfile: { endpoint: `127.0.0.1:${port}`, protocol: "http://", reqMethod: method },
+      httpProfile: { endpoint: `127.0.0.1:${daemon.port}`, protocol: "http://", reqMethod: method },
     }),
     client: (account, { region = "ap-guangzhou", ...options } = {}) => new cvm.Client({
       credential: { secretId: account.secretId, secretKey: account.secretKey },
@@ -84,17 +96,24 @@ ${conf}`);
     }),
     // Calls an action of any version by the SDK.
     own(account, action, params = {}, { region = "ap-guangzhou", version = "2026-11-20", ...options } = {}) {
-      const client = new AbstractClient(`127.0.0.1:${port}`, version, {
+      const client = new AbstractClient(`127.0.0.1:${daemon.port}`, version, {
         credential: { secretId: account.secretId, secretKey: account.secretKey },
         region, profile: daemon.profile(options),
       });
       return client.request(action, params);
     },
     async stop(signal = "SIGTERM") {
-      child.kill(signal);
-      return ended;
+      daemon.child.kill(signal);
+      return daemon.ended;
     },
   };
+  after(async () => {
+    const { child } = daemon;
+    if (child && child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    await daemon.ended;
+    fs.rmSync(dir, { recursive: true, force: true });
+  });
+  await daemon.start();
   return daemon;
 }
 

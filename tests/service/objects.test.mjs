@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The object endpoint with the vendor's SDK, in the three ways it can be pointed at a server.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
@@ -264,11 +263,11 @@ test("an upload whose client goes away leaves nothing", async () => {
   });
   await pause(200);
   await refused(a.getObject({ ...main, Key }), 404, "NoSuchKey");
-  assert.deepEqual(fs.readdirSync(path.join(d.dir, "data/objects/.tmp")), []);
+  assert.deepEqual(d.blobs.unfinished(), []);
 });
 
 test("bytes of what was replaced or deleted are gone from the store", async () => {
-  const files = () => fs.readdirSync(path.join(d.dir, "data/objects/object"), { recursive: true }).filter((f) => /[0-9a-f]{32}$/.test(f));
+  const files = () => d.blobs.list("object/");
   const before = files().length;
   await a.putObject({ ...main, Key: "replaced", Body: "1" });
   await a.putObject({ ...main, Key: "replaced", Body: "2" });
@@ -286,17 +285,15 @@ test("what a crash left is swept at the next start", async () => {
   await c.putObject({ ...bucket, Key: "k", Body: "x" });
   const { UploadId } = await c.multipartInit({ ...bucket, Key: "u" });
   await c.multipartUpload({ ...bucket, Key: "u", UploadId, PartNumber: 1, Body: "part" });
-  const root = path.join(e.dir, "data/objects");
-  const files = () => fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).length;
+  const files = () => e.blobs.list().length + e.blobs.unfinished().length;
   assert.equal(files(), 2);
-  fs.mkdirSync(path.join(root, "object/ff"), { recursive: true });
-  fs.writeFileSync(path.join(root, `object/ff/${"f".repeat(32)}`), "orphan");
-  fs.writeFileSync(path.join(root, ".tmp/0123456789abcdef"), "unfinished");
+  e.blobs.put(`object/ff/${"f".repeat(32)}`, "orphan");
+  if (!process.env.S3_ENDPOINT)
+    fs.writeFileSync(path.join(e.dir, "data/objects/.tmp/0123456789abcdef"), "unfinished");
   await e.stop("SIGKILL");
-  const again = spawn(process.env.IMGPORTD, ["--config", e.config], { stdio: "ignore" });
-  for (let i = 0; i < 200 && files() !== 2; i++) await pause(25);
-  again.kill();
-  assert.equal(files(), 2);
+  await e.start();
+  // Others may be writing into a catalogue that is a server: there an orphan is kept for a while.
+  assert.equal(files(), process.env.STORE_URL ? 3 : 2);
 });
 
 test("buckets and objects are their owner's", async () => {

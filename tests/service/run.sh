@@ -1,10 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh NAME: one file of tests, NAME.test.mjs, by node's test runner
-set -euo pipefail
-here=$(dirname "$(realpath "$0")")
-IMGPORT_NODE=$("$here/setup.sh")
+# run.sh [sqlite|postgresql|radosgw] NAME...: files of tests, NAME.test.mjs, by node's test
+# runner
+#
+# The engines hold for as long as the tests run: SQLite and a folder (the usual ones), a
+# PostgreSQL and a folder, or a PostgreSQL and a radosgw.
+. "$(dirname "$0")/../lib.sh"
+here=$tests/service
+engines=sqlite
+case ${1-} in sqlite | postgresql | radosgw)
+    engines=$1
+    shift
+    ;;
+esac
+if [ "$engines" = radosgw ] && [ -z "${S3_ENDPOINT-}" ]; then
+    "$tests/store/radosgw.sh" "$here/run.sh" radosgw "$@"
+    exit
+fi
+IMGPORT_NODE=$("$here/setup.sh") || exit
 export IMGPORT_NODE
 # The SDKs would send requests for 127.0.0.1 through a proxy.
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
-exec node --test "$here/$1.test.mjs"
+if [ "$engines" != sqlite ]; then
+    . "$(dirname "$0")/../store/pg.sh"
+    requires setpriv psql curl
+    pg_start
+fi
+# Daemons of the tests lie in the folder that is removed with the script.
+cd "$here" && TMPDIR=$work node --test "${@/%/.test.mjs}"

@@ -110,7 +110,7 @@ for _ in 1 2 3 4 5; do
     pids=("$store" "${others[@]}")
     wait_for 60 eval 'osd_is_up || osd_is_refused'
     osd_is_refused || break
-    kill -9 $store
+    kill -9 "$store" 2>/dev/null || true
     wait $store 2>/dev/null || true
 done
 wait_for 10 osd_is_up
