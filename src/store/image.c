@@ -7,6 +7,7 @@
 #include "store/account.h"
 #include "store/image_row.h"
 #include "store/sql.h"
+#include "store/task.h"
 
 #define TEXT(field) ", i." #field
 #define INT(field)  ", i." #field
@@ -264,8 +265,10 @@ static int delete_image(struct db *db, void *arg, struct err *err)
     if (shares > 0)
         return REFUSED_SHARED;
     r = db_get_int(&n, db,
-                   "SELECT 1 FROM task WHERE image = $1 AND due IS NOT NULL LIMIT 1",
-                   DB_ARGS(db_text(a->id)), err);
+                   "SELECT 1 FROM task WHERE image = $1 AND due IS NOT NULL AND "
+                   "kind <> $2 UNION ALL SELECT 1 FROM task_use u JOIN task t ON "
+                   "t.id = u.task WHERE u.image = $1 AND t.due IS NOT NULL LIMIT 1",
+                   DB_ARGS(db_text(a->id), db_int(TASK_RECHECK)), err);
     if (r != 0)
         return r < 0 ? r : REFUSED_BUSY;
     return db_exec(NULL, db, "DELETE FROM image WHERE id = $1", DB_ARGS(db_text(a->id)),

@@ -203,7 +203,8 @@ int image_change(struct db *db, const char *id, unsigned from,
                  const struct image_change *change, struct err *err);
 
 /* Removes the row, its tags and report.  REFUSED_NONE, REFUSED_STATE, REFUSED_SHARED (has
- * shares), REFUSED_BUSY (a task that is not ended names it). */
+ * shares), REFUSED_BUSY (a task that is not ended makes or reads it; a re-check only
+ * finds it gone). */
 int image_delete(struct db *db, const char *id, unsigned from, struct err *err);
 
 /* Does any image name this blob, as its own or as a data disk's? */

@@ -12,7 +12,7 @@
     "x.id, x.kind, x.state, x.due, x.image, x.account, x.region, x.request_id, "    \
     "x.params, x.step, x.phase, x.bytes_done, x.bytes_total, x.attempt, x.holder, " \
     "x.cancel_asked, x.reason, x.sub_cause, x.detail, x.profile, x.created, "       \
-    "x.started, x.ended"
+    "x.started, x.ended, x.seconds_left"
 
 static struct task read_task(const struct db_rows *rows, int col, struct arena *arena)
 {
@@ -39,6 +39,7 @@ static struct task read_task(const struct db_rows *rows, int col, struct arena *
         .created = db_col_int(rows, col + 20),
         .started = db_col_int(rows, col + 21),
         .ended = db_col_int(rows, col + 22),
+        .seconds_left = db_col_int(rows, col + 23),
     };
 
     if (t.state == TASK_RUNNING)
@@ -52,6 +53,18 @@ struct new_task {
     int64_t *ret_id;
     const struct task *t;
 };
+
+static int write_uses(struct db *db, int64_t id, const struct task *t, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < t->n_uses; i++)
+        r = db_exec(NULL, db,
+                    "INSERT INTO task_use (image, task) VALUES ($1, $2) "
+                    "ON CONFLICT DO NOTHING",
+                    DB_ARGS(db_text(t->uses[i]), db_int(id)), err);
+    return r;
+}
 
 static int new_task(struct db *db, void *arg, struct err *err)
 {
@@ -83,6 +96,9 @@ static int new_task(struct db *db, void *arg, struct err *err)
             return r;
         if (rows == 0)
             continue;
+        r = write_uses(db, id, t, err);
+        if (r < 0)
+            return r;
         *n->ret_id = id;
         return db_notify(db, WATCH_TASK, err);
     }

@@ -60,6 +60,7 @@ struct task {
     const char *step;                /* being done, or to be done next */
     const char *phase;               /* a word for people within the step */
     int64_t bytes_done, bytes_total; /* -1: not known */
+    int64_t seconds_left;            /* of this step; -1: not known */
     int64_t attempt;                 /* claims so far */
     const char *holder;              /* worker that has, or last had, the lease */
     int64_t lease_until, not_before;
@@ -67,6 +68,9 @@ struct task {
     const char *reason, *sub_cause, *detail; /* why it failed */
     const char *profile;
     int64_t created, started, ended; /* 0: not yet */
+    /* Only for task_new(): other images that it reads, which stay until it has ended. */
+    const char *const *uses;
+    size_t n_uses;
 };
 
 struct task_list {
@@ -75,8 +79,8 @@ struct task_list {
     int64_t total;
 };
 
-/* Reads kind, image, account, region, request_id, params, step, not_before, bytes_total
- * and profile; NULL strings become "". */
+/* Reads kind, image, account, region, request_id, params, step, not_before, bytes_total,
+ * profile and uses; NULL strings become "". */
 int task_new(int64_t *ret_id, struct db *db, const struct task *task, struct err *err);
 
 /* account NULL: any.  REFUSED_NONE. */
@@ -122,6 +126,7 @@ struct task_beat {
     const char *phase;               /* NULL: as it is */
     int64_t bytes_done, bytes_total; /* negative: as it is */
     int sync_percent;                /* of the image, 0 to 100; negative: as it is */
+    int64_t seconds_left;            /* -1: not known */
 };
 
 /* Holds the lease for lease_s from now, and writes the progress.  beat may be NULL. */

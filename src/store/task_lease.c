@@ -39,7 +39,7 @@ static int claim(struct db *db, void *arg, struct err *err)
     _Static_assert(TASK_KINDS == 5, "KIND_ARGS names every kind");
     r = db_query(&rows, db,
                  "UPDATE task SET state = 1, holder = $1, due = @NOW + $2, "
-                 "attempt = attempt + 1, "
+                 "attempt = attempt + 1, seconds_left = -1, "
                  "started = CASE WHEN started = 0 THEN @NOW ELSE started END "
                  "WHERE no = (SELECT no FROM task WHERE due IS NOT NULL AND due <= @NOW "
                  "AND kind IN ($3, $4, $5, $6, $7) ORDER BY due, no LIMIT 1 @SKIP) "
@@ -118,7 +118,7 @@ struct beat {
 static int beat(struct db *db, void *arg, struct err *err)
 {
     static const struct task_beat nothing = {
-        .bytes_done = -1, .bytes_total = -1, .sync_percent = -1};
+        .bytes_done = -1, .bytes_total = -1, .sync_percent = -1, .seconds_left = -1};
     const struct beat *a = arg;
     const struct task_beat *b = a->b ? a->b : &nothing;
     AUTO(db_rows_end) struct db_rows rows = {0};
@@ -129,10 +129,12 @@ static int beat(struct db *db, void *arg, struct err *err)
     r = db_query(&rows, db,
                  "UPDATE task SET due = @NOW + $4, phase = COALESCE($5, phase), "
                  "bytes_done = CASE WHEN $6 < 0 THEN bytes_done ELSE $6 END, "
-                 "bytes_total = CASE WHEN $7 < 0 THEN bytes_total ELSE $7 END "
+                 "bytes_total = CASE WHEN $7 < 0 THEN bytes_total ELSE $7 END, "
+                 "seconds_left = $8 "
                  "WHERE " IS_HELD " RETURNING cancel_asked, image",
                  DB_ARGS(LEASE_ARGS(a->lease), db_int(a->lease_s), db_text(b->phase),
-                         db_int(b->bytes_done), db_int(b->bytes_total)),
+                         db_int(b->bytes_done), db_int(b->bytes_total),
+                         db_int(b->seconds_left)),
                  err);
     if (r == 0)
         r = db_next(&rows, err);
@@ -173,7 +175,7 @@ static int step_done(struct db *db, void *arg, struct err *err)
 
     r = db_exec(&rows, db,
                 "UPDATE task SET step = $4, phase = '', bytes_done = 0, "
-                "bytes_total = -1 WHERE " IS_HELD,
+                "bytes_total = -1, seconds_left = -1 WHERE " IS_HELD,
                 DB_ARGS(LEASE_ARGS(s->lease), db_text(s->next)), err);
     if (r < 0)
         return r;
@@ -225,7 +227,8 @@ static int release(struct db *db, void *arg, struct err *err)
 
     /* One that is asked to stop is not kept waiting. */
     r = db_exec(&rows, db,
-                "UPDATE task SET state = 0, due = @NOW + CASE WHEN cancel_asked = 1 "
+                "UPDATE task SET state = 0, seconds_left = -1, due = @NOW + CASE WHEN "
+                "cancel_asked = 1 "
                 "THEN 0 ELSE $4 END WHERE " IS_HELD,
                 DB_ARGS(LEASE_ARGS(a->lease), db_int(a->delay_s)), err);
     if (r < 0)
@@ -254,7 +257,7 @@ static int finish(struct db *db, void *arg, struct err *err)
     r = db_exec(
         &rows, db,
         "UPDATE task SET state = $4, due = NULL, ended = @NOW, reason = $5, "
-        "sub_cause = $6, detail = $7, "
+        "sub_cause = $6, detail = $7, seconds_left = -1, "
         "bytes_done = CASE WHEN $4 = 2 AND bytes_total >= 0 THEN bytes_total "
         "ELSE bytes_done END WHERE " IS_HELD,
         DB_ARGS(LEASE_ARGS(lease), db_int(e->state), db_text(sql_or_empty(e->reason)),

@@ -86,6 +86,10 @@ static void test_life_of_a_task(void **state)
     assert_string_equal(task.phase, "fetching");
     assert_int_equal(task.bytes_done, 5);
     assert_int_equal(task.bytes_total, 10);
+    assert_int_equal(task.seconds_left, 0);
+    OK(task_beat(&asked, t->db, &lease, 90, &(struct task_beat){NULL, 6, -1, -1, 44},
+                 &err));
+    assert_int_equal(get(t, id).seconds_left, 44);
     assert_true(task.lease_until >= task.started + 90);
     CHECK(REFUSED_NONE, task_result(&text, &t->arena, t->db, id, "fetch", &err));
     OK(task_step_done(t->db, &lease, "fetch", "{\"n\":1}", "check", &err));
@@ -93,6 +97,7 @@ static void test_life_of_a_task(void **state)
     OK(task_result(&text, &t->arena, t->db, id, "fetch", &err));
     assert_string_equal(text, "{\"n\":2}");
     assert_string_equal(get(t, id).step, "check");
+    assert_int_equal(get(t, id).seconds_left, -1);
     OK(task_finish(t->db, &lease,
                    &(struct task_end){.state = TASK_FAILED,
                                       .reason = "InvalidUrl",
@@ -435,10 +440,47 @@ static void test_another_process_is_heard(void **state)
     assert_int_equal(got, WATCH_TASK);
 }
 
+/* A copy reads another image than the one it makes. */
+static void test_images_that_a_task_reads(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct image image = testing_image(t, &a);
+    const char *read = testing_add(t, &image), *made, *uses[2];
+    struct task_lease lease;
+    struct task task;
+    int64_t id;
+
+    image = testing_image(t, &a);
+    made = testing_add(t, &image);
+    uses[0] = uses[1] = read;
+    OK(task_new(&id, t->db,
+                &(struct task){
+                    .kind = TASK_COPY,
+                    .account = a.uin,
+                    .image = made,
+                    .bytes_total = -1,
+                    .uses = uses,
+                    .n_uses = 2,
+                },
+                &err));
+    CHECK(REFUSED_BUSY, image_delete(t->db, read, IMAGE_IN(IMAGE_NORMAL), &err));
+    OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "me", 60, &err));
+    OK(task_finish(t->db, &lease, &(struct task_end){.state = TASK_DONE}, &err));
+    OK(image_delete(t->db, read, IMAGE_IN(IMAGE_NORMAL), &err));
+    /* A re-check is no reason to keep an image. */
+    add(t, TASK_RECHECK, made);
+    OK(image_delete(t->db, made, IMAGE_IN(IMAGE_NORMAL), &err));
+    testing_exec(t, "UPDATE task SET ended = 1 WHERE due IS NULL");
+    OK(task_forget(&id, t->db, 60, 10, &err));
+    assert_int_equal(testing_int(t, "SELECT COUNT(*) FROM task_use"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_life_of_a_task, empty),
+        cmocka_unit_test_setup(test_images_that_a_task_reads, empty),
         cmocka_unit_test_setup(test_a_lease_that_is_over_is_taken, empty),
         cmocka_unit_test_setup(test_the_same_worker_does_not_mistake_an_old_lease, empty),
         cmocka_unit_test_setup(test_tasks_are_claimed_in_their_order, empty),
