@@ -46,6 +46,7 @@ static int write_task(struct call *c, struct arena *a, struct db *db,
     json_out_text(o, "Phase", t->phase);
     write_bytes(o, "BytesDone", t->bytes_done);
     write_bytes(o, "BytesTotal", t->bytes_total);
+    write_bytes(o, "SecondsLeft", t->seconds_left);
     json_out_int(o, "Attempt", t->attempt);
     json_out_bool(o, "CancelAsked", t->cancel_asked);
     json_out_text(o, "Reason", t->reason);

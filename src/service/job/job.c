@@ -9,12 +9,19 @@
 
 #include "base/scoped.h"
 
-static int64_t now(void)
+enum { RATE_MS = 1000 };
+
+int64_t job_now_ms(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t now(void)
+{
+    return job_now_ms() / 1000;
 }
 
 int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
@@ -39,6 +46,7 @@ void job_step(struct job *j, const char *name, uint64_t seconds)
     p->deadline = seconds ? now() + (int64_t)seconds : 0;
     p->done = 0;
     p->total = -1;
+    p->began = job_now_ms();
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -50,6 +58,24 @@ void job_progress(struct job *j, int64_t done, int64_t total)
     p->done = done;
     p->total = total;
     pthread_mutex_unlock(&p->lock);
+}
+
+void job_sync_percent(struct job *j, int percent)
+{
+    struct job_pulse *p = j->pulse;
+
+    pthread_mutex_lock(&p->lock);
+    p->sync_percent = percent;
+    pthread_mutex_unlock(&p->lock);
+}
+
+int64_t job_seconds_left(int64_t done, int64_t total, int64_t elapsed_ms)
+{
+    /* The first moments say little of the rate. */
+    if (elapsed_ms < RATE_MS || done <= 0 || total < done)
+        return -1;
+    return (int64_t)((double)(total - done) / (double)done * (double)elapsed_ms / 1000 +
+                     0.5);
 }
 
 enum job_stop job_stopped(const struct job *j)

@@ -49,6 +49,7 @@ struct job_pulse {
     int64_t deadline;    /* CLOCK_MONOTONIC, seconds; 0: none */
     const char *phase;   /* static */
     int64_t done, total; /* bytes; -1: not known */
+    int64_t began;       /* CLOCK_MONOTONIC, milliseconds: when the step did */
     int sync_percent;
 };
 
@@ -72,6 +73,7 @@ struct job_kind {
 };
 
 extern const struct job_kind import_job;
+extern const struct job_kind copy_job;
 
 /* Sets *why; its value is JOB_FAILED. */
 int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
@@ -81,6 +83,11 @@ int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
  * `name` is static. */
 void job_step(struct job *j, const char *name, uint64_t seconds);
 void job_progress(struct job *j, int64_t done, int64_t total);
+/* Of an image that is made, 0 to 100. */
+void job_sync_percent(struct job *j, int percent);
+int64_t job_now_ms(void); /* CLOCK_MONOTONIC */
+/* Of the step under way, from how fast it went so far; -1: not known yet. */
+int64_t job_seconds_left(int64_t done, int64_t total, int64_t elapsed_ms);
 enum job_stop job_stopped(const struct job *j);
 /* ERR_CANCELED once it is to stop for any reason. */
 int job_goes_on(const struct job *j, struct err *err);

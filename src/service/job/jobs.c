@@ -26,7 +26,7 @@ enum {
     BEAT_MS = 500,
 };
 
-static const struct job_kind *const kinds[] = {&import_job};
+static const struct job_kind *const kinds[] = {&import_job, &copy_job};
 
 struct worker {
     struct jobs *jobs;
@@ -91,6 +91,8 @@ static void beat(struct jobs *jobs, struct worker *w)
         .bytes_done = w->pulse.done,
         .bytes_total = w->pulse.total,
         .sync_percent = w->pulse.sync_percent,
+        .seconds_left = job_seconds_left(w->pulse.done, w->pulse.total,
+                                         job_now_ms() - w->pulse.began),
     };
     pthread_mutex_unlock(&w->pulse.lock);
     r = catalog_get(&db, jobs->service->catalog, &err);
@@ -291,6 +293,7 @@ static int claim(struct worker *w, struct task *task, struct arena *arena, int *
     w->pulse.deadline = 0;
     w->pulse.phase = NULL;
     w->pulse.done = w->pulse.total = -1;
+    w->pulse.began = job_now_ms();
     w->pulse.sync_percent = -1;
     w->busy = true;
     pthread_mutex_unlock(&w->jobs->lock);

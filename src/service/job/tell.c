@@ -18,8 +18,8 @@ static const char *meaning(const char *reason)
         {"RootPartitionNotFound", N_("the image has no root partition")},
         {"VirtioNotInstall", N_("the system has no virtio drivers")},
         {"CloudInitNotInstalled", N_("the system has no cloud-init")},
-        {"InternalError", N_("the import failed")},
-        {"Canceled", N_("the import was canceled")},
+        {"InternalError", N_("something failed on our side")},
+        {"Canceled", N_("it was canceled")},
     };
 
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
@@ -87,36 +87,31 @@ static const char *data(struct arena *a, const struct job *j, const char *name,
     return kept;
 }
 
-int tell_import_done(struct message_new *ret, struct job *j, const char *name,
-                     struct err *err)
+/* What every message has.  Texts are of the job's arena. */
+static int say(struct message_new *ret, struct job *j, const char *type, const char *name,
+               const struct job_failure *why, const char *subject, const char *body,
+               struct err *err)
 {
-    struct arena *a = j->arena;
-
     *ret = (struct message_new){
         .account = j->task->account,
-        .type = TELL_IMPORT_DONE,
-        .subject = arena_printf(a, _("Image %s was imported"), j->task->image),
-        .body =
-            arena_printf(a, _("The image %s (%s) in %s was imported and can be used."),
-                         j->task->image, name, j->task->region),
-        .data = data(a, j, name, NULL),
+        .type = type,
+        .subject = subject,
+        .body = body,
+        .data = data(j->arena, j, name, why),
         .task = j->task->id,
         .image = j->task->image,
     };
-    return arena_check(a, err);
+    return arena_check(j->arena, err);
 }
 
-int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
-                       const struct job_failure *why, const json_t *report,
-                       struct err *err)
+/* The sentence that says what failed, then why, what helps, and whom to ask. */
+static const char *explain(struct job *j, const char *sentence,
+                           const struct job_failure *why, const json_t *report)
 {
     struct arena *a = j->arena;
     const char *support = j->service->config->support, *how = remedies(a, report);
-    const char *body = arena_printf(
-        a,
-        _("The image %s (%s) in %s could not be imported.\nReason: %s (%s)\nDetail: %s"),
-        j->task->image, name, j->task->region, why->reason, meaning(why->reason),
-        why->detail);
+    const char *body = arena_printf(a, _("%s\nReason: %s (%s)\nDetail: %s"), sentence,
+                                    why->reason, meaning(why->reason), why->detail);
 
     if (*how)
         body = arena_printf(a, _("%s\nWhat helps:%s"), body, how);
@@ -125,15 +120,59 @@ int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
                    ? arena_printf(a, _("%s\nTask: %lld.  Ask %s, and name the task."),
                                   body, (long long)j->task->id, support)
                    : arena_printf(a, _("%s\nTask: %lld"), body, (long long)j->task->id);
-    *ret = (struct message_new){
-        .account = j->task->account,
-        .type = TELL_IMPORT_FAILED,
-        .subject = arena_printf(a, _("Image %s could not be imported: %s"),
-                                j->task->image, why->reason),
-        .body = body,
-        .data = data(a, j, name, why),
-        .task = j->task->id,
-        .image = j->task->image,
-    };
-    return arena_check(a, err);
+    return body;
+}
+
+int tell_import_done(struct message_new *ret, struct job *j, const char *name,
+                     struct err *err)
+{
+    struct arena *a = j->arena;
+
+    return say(ret, j, TELL_IMPORT_DONE, name, NULL,
+               arena_printf(a, _("Image %s was imported"), j->task->image),
+               arena_printf(a, _("The image %s (%s) in %s was imported and can be used."),
+                            j->task->image, name, j->task->region),
+               err);
+}
+
+int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
+                       const struct job_failure *why, const json_t *report,
+                       struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *sentence =
+        arena_printf(a, _("The image %s (%s) in %s could not be imported."),
+                     j->task->image, name, j->task->region);
+
+    return say(ret, j, TELL_IMPORT_FAILED, name, why,
+               arena_printf(a, _("Image %s could not be imported: %s"), j->task->image,
+                            why->reason),
+               explain(j, sentence, why, report), err);
+}
+
+int tell_copy_done(struct message_new *ret, struct job *j, const char *name,
+                   const char *source, struct err *err)
+{
+    struct arena *a = j->arena;
+
+    return say(ret, j, TELL_COPY_DONE, name, NULL,
+               arena_printf(a, _("Image %s was copied to %s"), source, j->task->region),
+               arena_printf(a,
+                            _("The image %s (%s) in %s is a copy of %s and can be used."),
+                            j->task->image, name, j->task->region, source),
+               err);
+}
+
+int tell_copy_failed(struct message_new *ret, struct job *j, const char *name,
+                     const char *source, const struct job_failure *why, struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *sentence =
+        arena_printf(a, _("The image %s could not be copied to %s (%s in %s)."), source,
+                     j->task->image, name, j->task->region);
+
+    return say(ret, j, TELL_COPY_FAILED, name, why,
+               arena_printf(a, _("Image %s could not be copied to %s: %s"), source,
+                            j->task->region, why->reason),
+               explain(j, sentence, why, NULL), err);
 }

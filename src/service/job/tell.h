@@ -8,6 +8,8 @@
 /* Types that subscriptions may name. */
 #define TELL_IMPORT_DONE   "import-succeeded"
 #define TELL_IMPORT_FAILED "import-failed"
+#define TELL_COPY_DONE     "copy-succeeded"
+#define TELL_COPY_FAILED   "copy-failed"
 
 /* Fills *ret with texts of the job's arena. */
 int tell_import_done(struct message_new *ret, struct job *j, const char *name,
@@ -16,3 +18,7 @@ int tell_import_done(struct message_new *ret, struct job *j, const char *name,
 int tell_import_failed(struct message_new *ret, struct job *j, const char *name,
                        const struct job_failure *why, const json_t *report,
                        struct err *err);
+int tell_copy_done(struct message_new *ret, struct job *j, const char *name,
+                   const char *source, struct err *err);
+int tell_copy_failed(struct message_new *ret, struct job *j, const char *name,
+                     const char *source, const struct job_failure *why, struct err *err);

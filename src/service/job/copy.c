@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* copy.c: an image becomes another one, in another region or of another account
+ *
+ *     verify     every byte of the source's blob, against its SHA-256
+ *     finish     the image is NORMAL, its owner is told */
+#include "service/job/copy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/checked.h"
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "service/job/job.h"
+#include "service/job/tell.h"
+#include "store/image.h"
+
+enum { PIECE = 1 << 20 };
+
+struct copy {
+    struct job *job;
+    json_t *params; /* as copy_params() made them */
+    struct image source;
+};
+
+static void copy_fini(struct copy *c)
+{
+    json_decref(c->params);
+}
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+static void digest_freep(EVP_MD_CTX **c)
+{
+    EVP_MD_CTX_free(*c);
+}
+
+static const char *param(const struct copy *c, const char *name)
+{
+    const char *s = json_string_value(json_object_get(c->params, name));
+
+    return s ? s : "";
+}
+
+static int copy_read(struct copy *ret, struct job *j, struct err *err)
+{
+    ret->job = j;
+    ret->params = json_loads(j->task->params, 0, NULL);
+    return *param(ret, "source") ? 0
+                                 : FAIL(err, ERR_CORRUPT, "the task has no parameters");
+}
+
+/* ---- verify */
+
+static int read_through(char ret[65], struct job *j, struct blob *blob, struct err *err)
+{
+    AUTO(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    AUTO(freep) uint8_t *buf = malloc(PIECE);
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    uint64_t size = blob_size(blob);
+    unsigned len = 0;
+
+    if (!buf || !digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
+        return FAIL(err, ERR_NOMEM, "no memory for a copy");
+    for (uint64_t off = 0; off < size;) {
+        size_t n = min_u64(PIECE, size - off);
+        int r = job_goes_on(j, err);
+
+        if (r == 0)
+            r = blob_read(blob, buf, n, off, err);
+        if (r < 0)
+            return r;
+        if (EVP_DigestUpdate(digest, buf, n) != 1)
+            return FAIL(err, ERR_NOMEM, "sha-256");
+        off += n;
+        job_progress(j, (int64_t)off, (int64_t)size);
+        job_sync_percent(j, (int)(99 * off / size));
+    }
+    if (EVP_DigestFinal_ex(digest, raw, &len) != 1)
+        return FAIL(err, ERR_NOMEM, "sha-256");
+    for (unsigned i = 0; i < len && i < 32; i++)
+        snprintf(ret + 2 * i, 3, "%02x", raw[i]);
+    return 0;
+}
+
+static int verify_now(json_t **ret, struct copy *c, struct job_failure *why,
+                      struct err *err)
+{
+    AUTO(blob_closep) struct blob *blob = NULL;
+    const char *want = c->source.sha256;
+    char sha256[65] = "";
+    struct err local = {0};
+    int r = blob_open(&blob, c->job->service->blobs, c->source.blob, &local);
+
+    if (r == -ERR_NOTFOUND)
+        return job_fail(why, "InternalError", "bytes-missing", "%s",
+                        _("the bytes of the source image are not in the store"));
+    if (r < 0) {
+        *err = local;
+        return r;
+    }
+    r = read_through(sha256, c->job, blob, err);
+    if (r < 0)
+        return r;
+    if (*want && strcmp(want, sha256) != 0)
+        return job_fail(why, "InternalError", "bytes-damaged", "%s",
+                        _("the bytes of the source image are not those that were "
+                          "stored"));
+    *ret = json_pack("{s:s, s:s, s:I}", "blob", c->source.blob, "sha256", sha256, "size",
+                     (json_int_t)blob_size(blob));
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "result of a step");
+}
+
+static int verify(json_t **ret, struct copy *c, struct job_failure *why, struct err *err)
+{
+    int r = job_result(ret, c->job, "verify", err);
+
+    if (r < 0 || *ret)
+        return r;
+    job_step(c->job, "verify", c->job->service->config->store_seconds);
+    r = verify_now(ret, c, why, err);
+    return r != 0 ? r : job_step_done(c->job, "verify", *ret, "finish", err);
+}
+
+/* ---- finish */
+
+/* Those of the source under ids that follow from the new image's. */
+static char *snapshots(const struct copy *c)
+{
+    AUTO(json_freep) json_t *list = json_loads(c->source.snapshots, 0, NULL);
+    const char *id = c->job->task->image;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        char name[64];
+
+        snprintf(name, sizeof name, "snap-%.20s", id + strlen("img-"));
+        if (i)
+            snprintf(name, sizeof name, "snap-%.20s%zu", id + strlen("img-"), i);
+        json_object_set_new(one, "SnapshotId", json_string(name));
+    }
+    return list ? json_dumps(list, JSON_COMPACT) : NULL;
+}
+
+static int write_end(struct copy *c, const json_t *bytes, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(freep) char *snaps = snapshots(c);
+    struct image_change change = IMAGE_CHANGE_NOTHING;
+    const char *report = NULL;
+    struct message_new message;
+    struct task_end end = {
+        .state = TASK_DONE,
+        .image = c->job->task->image,
+        .image_from = IMAGE_IN(IMAGE_SYNCING),
+        .image_change = &change,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    int r = catalog_get(&db, c->job->service->catalog, err);
+
+    if (r == 0)
+        r = image_get_report(&report, c->job->arena, db, c->source.id, err);
+    if (r < 0)
+        return r;
+    end.report = r == 0 ? report : NULL;
+    change.state = IMAGE_NORMAL;
+    change.blob = c->source.blob;
+    change.sha256 = json_string_value(json_object_get(bytes, "sha256"));
+    change.file_size = json_integer_value(json_object_get(bytes, "size"));
+    change.virtual_size = c->source.virtual_size;
+    change.size_gib = c->source.size_gib;
+    change.cloud_init = c->source.cloud_init;
+    change.profile = c->source.profile;
+    change.snapshots = snaps;
+    change.sync_percent = 100;
+    r = tell_copy_done(&message, c->job, param(c, "name"), c->source.id, err);
+    return r < 0 ? r : task_finish(db, c->job->lease, &end, err);
+}
+
+static int read_source(struct copy *c, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = catalog_get(&db, c->job->service->catalog, err);
+
+    return r < 0
+               ? r
+               : image_get(&c->source, c->job->arena, db, param(c, "source"), false, err);
+}
+
+static int copy_run(struct job *j, struct job_failure *why, struct err *err)
+{
+    AUTO(copy_fini) struct copy c = {0};
+    AUTO(json_freep) json_t *bytes = NULL;
+    int r = copy_read(&c, j, err);
+
+    if (r == 0)
+        r = read_source(&c, err);
+    /* An image that is being copied cannot be deleted. */
+    if (r == REFUSED_NONE || (r == 0 && !*c.source.blob))
+        return job_fail(why, "InternalError", "bytes-missing", "%s",
+                        _("the bytes of the source image are not in the store"));
+    if (r == 0)
+        r = verify(&bytes, &c, why, err);
+    return r == 0 ? write_end(&c, bytes, err) : r;
+}
+
+static int copy_end(struct job *j, enum task_state state, const struct job_failure *why,
+                    struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(copy_fini) struct copy c = {0};
+    struct image_change change = IMAGE_CHANGE_NOTHING;
+    struct message_new message;
+    struct task_end end = {
+        .state = state,
+        .reason = why->reason,
+        .sub_cause = why->sub_cause,
+        .detail = why->detail,
+        .image = j->task->image,
+        .image_from = IMAGE_IN(IMAGE_SYNCING),
+        .image_change = &change,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    int r = copy_read(&c, j, err);
+
+    if (r < 0)
+        return r;
+    change.state = IMAGE_CREATEFAILED;
+    change.reason = why->reason;
+    change.sub_cause = why->sub_cause;
+    change.detail = why->detail;
+    change.sync_percent = IMAGE_PERCENT_NONE;
+    r = tell_copy_failed(&message, j, param(&c, "name"), param(&c, "source"), why, err);
+    if (r == 0)
+        r = catalog_get(&db, j->service->catalog, err);
+    return r < 0 ? r : task_finish(db, j->lease, &end, err);
+}
+
+const struct job_kind copy_job = {
+    .kind = TASK_COPY,
+    .run = copy_run,
+    .end = copy_end,
+};
+
+char *copy_params(const char *source, const char *source_region, const char *name)
+{
+    AUTO(json_freep)
+    json_t *o = json_pack("{s:s, s:s, s:s}", "source", source, "source_region",
+                          source_region, "name", name);
+
+    return o ? json_dumps(o, JSON_COMPACT) : NULL;
+}
