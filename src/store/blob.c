@@ -109,6 +109,11 @@ int blob_create(struct blob_writer **ret, struct blobs *b, const char *key, uint
     return 0;
 }
 
+int blob_writer_fd(const struct blob_writer *w)
+{
+    return w->size == BLOB_SIZE_UNKNOWN ? w->fd : -1;
+}
+
 int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err)
 {
     int r;
@@ -194,6 +199,19 @@ int blob_read(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err
                     "blob: %zu bytes at %" PRIu64 ", but it ends at %" PRIu64, n, off,
                     o->size);
     return n ? o->blobs->driver->read(o, buf, n, off, err) : 0;
+}
+
+int blob_link(struct blobs *b, const char *from, const char *to, struct err *err)
+{
+    int r = check_key(from, err);
+
+    if (r == 0)
+        r = check_key(to, err);
+    if (r < 0)
+        return r;
+    return b->driver->link
+               ? b->driver->link(b, from, to, err)
+               : FAIL(err, ERR_UNSUPPORTED, "this store gives no second name to a blob");
 }
 
 int blob_delete(struct blobs *b, const char *key, struct err *err)

@@ -57,6 +57,10 @@ struct blob_writer;
  * BLOB_SIZE_UNKNOWN S3 keeps a part (8 MiB) in memory, else nothing. */
 int blob_create(struct blob_writer **ret, struct blobs *b, const char *key, uint64_t size,
                 struct err *err);
+/* The file that becomes the blob, empty and open for reading and writing, borrowed: who
+ * writes into it calls no blob_write(), and commit() takes what is there.  Only with
+ * BLOB_SIZE_UNKNOWN; -1: there is none, as in S3. */
+int blob_writer_fd(const struct blob_writer *w);
 /* After a failure only abort() is left. */
 int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err);
 /* Durable once it returns 0.  The writer is gone afterwards, also when it failed. */
@@ -80,6 +84,10 @@ int blob_fd(const struct blob *o);
 int blob_read(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err);
 
 /* ---- the rest */
+
+/* Blob `to` with the bytes of `from`, at no cost: each is deleted by itself.
+ * ERR_UNSUPPORTED: not here, it has to be copied. */
+int blob_link(struct blobs *b, const char *from, const char *to, struct err *err);
 
 /* 0 also when there is none. */
 int blob_delete(struct blobs *b, const char *key, struct err *err);

@@ -46,7 +46,6 @@ struct dir {
 struct dir_writer {
     struct blob_writer writer;
     struct dir *dir;
-    int fd;
     char temp[TEMP_NAME]; /* "": it has no name */
     uint64_t behind;      /* up to here the kernel was asked to write */
 };
@@ -160,23 +159,23 @@ static int make_named(struct dir_writer *w, struct err *err)
         if (getrandom(&n, sizeof n, 0) != sizeof n)
             return FAIL_SYS(err, errno, "random name");
         snprintf(w->temp, sizeof w->temp, "%016" PRIx64, n);
-        w->fd = openat(w->dir->temp, w->temp,
-                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (w->fd < 0 && errno == EEXIST)
+        w->writer.fd = openat(w->dir->temp, w->temp,
+                              O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (w->writer.fd < 0 && errno == EEXIST)
             continue;
-        if (w->fd < 0) {
+        if (w->writer.fd < 0) {
             w->temp[0] = '\0';
             return FAIL_SYS(err, errno, "create a blob");
         }
         /* Says to a sweeper that somebody writes.  One that came between the two lines
          * has removed the name; then this is nobody's file. */
-        if (flock(w->fd, LOCK_EX | LOCK_NB) == 0) {
+        if (flock(w->writer.fd, LOCK_EX | LOCK_NB) == 0) {
             struct stat st;
 
-            if (fstat(w->fd, &st) == 0 && st.st_nlink == 1)
+            if (fstat(w->writer.fd, &st) == 0 && st.st_nlink == 1)
                 return 0;
         }
-        closep(&w->fd);
+        closep(&w->writer.fd);
     }
     w->temp[0] = '\0';
     return FAIL(err, ERR_IO, "no free name for a blob");
@@ -188,7 +187,7 @@ static void dir_end(struct blob_writer *writer)
 
     if (w->temp[0])
         unlinkat(w->dir->temp, w->temp, 0);
-    closep(&w->fd);
+    closep(&w->writer.fd);
     free(w);
 }
 
@@ -205,8 +204,8 @@ static int dir_create(struct blob_writer **ret, struct blobs *b, const char *key
     if (w->dir->named) {
         r = make_named(w, err);
     } else {
-        w->fd = openat(w->dir->temp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (w->fd < 0)
+        w->writer.fd = openat(w->dir->temp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (w->writer.fd < 0)
             r = FAIL_SYS(err, errno, "create a blob");
     }
     if (r == 0)
@@ -220,7 +219,7 @@ static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct
     uint64_t end = writer->written + n;
 
     while (n) {
-        ssize_t put = write(w->fd, p, n);
+        ssize_t put = write(w->writer.fd, p, n);
 
         if (put < 0 && errno == EINTR)
             continue;
@@ -231,7 +230,7 @@ static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct
     }
     if (end - w->behind >= WRITE_BEHIND) {
         /* Advice: what is wrong with it fsync() tells. */
-        sync_file_range(w->fd, (off_t)w->behind, (off_t)(end - w->behind),
+        sync_file_range(w->writer.fd, (off_t)w->behind, (off_t)(end - w->behind),
                         SYNC_FILE_RANGE_WRITE);
         w->behind = end;
     }
@@ -270,33 +269,65 @@ static int open_parent(struct dir *d, const char *key, struct err *err)
     return fd;
 }
 
-static int give_name(struct dir_writer *w, int parent, const char *name)
+/* The file at folder/path (AT_FDCWD and a link of /proc: of a descriptor) gets the name
+ * `key`, for good. */
+static int give_name(struct dir *d, int folder, const char *path, const char *key,
+                     struct err *err)
 {
-    char self[32];
+    const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
+    AUTO(closep) int parent = open_parent(d, key, err);
+    int flags = folder == AT_FDCWD ? AT_SYMLINK_FOLLOW : 0;
 
-    if (w->temp[0])
-        return linkat(w->dir->temp, w->temp, parent, name, 0);
-    snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
-    return linkat(AT_FDCWD, self, parent, name, AT_SYMLINK_FOLLOW);
+    if (parent < 0)
+        return parent;
+    if (linkat(folder, path, parent, name, flags) < 0) {
+        if (errno == EEXIST)
+            return FAIL(err, ERR_CONFLICT, "blob %s is there already", key);
+        return FAIL_SYS(err, errno, "blob %s", key);
+    }
+    return sync_folder(parent, err);
+}
+
+static const char *path_of(char ret[32], int fd)
+{
+    snprintf(ret, 32, "/proc/self/fd/%d", fd);
+    return ret;
 }
 
 static int dir_commit(struct blob_writer *writer, struct err *err)
 {
     struct dir_writer *w = CONTAINER_OF(writer, struct dir_writer, writer);
-    const char *slash = strrchr(writer->key, '/');
-    AUTO(closep) int parent = -1;
+    char self[32];
 
-    if (fsync(w->fd) < 0)
+    if (fsync(writer->fd) < 0)
         return FAIL_SYS(err, errno, "sync of blob %s", writer->key);
-    parent = open_parent(w->dir, writer->key, err);
-    if (parent < 0)
-        return parent;
-    if (give_name(w, parent, slash ? slash + 1 : writer->key) < 0) {
-        if (errno == EEXIST)
-            return FAIL(err, ERR_CONFLICT, "blob %s is there already", writer->key);
-        return FAIL_SYS(err, errno, "blob %s", writer->key);
-    }
-    return sync_folder(parent, err);
+    return w->temp[0]
+               ? give_name(w->dir, w->dir->temp, w->temp, writer->key, err)
+               : give_name(w->dir, AT_FDCWD, path_of(self, writer->fd), writer->key, err);
+}
+
+/* Blobs never change: two names of one file are as good as two files. */
+static int dir_link(struct blobs *b, const char *from, const char *to, struct err *err)
+{
+    AUTO(closep) int fd = open_beneath(dir_of(b)->root, from, O_RDONLY | O_NONBLOCK);
+    struct err why = {0};
+    char self[32];
+    int r;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return FAIL(err, ERR_NOTFOUND, "there is no blob %s", from);
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "blob %s", from);
+    r = give_name(dir_of(b), AT_FDCWD, path_of(self, fd), to, &why);
+    if (r == 0)
+        return 0;
+    if (why.sys == ENOENT) /* deleted meanwhile */
+        return FAIL(err, ERR_NOTFOUND, "there is no blob %s any more", from);
+    if (why.sys == EMLINK || why.sys == EPERM || why.sys == EOPNOTSUPP)
+        return FAIL(err, ERR_UNSUPPORTED, "blob %s: no second name", from);
+    if (err)
+        *err = why;
+    return r;
 }
 
 /* ---- reading */
@@ -477,6 +508,7 @@ const struct blob_driver blob_dir_driver = {
     .write = dir_write,
     .commit = dir_commit,
     .end = dir_end,
+    .link = dir_link,
     .open = dir_open,
     .close = dir_close,
     .read = dir_read,

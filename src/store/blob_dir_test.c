@@ -190,6 +190,55 @@ static void a_full_disk_leaves_nothing(void **state)
     assert_int_equal(access(in_folder("a/b"), F_OK), -1);
 }
 
+static void a_second_name_outlives_the_first(void **state)
+{
+    AUTO(blob_closep) struct blob *o = NULL;
+    struct err err = {0};
+    char text[6] = "";
+
+    (void)state;
+    assert_int_equal(put("a/b", "first", &err), 0);
+    assert_int_equal(put("a/c", "other", &err), 0);
+    assert_int_equal(blob_link(blobs, "a/b", "new/d", &err), 0);
+    assert_int_equal(blob_delete(blobs, "a/b", &err), 0);
+    assert_int_equal(blob_open(&o, blobs, "new/d", &err), 0);
+    assert_int_equal(blob_read(o, text, 5, 0, &err), 0);
+    assert_string_equal(text, "first");
+    assert_int_equal(blob_link(blobs, "a/b", "a/e", NULL), -ERR_NOTFOUND);
+    assert_int_equal(blob_link(blobs, "a/c", "new/d", NULL), -ERR_CONFLICT);
+    assert_int_equal(blob_link(blobs, "../b", "a/e", NULL), -ERR_ARG);
+    assert_int_equal(symlink("/etc/passwd", in_folder("a/link")), 0);
+    assert_true(blob_link(blobs, "a/link", "a/e", NULL) < 0);
+    assert_int_equal(access(in_folder("a/e"), F_OK), -1);
+}
+
+static void a_writer_may_be_a_file(void **state)
+{
+    (void)state;
+    for (int named = 0; named < 2; named++) {
+        AUTO(blob_closep) struct blob *o = NULL;
+        AUTO(blob_abortp) struct blob_writer *w = NULL;
+        struct err err = {0};
+        char key[8], text[6] = "";
+
+        if (named)
+            blob_dir_use_names(blobs);
+        snprintf(key, sizeof key, "a/%d", named);
+        assert_int_equal(blob_create(&w, blobs, key, 5, &err), 0);
+        assert_int_equal(blob_writer_fd(w),
+                         -1); /* its size is checked: by blob_write() */
+        blob_abortp(&w);
+        assert_int_equal(blob_create(&w, blobs, key, BLOB_SIZE_UNKNOWN, &err), 0);
+        assert_int_equal(pwrite(blob_writer_fd(w), "by fd", 5, 0), 5);
+        assert_int_equal(blob_open(&o, blobs, key, NULL), -ERR_NOTFOUND);
+        assert_int_equal(blob_commit(TAKE(w), &err), 0);
+        assert_int_equal(blob_open(&o, blobs, key, &err), 0);
+        assert_int_equal(blob_size(o), 5);
+        assert_int_equal(blob_read(o, text, 5, 0, &err), 0);
+        assert_string_equal(text, "by fd");
+    }
+}
+
 static void a_store_that_is_none_is_refused(void **state)
 {
     static const char *const urls[] = {"", "file:/tmp", "dir:/proc/none/here", "/tmp"};
@@ -213,6 +262,8 @@ int main(void)
         CASE(links_lead_nowhere),
         CASE(what_is_no_file_is_no_blob),
         CASE(a_full_disk_leaves_nothing),
+        CASE(a_second_name_outlives_the_first),
+        CASE(a_writer_may_be_a_file),
         cmocka_unit_test(a_store_that_is_none_is_refused),
     };
 

@@ -13,6 +13,7 @@ struct blob_writer {
     struct blobs *blobs;
     char key[BLOB_KEY_MAX];
     uint64_t size, written;
+    int fd; /* for blob_writer_fd() */
     bool failed;
 };
 
@@ -23,7 +24,8 @@ struct blob {
 };
 
 /* Each function is that of blob.h; a driver sets what is its own and leaves the common
- * part to blob.c, except blob->size and blob->fd in open(). */
+ * part to blob.c, except blob->size and blob->fd in open(), and writer->fd in create().
+ */
 struct blob_driver {
     const char *scheme; /* "dir:" */
     int (*start)(struct blobs **ret, const struct blobs_options *o, const char *rest,
@@ -40,6 +42,8 @@ struct blob_driver {
     int (*open)(struct blob **ret, struct blobs *b, const char *key, struct err *err);
     void (*close)(struct blob *o);
     int (*read)(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err);
+    /* [opt] */
+    int (*link)(struct blobs *b, const char *from, const char *to, struct err *err);
     int (*remove)(struct blobs *b, const char *key, struct err *err);
     int (*list)(struct blobs *b, const char *prefix,
                 int (*fn)(void *arg, const char *key, uint64_t size, uint64_t age,

@@ -509,6 +509,7 @@ static int s3_create(struct blob_writer **ret, struct blobs *b, const char *key,
 
     if (!w)
         return FAIL(err, ERR_NOMEM, "s3");
+    w->writer.fd = -1;
     w->s = s3_of(b);
     snprintf(w->key, sizeof w->key, "%s", key);
     w->part_size = PART;
