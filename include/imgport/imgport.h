@@ -155,6 +155,11 @@ struct imgport_convert_options {
     /* Bytes of a source that comes only once and has to be kept in a temporary file,
      * since it cannot be read in order; 0: 512 GiB. */
     uint64_t stage_max;
+    /* Instead of dest: an open file, empty, readable and writable, borrowed.  dest is
+     * then only its name in messages; to sync it is left to the caller, and when the call
+     * fails anything may be in it. */
+    bool dest_is_open;
+    int dest_fd;
     imgport_progress_fn *progress;
     void *progress_arg;
 };

@@ -30,6 +30,8 @@ static int check_words(const struct imgport_convert_options *o, struct err *err)
         return FAIL(err, ERR_ARG,
                     "unknown compression \"%s\"; known are none, zlib, zstd",
                     o->compression);
+    if (o->dest_is_open)
+        return 0;
     if (strcmp(o->dest, "-") == 0)
         return FAIL(err, ERR_ARG,
                     "standard output is not written to: DEST is a file (./- for one of "
@@ -65,7 +67,7 @@ static int tell_end(const struct imgport_convert_options *o, json_int_t size,
                     struct err *err)
 {
     struct imgport_progress p = {
-        .phase = o->no_sync ? "convert" : "sync",
+        .phase = o->no_sync || o->dest_is_open ? "convert" : "sync",
         .step = "",
         .done = (uint64_t)size,
         .total = (uint64_t)size,
@@ -215,7 +217,8 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
         return r;
     r = session_source_open(&source, &o->source, true, o->progress, o->progress_arg, err);
     if (r == 0) {
-        r = output_open(&out, o->dest, o->overwrite, source.fd, err);
+        r = o->dest_is_open ? output_borrow(&out, o->dest_fd, source.fd, err)
+                            : output_open(&out, o->dest, o->overwrite, source.fd, err);
         err_prefix(err, "%s", o->dest);
     } else {
         err_prefix(err, "%s", session_shown(shown, o->source.path));

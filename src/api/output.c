@@ -91,6 +91,22 @@ int output_open(struct output *ret, const char *dest, bool overwrite, int source
     return 0;
 }
 
+int output_borrow(struct output *ret, int fd, int source, struct err *err)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat st, src;
+
+    if (flags < 0 || fstat(fd, &st) < 0)
+        return FAIL_SYS(err, errno, "descriptor %d", fd);
+    if ((flags & O_ACCMODE) != O_RDWR || (flags & O_APPEND) || !S_ISREG(st.st_mode) ||
+        st.st_size != 0)
+        return FAIL(err, ERR_ARG, "is not an empty file that can be read and written");
+    if (fstat(source, &src) == 0 && src.st_dev == st.st_dev && src.st_ino == st.st_ino)
+        return FAIL(err, ERR_ARG, "is the source itself");
+    *ret = (struct output){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3), .folder = -1};
+    return ret->fd < 0 ? FAIL_SYS(err, errno, "descriptor %d", fd) : 0;
+}
+
 void output_written(struct output *o, uint64_t written)
 {
     if (o->no_sync || written < o->behind + WRITE_BEHIND)
@@ -102,7 +118,7 @@ void output_written(struct output *o, uint64_t written)
 
 int output_sync(struct output *o, struct err *err)
 {
-    if (o->no_sync)
+    if (o->no_sync || o->folder < 0)
         return 0;
     return fsync(o->fd) < 0 ? FAIL_SYS(err, errno, "sync") : 0;
 }
@@ -111,6 +127,8 @@ int output_commit(struct output *o, struct err *err)
 {
     int failed = 0;
 
+    if (o->folder < 0)
+        return 0;
     if (!o->overwrite) {
         /* Somebody may have made DEST meanwhile. */
         if (renameat2(o->folder, o->temp, o->folder, o->name, RENAME_NOREPLACE) < 0)

@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 struct output {
-    int fd, folder;
+    int fd, folder; /* folder -1: the file is the caller's, and has its name or none */
     bool overwrite;
     bool no_sync;    /* for the caller to set: neither file nor folder is synced */
     uint64_t behind; /* bytes whose way to the disk has begun */
@@ -25,6 +25,10 @@ struct output {
  * source (given as a descriptor), or not a regular file. */
 int output_open(struct output *ret, const char *dest, bool overwrite, int source,
                 struct err *err);
+
+/* The same with an open file of the caller's, which is not closed, renamed or synced.
+ * ERR_ARG when it is not empty, not a regular file, not writable, or the source. */
+int output_borrow(struct output *ret, int fd, int source, struct err *err);
 
 /* `written` bytes were written by now: lets the disk begin with them, so that the sync
  * has little left to wait for. */

@@ -115,6 +115,29 @@ static void test_existing(void **state)
     assert_dest("new");
 }
 
+static void test_borrowed(void **state)
+{
+    struct err err = {0};
+    struct output o;
+    int fd = open(dest, O_RDWR | O_CREAT | O_EXCL, 0600), reader;
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(output_borrow(&o, fd, fd, NULL), -ERR_ARG); /* the source itself */
+    reader = open(dest, O_RDONLY);
+    assert_int_equal(output_borrow(&o, reader, -1, NULL), -ERR_ARG);
+    close(reader);
+    assert_int_equal(output_borrow(&o, fd, -1, &err), 0);
+    assert_int_equal(write(o.fd, "new", 3), 3);
+    assert_int_equal(output_sync(&o, &err), 0);
+    assert_int_equal(output_commit(&o, &err), 0);
+    output_close(&o);
+    assert_dest("new");
+    assert_int_equal(output_borrow(&o, fd, -1, NULL), -ERR_ARG); /* not empty any more */
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(count_files(), 1);
+}
+
 static void test_race(void **state)
 {
     struct output o;
@@ -188,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_abandon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_existing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_borrowed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_race, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_source_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_a_file, set_up, tear_down),
