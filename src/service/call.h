@@ -45,8 +45,6 @@ struct service {
     struct blobs *blobs;
     struct jobs *jobs; /* NULL: none run here */
     struct metrics *metrics;
-    char
-        own_endpoint[128]; /* "http://127.0.0.1:8780": where this daemon reaches itself */
 };
 
 enum { CALL_CODE_MAX = 80, CALL_MESSAGE_MAX = 512 };

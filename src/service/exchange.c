@@ -129,6 +129,8 @@ static struct exchange *exchange_of(const struct http_request *req)
 
 const char *http_header(const struct http_request *req, const char *name)
 {
+    if (req->header)
+        return req->header(req, name);
     return MHD_lookup_connection_value(exchange_of(req)->conn, MHD_HEADER_KIND, name);
 }
 

@@ -47,6 +47,8 @@ struct http_request {
                             allocation that lives until close() */
     const char *account; /* [opt] the same: who asked */
     const char *code;    /* [opt] the same: the error code told; static */
+    /* [opt] Its headers, of a request that came by no connection. */
+    const char *(*header)(const struct http_request *req, const char *name);
 };
 
 /* The value of a header, any case; NULL: not there.  Valid until close(). */

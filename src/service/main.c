@@ -93,23 +93,6 @@ static int serve_until(const sigset_t *signals)
     }
 }
 
-/* An address that stands for all of them is reached by its loopback. */
-static void set_own_endpoint(struct service *s, unsigned port)
-{
-    const char *listen = s->config->listen, *colon = strrchr(listen, ':');
-    int n = colon ? (int)(colon - listen) : (int)strlen(listen);
-    const char *scheme = *s->config->tls_certificate ? "https" : "http";
-
-    if (strncmp(listen, "0.0.0.0:", 8) == 0)
-        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://127.0.0.1:%u", scheme,
-                 port);
-    else if (strncmp(listen, "[::]:", 5) == 0)
-        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://[::1]:%u", scheme, port);
-    else
-        snprintf(s->own_endpoint, sizeof s->own_endpoint, "%s://%.*s:%u", scheme, n,
-                 listen, port);
-}
-
 static int run(const struct config *config, struct arena *arena, const sigset_t *signals,
                struct err *err)
 {
@@ -154,8 +137,6 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
                      err);
     if (r < 0)
         return r;
-    set_own_endpoint(&d.service, server_port(d.server));
-    /* What is fetched may come from our own endpoint. */
     if (config->jobs)
         r = jobs_start(&d.service.jobs, &d.service, err);
     if (r < 0)

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
@@ -100,6 +101,33 @@ test("links that cannot be read say why", async () => {
     const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", { ImageId: ids[i] });
     assert.deepEqual([task.Reason, task.SubCause], ["InvalidUrl", name]);
   }
+});
+
+test("a link that serves once serves one import, and the object outlives its image", async () => {
+  const Key = "empty.raw", Body = Buffer.alloc(1 << 20);
+  await cos.putObject({ Bucket, Region, Key, Body });
+  const link = () => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 900, Protocol: "http:" });
+  const get = (url) => new Promise((done, failed) => http.get({ host: "127.0.0.1", port: d.port,
+    path: url.replace(/^http:..[^/]*/, ""), headers: { Host: new URL(url).host } }, (answer) => {
+    answer.resume().on("end", () => done(answer.statusCode));
+  }).on("error", failed));
+  const outcome = async (url, name) => {
+    const { ImageId } = await api.ImportImage(request(url, name));
+    await imported(ImageId);
+    const { TaskSet: [task] } = await d.own(alice, "DescribeImportTasks", { ImageId });
+    return [task.Reason, task.SubCause];
+  };
+  const first = link();
+  assert.equal((await outcome(first, "once"))[0], "PartitionNotPresent");
+  assert.deepEqual(await outcome(first, "twice"), ["InvalidUrl", "used"]);
+  assert.equal(await get(first), 403);
+  assert.deepEqual(blobs("staging"), []);
+  assert.deepEqual(await outcome(`${first}&again=1`, "with a parameter"), ["InvalidUrl", "used"]);
+  await sleep(1100); // a signature of the same second would be the same
+  const second = link();
+  assert.equal(await get(second), 200);
+  assert.deepEqual(await outcome(second, "after a download"), ["InvalidUrl", "used"]);
+  assert.equal(Body.compare((await cos.getObject({ Bucket, Region, Key })).Body), 0);
 });
 
 test("a task is nobody else's", async () => {

@@ -16,6 +16,7 @@
 #include "service/workers.h"
 #include "store/bucket.h"
 #include "store/catalog.h"
+#include "store/object.h"
 
 enum {
     COS_BODY_MAX = 2 << 20, /* XML: the list of 10,000 parts fits */
@@ -83,6 +84,10 @@ struct cos_op {
     int (*begin)(struct cos_request *q); /* [opt] before the body */
     int (*run)(struct cos_request *q);   /* body complete: fills the answer */
 };
+
+/* Which operation on what, by whom: fills place to bucket, and runs the operation's
+ * begin().  q->db is open. */
+int cos_take_apart(struct cos_request *q);
 
 /* ---- answers: answer.c */
 
@@ -160,6 +165,18 @@ int cos_delete_objects(struct cos_request *q);
 int cos_put_object_begin(struct cos_request *q);
 int cos_put_object(struct cos_request *q);
 int cos_get_object(struct cos_request *q); /* and HEAD */
+
+/* What a GET is to answer with. */
+struct cos_found {
+    struct object object;
+    struct object_pieces pieces; /* of the range; none when it is empty */
+    uint64_t first, length;      /* the range, in the object */
+    bool partial;
+    bool one_time; /* the link is spent by it */
+};
+
+/* Asks whether it may be had, too. */
+int cos_find_object(struct cos_request *q, struct cos_found *ret);
 int cos_delete_object(struct cos_request *q);
 int cos_begin_upload(struct cos_request *q);
 int cos_put_part_begin(struct cos_request *q);

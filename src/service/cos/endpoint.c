@@ -220,7 +220,7 @@ static int find_bucket(struct cos_request *q)
     return 0;
 }
 
-static int take_apart(struct cos_request *q)
+int cos_take_apart(struct cos_request *q)
 {
     struct err err = {0};
     int r = cos_place_find(&q->place, &q->arena, q->cos->service->config, q->req->host,
@@ -311,7 +311,7 @@ static void begin(void *arg, struct http_request *req, struct http_plan *plan,
         cos_fail(q, &err);
         return;
     }
-    if (take_apart(q) == 0) {
+    if (cos_take_apart(q) == 0) {
         plan->body = q->op->body;
         plan->limit = plan->body == HTTP_BODY_STREAM ? COS_PUT_MAX : COS_BODY_MAX;
         plan->slow = true;

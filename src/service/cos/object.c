@@ -146,9 +146,9 @@ static int64_t reader_read(void *arg, uint64_t off, void *buf, size_t n, struct 
 
 /* Opens what the answer needs before its status is told: a file, or the first of several
  * pieces. */
-static int open_pieces(struct cos_request *q, const struct object_pieces *pieces,
-                       uint64_t start, uint64_t length, bool one_time, struct err *err)
+static int open_pieces(struct cos_request *q, const struct cos_found *f, struct err *err)
 {
+    const struct object_pieces *pieces = &f->pieces;
     AUTO(reader_closep) struct reader *r = calloc(1, sizeof *r);
     struct object_piece *v;
     int result, fd;
@@ -156,17 +156,17 @@ static int open_pieces(struct cos_request *q, const struct object_pieces *pieces
     if (!r)
         return FAIL(err, ERR_NOMEM, "answer");
     r->service = q->cos->service;
-    r->start = start;
+    r->start = f->first;
     result = blob_open(&r->blob, r->service->blobs, pieces->v[0].blob, err);
     if (result < 0)
         return result;
     fd = blob_fd(r->blob);
-    if (fd >= 0 && pieces->n == 1 && !one_time) {
+    if (fd >= 0 && pieces->n == 1 && !f->one_time) {
         q->a->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (q->a->fd < 0)
             return FAIL(err, ERR_IO, "no descriptor is left");
-        q->a->offset = start - pieces->v[0].offset;
-        q->a->length = length;
+        q->a->offset = f->first - pieces->v[0].offset;
+        q->a->length = f->length;
         return 0;
     }
     v = arena_alloc(&r->arena, pieces->n * sizeof *v);
@@ -174,7 +174,7 @@ static int open_pieces(struct cos_request *q, const struct object_pieces *pieces
         v[i] = pieces->v[i];
         v[i].blob = arena_str(&r->arena, v[i].blob);
     }
-    if (one_time) {
+    if (f->one_time) {
         r->signature = arena_str(&r->arena, q->sign.signature);
         r->expires = q->sign.end;
     }
@@ -185,7 +185,7 @@ static int open_pieces(struct cos_request *q, const struct object_pieces *pieces
     q->a->read = reader_read;
     q->a->read_close = reader_close;
     q->a->read_arg = TAKE(r);
-    q->a->length = length;
+    q->a->length = f->length;
     return 0;
 }
 
@@ -312,9 +312,9 @@ static int refuse_used(struct cos_request *q)
 }
 
 /* The row and its pieces are two queries: between them the object may be put again. */
-static int load(struct cos_request *q, struct object *o, struct object_pieces *pieces,
-                uint64_t *first, uint64_t *length, bool *partial)
+static int load(struct cos_request *q, struct cos_found *f)
 {
+    struct object *o = &f->object;
     struct err err = {0};
 
     for (int i = 0; i < READ_TRIES; i++) {
@@ -331,62 +331,70 @@ static int load(struct cos_request *q, struct object *o, struct object_pieces *p
             r = check_conditions(q, o);
         if (r != 0)
             return r;
-        *partial = false;
-        *first = 0;
-        *length = o->size;
+        f->partial = false;
+        f->first = 0;
+        f->length = o->size;
         if (range && cos_if_range(http_header(q->req, "If-Range"), o->etag)) {
-            r = cos_range(range, o->size, first, length);
+            r = cos_range(range, o->size, &f->first, &f->length);
             if (r < 0) {
                 cos_error(q, COS_InvalidRange, NULL);
                 cos_header(q, "Content-Range", "bytes */%" PRIu64, o->size);
                 return r;
             }
-            *partial = r > 0;
+            f->partial = r > 0;
         }
-        if (*length == 0)
+        if (f->length == 0)
             return 0;
-        r = object_pieces(pieces, &q->arena, q->db, o->id, *first, *length, &err);
+        r = object_pieces(&f->pieces, &q->arena, q->db, o->id, f->first, f->length, &err);
         if (r < 0)
             return cos_fail(q, &err);
-        if (pieces->n)
+        if (f->pieces.n)
             return 0;
     }
     FAIL(&err, ERR_CONFLICT, "the object %s has no pieces", q->place.key);
     return cos_fail(q, &err);
 }
 
-int cos_get_object(struct cos_request *q)
+int cos_find_object(struct cos_request *q, struct cos_found *ret)
 {
-    bool head = strcmp(q->req->method, "HEAD") == 0, partial = false, one_time;
-    struct object_pieces pieces = {0};
-    uint64_t first = 0, length = 0;
     struct err err = {0};
-    struct object o;
     int r;
 
+    *ret = (struct cos_found){0};
     if (uses_link(q)) {
         r = link_check(q->db, q->sign.signature, &err);
         if (r != 0)
             return r < 0 ? cos_fail(q, &err) : refuse_used(q);
     }
-    r = load(q, &o, &pieces, &first, &length, &partial);
+    r = load(q, ret);
+    ret->one_time =
+        r == 0 && uses_link(q) && ret->length == ret->object.size && ret->length > 0;
+    return r;
+}
+
+int cos_get_object(struct cos_request *q)
+{
+    bool head = strcmp(q->req->method, "HEAD") == 0;
+    struct err err = {0};
+    struct cos_found f;
+    int r = cos_find_object(q, &f);
+
     if (r != 0)
         return r;
-    one_time = uses_link(q) && length == o.size && length > 0;
-    if (!head && length > 0 && open_pieces(q, &pieces, first, length, one_time, &err) < 0)
-        return cos_fail(q, &err);
     if (head) {
         q->a->head_only = true;
-        q->a->length = length;
+        q->a->length = f.length;
+    } else if (f.length > 0 && open_pieces(q, &f, &err) < 0) {
+        return cos_fail(q, &err);
     }
-    r = put_headers(q, &o);
+    r = put_headers(q, &f.object);
     if (r < 0)
         return r;
-    cos_header(q, "ETag", "\"%s\"", o.etag);
-    cos_header(q, "Last-Modified", "%s", http_date(q, o.modified));
+    cos_header(q, "ETag", "\"%s\"", f.object.etag);
+    cos_header(q, "Last-Modified", "%s", http_date(q, f.object.modified));
     cos_header(q, "Accept-Ranges", "bytes");
-    if (partial)
-        cos_header(q, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
-                   first + length - 1, o.size);
-    return cos_answer(q, partial ? 206 : 200);
+    if (f.partial)
+        cos_header(q, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, f.first,
+                   f.first + f.length - 1, f.object.size);
+    return cos_answer(q, f.partial ? 206 : 200);
 }

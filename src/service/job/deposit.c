@@ -56,7 +56,7 @@ static int copy_blob(int to, struct job *j, struct blob *from, struct err *err)
     return 0;
 }
 
-void deposit_close(struct deposit_file *f)
+void deposit_file_close(struct deposit_file *f)
 {
     blob_close(f->blob);
     closep(&f->copy);
@@ -67,7 +67,7 @@ void deposit_close(struct deposit_file *f)
 int deposit_open(struct deposit_file *ret, struct job *j, const char *key,
                  struct err *err)
 {
-    AUTO(deposit_close) struct deposit_file f = DEPOSIT_FILE_NONE;
+    AUTO(deposit_file_close) struct deposit_file f = DEPOSIT_FILE_NONE;
     int r = blob_open(&f.blob, j->service->blobs, key, err);
 
     if (r < 0)
@@ -116,15 +116,19 @@ static void digest_freep(EVP_MD_CTX **c)
     EVP_MD_CTX_free(*c);
 }
 
-static int fill_blob(struct blob_writer *w, EVP_MD_CTX *digest, int fd, struct job *j,
-                     struct err *err)
+/* Sums the file and, when `w` is given, copies it there. */
+static int sum_file(char ret[DEPOSIT_SHA256], struct blob_writer *w, int fd,
+                    struct job *j, struct err *err)
 {
     AUTO(freep) uint8_t *buf = malloc(PIECE);
+    AUTO(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned n_raw = 0;
 
-    if (!buf)
+    if (!buf || !digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
         return FAIL(err, ERR_NOMEM, "no memory for a copy");
-    for (;;) {
-        ssize_t n = read(fd, buf, PIECE);
+    for (off_t at = 0;;) {
+        ssize_t n = pread(fd, buf, PIECE, at);
         int r = job_goes_on(j, err);
 
         if (r < 0)
@@ -132,44 +136,89 @@ static int fill_blob(struct blob_writer *w, EVP_MD_CTX *digest, int fd, struct j
         if (n < 0)
             return FAIL_SYS(err, errno, "read what was converted");
         if (n == 0)
-            return 0;
+            break;
         if (EVP_DigestUpdate(digest, buf, (size_t)n) != 1)
             return FAIL(err, ERR_NOMEM, "sha-256");
-        r = blob_write(w, buf, (size_t)n, err);
+        r = w ? blob_write(w, buf, (size_t)n, err) : 0;
         if (r < 0)
             return r;
+        at += n;
     }
+    if (EVP_DigestFinal_ex(digest, raw, &n_raw) != 1)
+        return FAIL(err, ERR_NOMEM, "sha-256");
+    for (unsigned i = 0; i < n_raw; i++)
+        snprintf(ret + 2 * i, 3, "%02x", raw[i]);
+    return 0;
+}
+
+void deposit_close(struct deposit *d)
+{
+    blob_abortp(&d->writer);
+    closep(&d->copy);
+    d->fd = -1;
+}
+
+int deposit_begin(struct deposit *ret, struct job *j, const char *key, struct err *err)
+{
+    AUTO(deposit_close) struct deposit d = DEPOSIT_NONE;
+    int r = blob_create(&d.writer, j->service->blobs, key, BLOB_SIZE_UNKNOWN, err);
+
+    if (r < 0)
+        return r;
+    d.fd = blob_writer_fd(d.writer);
+    if (d.fd < 0) {
+        blob_abortp(&d.writer);
+        d.fd = d.copy = stage_open(err);
+        if (d.copy < 0)
+            return d.copy;
+    }
+    snprintf(d.key, sizeof d.key, "%s", key);
+    *ret = d;
+    d = (struct deposit)DEPOSIT_NONE;
+    return 0;
+}
+
+int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
+                   struct job *j, struct err *err)
+{
+    struct stat st;
+    int r = 0;
+
+    if (fstat(d->fd, &st) < 0)
+        return FAIL_SYS(err, errno, "size of what was converted");
+    if (d->copy >= 0)
+        r = blob_create(&d->writer, j->service->blobs, d->key, (uint64_t)st.st_size, err);
+    else /* the sync that follows finds it under way */
+        (void)sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (r == 0)
+        r = sum_file(ret_sha256, d->copy >= 0 ? d->writer : NULL, d->fd, j, err);
+    if (r < 0)
+        return r;
+    d->fd = -1;
+    r = blob_commit(TAKE(d->writer), err);
+    if (r == 0)
+        *ret_size = (uint64_t)st.st_size;
+    return r;
 }
 
 int deposit_file(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct job *j,
                  const char *path, const char *key, struct err *err)
 {
     AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    AUTO(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
     AUTO(blob_abortp) struct blob_writer *w = NULL;
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
     struct stat st;
     int r;
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return FAIL_SYS(err, errno, "open what was converted");
-    if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
-        return FAIL(err, ERR_NOMEM, "sha-256");
     r = blob_create(&w, j->service->blobs, key, (uint64_t)st.st_size, err);
     if (r == 0)
-        r = fill_blob(w, digest, fd, j, err);
-    if (r == 0 && EVP_DigestFinal_ex(digest, raw, &n) != 1)
-        r = FAIL(err, ERR_NOMEM, "sha-256");
-    if (r < 0)
-        return r;
-    r = blob_commit(TAKE(w), err);
-    if (r < 0)
-        return r;
-    *ret_size = (uint64_t)st.st_size;
-    for (unsigned i = 0; i < n; i++)
-        snprintf(ret_sha256 + 2 * i, 3, "%02x", raw[i]);
-    return 0;
+        r = sum_file(ret_sha256, w, fd, j, err);
+    if (r == 0)
+        r = blob_commit(TAKE(w), err);
+    if (r == 0)
+        *ret_size = (uint64_t)st.st_size;
+    return r;
 }
 
 /* "12-1-0.qcow2", and ".12-1-0.qcow2.XXXXXXXX.imgport" while it is written. */

@@ -21,7 +21,27 @@ struct deposit_file {
 
 int deposit_open(struct deposit_file *ret, struct job *j, const char *key,
                  struct err *err);
-void deposit_close(struct deposit_file *f);
+void deposit_file_close(struct deposit_file *f);
+
+/* A blob being made by what writes files only. */
+struct deposit {
+    struct blob_writer *writer;
+    char key[BLOB_KEY_MAX];
+    int copy; /* -1: the blob's own file is written */
+    int fd;   /* empty, for reading and writing; borrowed from one of them */
+};
+
+#define DEPOSIT_NONE         \
+    {                        \
+        .copy = -1, .fd = -1 \
+    }
+
+int deposit_begin(struct deposit *ret, struct job *j, const char *key, struct err *err);
+/* What is in the file now becomes the blob. */
+int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
+                   struct job *j, struct err *err);
+/* Leaves nothing of what was not committed. */
+void deposit_close(struct deposit *d);
 
 /* Where disk n of this task may be written meanwhile; the folder is made. */
 int deposit_work_path(char *ret, size_t room, const struct job *j, size_t n,

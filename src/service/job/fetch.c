@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <openssl/evp.h>
 
 #include "base/checked.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "rules/profile.h"
+#include "service/job/own_object.h"
 
 enum {
     TRIES = 4,
@@ -26,7 +26,6 @@ enum {
 struct fetch {
     struct job *job;
     CURL *curl;
-    EVP_MD_CTX *digest;
     struct blob_writer *writer;
     const char *key;
     uint64_t limit;
@@ -41,7 +40,6 @@ struct fetch {
 static void fetch_fini(struct fetch *f)
 {
     blob_abort(f->writer);
-    EVP_MD_CTX_free(f->digest);
     curl_easy_cleanup(f->curl);
 }
 
@@ -118,8 +116,6 @@ static int take(struct fetch *f, const char *p, size_t n)
         if (r < 0)
             return r;
     }
-    if (EVP_DigestUpdate(f->digest, p, n) != 1)
-        return FAIL(&f->local, ERR_NOMEM, "sha-256");
     r = blob_write(f->writer, p, n, &f->local);
     f->got += n;
     return r;
@@ -155,12 +151,11 @@ static int on_progress(void *arg, curl_off_t total, curl_off_t done, curl_off_t 
 }
 
 /* The same path and query, at the endpoint. */
-static int endpoint_url(char *to, size_t room, const struct service *s,
-                        const struct config_region *region, const struct cos_url *u,
-                        struct err *err)
+static int endpoint_url(char *to, size_t room, const struct config_region *region,
+                        const struct cos_url *u, struct err *err)
 {
-    const char *base = *region->cos_endpoint ? region->cos_endpoint : s->own_endpoint;
-    int n = snprintf(to, room, "%s%s%s", base, *u->target == '/' ? "" : "/", u->target);
+    int n = snprintf(to, room, "%s%s%s", region->cos_endpoint,
+                     *u->target == '/' ? "" : "/", u->target);
 
     return n < 0 || (size_t)n >= room ? FAIL(err, ERR_LIMIT, "the link is too long") : 0;
 }
@@ -195,26 +190,34 @@ static int set_up(struct fetch *f, const char *to, struct curl_slist *headers,
 
 /* ---- what came of it */
 
-static int refused(const struct fetch *f, long status, struct job_failure *why)
+int fetch_refused(const char *words, long status, struct job_failure *why)
 {
     if (status / 100 == 3)
         return job_fail(why, "InvalidUrl", "redirect",
                         _("the server answers with a redirect (%ld)"), status);
     if (status == 404)
         return job_fail(why, "InvalidUrl", "gone", "%s", _("there is no such object"));
-    if (strstr(f->words, "Request has expired") || strstr(f->words, "ExpiredToken"))
+    if (strstr(words, "Request has expired") || strstr(words, "ExpiredToken"))
         return job_fail(why, "InvalidUrl", "expired", "%s",
                         _("the signature of the link has expired"));
-    if (strstr(f->words, "LinkUsed") || strstr(f->words, "has been used"))
+    if (strstr(words, "LinkUsed") || strstr(words, "has been used"))
         return job_fail(why, "InvalidUrl", "used", "%s",
                         _("the link was good for one access, and has been used"));
-    if (strstr(f->words, "SignatureDoesNotMatch"))
+    if (strstr(words, "SignatureDoesNotMatch"))
         return job_fail(why, "InvalidUrl", "signature", "%s",
                         _("the signature of the link is wrong"));
     if (status == 401 || status == 403)
         return job_fail(why, "InvalidUrl", "no-permission", "%s",
                         _("the object is not public, and the link is not signed"));
     return job_fail(why, "InvalidUrl", "refused", _("the server answers %ld"), status);
+}
+
+int fetch_too_large(const struct job *j, struct job_failure *why)
+{
+    return job_fail(why, "InvalidFormatSize", "too-large",
+                    _("the object has more than %llu bytes, the most this "
+                      "service takes"),
+                    (unsigned long long)j->service->config->staging_max);
 }
 
 /* Does nothing but refuse a server's last word. */
@@ -231,19 +234,8 @@ static int broken(const struct fetch *f, CURLcode e, long status, struct job_fai
                     _("the server cannot be reached: %s"), curl_easy_strerror(e));
 }
 
-static int digest_begin(struct fetch *f, struct err *err)
-{
-    if (!f->digest)
-        f->digest = EVP_MD_CTX_new();
-    if (!f->digest || EVP_DigestInit_ex(f->digest, EVP_sha256(), NULL) != 1)
-        return FAIL(err, ERR_NOMEM, "sha-256");
-    return 0;
-}
-
 static int finish(struct fetched *ret, struct fetch *f, struct err *err)
 {
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
     struct blob_writer *w;
     int r = 0;
 
@@ -252,15 +244,11 @@ static int finish(struct fetched *ret, struct fetch *f, struct err *err)
         r = blob_create(&f->writer, f->job->service->blobs, f->key, 0, err);
     if (r < 0)
         return r;
-    if (EVP_DigestFinal_ex(f->digest, raw, &n) != 1)
-        return FAIL(err, ERR_NOMEM, "sha-256");
     w = TAKE(f->writer);
     r = blob_commit(w, err);
     if (r < 0)
         return r;
-    ret->size = f->got;
-    for (unsigned i = 0; i < n; i++)
-        snprintf(ret->sha256 + 2 * i, 3, "%02x", raw[i]);
+    *ret = (struct fetched){.size = f->got};
     return 0;
 }
 
@@ -271,16 +259,12 @@ static int attempt(struct fetched *ret, struct fetch *f, const struct cos_url *u
 {
     CURLcode e;
     long status = 0;
-    int r;
 
     blob_abort(f->writer);
     f->writer = NULL;
     f->got = 0;
     f->n_words = 0;
     memset(f->words, 0, sizeof f->words);
-    r = digest_begin(f, err);
-    if (r < 0)
-        return r;
     e = curl_easy_perform(f->curl);
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
     if (f->local.code) {
@@ -288,14 +272,11 @@ static int attempt(struct fetched *ret, struct fetch *f, const struct cos_url *u
         return -(int)err->code;
     }
     if (f->over)
-        return job_fail(why, "InvalidFormatSize", "too-large",
-                        _("the object has more than %llu bytes, the most this "
-                          "service takes"),
-                        (unsigned long long)f->limit);
+        return fetch_too_large(f->job, why);
     if (e == CURLE_OK && status == 200)
         return finish(ret, f, err);
     if (e == CURLE_OK && status / 100 != 5)
-        return refused(f, status, why);
+        return fetch_refused(f->words, status, why);
     (void)broken(f, e, status, why);
     return f->got && u->is_signed ? JOB_FAILED : TRY_AGAIN;
 }
@@ -337,8 +318,10 @@ int fetch_object(struct fetched *ret, struct job *j, const char *url,
     struct cos_url u;
     int r = resolve(&link, &u, j, url, own, why);
 
+    if (r == 0 && !*link->cos_endpoint)
+        return own_object(ret, j, &u, key, why, err);
     if (r == 0)
-        r = endpoint_url(to, sizeof to, j->service, link, &u, err);
+        r = endpoint_url(to, sizeof to, link, &u, err);
     if (r != 0)
         return r;
     /* The server tells buckets apart by it, and it is what was signed. */

@@ -20,6 +20,7 @@
 #include "service/job/import.h"
 #include "service/job/job.h"
 #include "service/job/tell.h"
+#include "store/bucket.h"
 #include "store/image.h"
 
 struct import {
@@ -70,6 +71,40 @@ static int import_read(struct import *ret, struct job *j, struct err *err)
 
 /* ---- fetch */
 
+struct fetched_step {
+    struct job *job;
+    const struct fetched *got;
+    const char *step, *result, *next;
+};
+
+/* At once: a link is never spent without what it was spent for. */
+static int write_fetched(struct db *db, void *arg, struct err *err)
+{
+    const struct fetched_step *s = arg;
+    int r =
+        s->got->signature ? link_spend(db, s->got->signature, s->got->expires, err) : 0;
+
+    return r != 0 ? r
+                  : task_step_done(db, s->job->lease, s->step, s->result, s->next, err);
+}
+
+static int fetch_done(struct job *j, const struct fetched *got, const char *step,
+                      const char *key, const char *next, struct job_failure *why,
+                      struct err *err)
+{
+    AUTO(json_freep)
+    json_t *done = json_pack("{s:s, s:I}", "blob", key, "size", (json_int_t)got->size);
+    AUTO(freep) char *text = done ? json_dumps(done, JSON_COMPACT) : NULL;
+    struct fetched_step s = {j, got, step, text, next};
+    int r = text ? catalog_tx(j->service->catalog, write_fetched, &s, err)
+                 : FAIL(err, ERR_NOMEM, "result of a step");
+
+    if (r != REFUSED_USED)
+        return r;
+    (void)blob_delete(j->service->blobs, key, NULL);
+    return fetch_refused("has been used", 403, why);
+}
+
 static int fetch_disk(struct import *im, size_t n, struct job_failure *why,
                       struct err *err)
 {
@@ -85,13 +120,9 @@ static int fetch_disk(struct import *im, size_t n, struct job_failure *why,
     job_blob_key(key, im->job, "staging", n);
     r = fetch_object(&got, im->job, disk_url(im, n),
                      config_region(s->config, im->job->task->region), key, why, err);
-    if (r != 0)
-        return r;
-    done = json_pack("{s:s, s:I, s:s}", "blob", key, "size", (json_int_t)got.size,
-                     "sha256", got.sha256);
-    return done ? job_step_done(im->job, step, done,
-                                n + 1 < im->disks ? "fetch" : "check", err)
-                : FAIL(err, ERR_NOMEM, "result of a step");
+    return r != 0 ? r
+                  : fetch_done(im->job, &got, step, key,
+                               n + 1 < im->disks ? "fetch" : "check", why, err);
 }
 
 /* The staged bytes of disk n as a file. */
@@ -136,7 +167,7 @@ static int library_failed(struct import *im, const struct imgport_error *e,
 
 static int run_check(json_t **ret, struct import *im, struct err *err)
 {
-    AUTO(deposit_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
     enum imgport_verdict verdict;
     struct imgport_error error;
     char *text;
@@ -248,10 +279,11 @@ static int judge_size(const struct import *im, uint64_t size, struct job_failure
                     (unsigned long long)size, (unsigned long long)max);
 }
 
-static int run_convert(json_t **ret, struct import *im, size_t n, const char *work,
-                       struct job_failure *why, struct err *err)
+static int run_convert(json_t **ret, struct import *im, size_t n, struct job_failure *why,
+                       struct err *err)
 {
-    AUTO(deposit_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    AUTO(deposit_close) struct deposit out = DEPOSIT_NONE;
     AUTO(json_freep) json_t *sizes = NULL;
     struct imgport_error error;
     char key[BLOB_KEY_MAX], sha256[DEPOSIT_SHA256];
@@ -259,14 +291,18 @@ static int run_convert(json_t **ret, struct import *im, size_t n, const char *wo
     char *text;
     int r = open_staged(&file, im, n, err);
 
+    job_blob_key(key, im->job, "image", n);
+    if (r == 0)
+        r = deposit_begin(&out, im->job, key, err);
     if (r < 0)
         return r;
     r = imgport_convert(
         &text,
         &(struct imgport_convert_options){
             .source = {.path = disk_url(im, n), .is_open = true, .fd = file.fd},
-            .dest = work,
-            .overwrite = true,
+            .dest = key,
+            .dest_is_open = true,
+            .dest_fd = out.fd,
             .progress = on_progress,
             .progress_arg = im->job,
         },
@@ -282,8 +318,7 @@ static int run_convert(json_t **ret, struct import *im, size_t n, const char *wo
     }
     sizes = json_loads(text, 0, NULL);
     imgport_free(text);
-    job_blob_key(key, im->job, "image", n);
-    r = deposit_file(&size, sha256, im->job, work, key, err);
+    r = deposit_commit(&size, sha256, &out, im->job, err);
     if (r == 0)
         r = judge_size(im, size, why);
     if (r != 0)
@@ -297,17 +332,13 @@ static int run_convert(json_t **ret, struct import *im, size_t n, const char *wo
 static int convert_disk(json_t **ret, struct import *im, size_t n,
                         struct job_failure *why, struct err *err)
 {
-    char step[32], work[4096];
+    char step[32];
     int r = job_result(ret, im->job, step_name(step, "convert", n), err);
 
     if (r < 0 || *ret)
         return r;
     job_step(im->job, "convert", im->job->service->config->convert_seconds);
-    r = deposit_work_path(work, sizeof work, im->job, n, err);
-    if (r < 0)
-        return r;
-    r = run_convert(ret, im, n, work, why, err);
-    unlink(work);
+    r = run_convert(ret, im, n, why, err);
     return r != 0 ? r
                   : job_step_done(im->job, step, *ret,
                                   n + 1 < im->disks ? "convert" : "finish", err);
