@@ -27,3 +27,16 @@ disk_bench_server() {
     grub_write "$1" "$tmp/root" 1
     rm -rf "$tmp/root"
 }
+
+# A disk of 1 GiB that is full: 1 GiB as raw, and about 1 GB as qcow2.
+disk_bench_full() {
+    local size=$((1 << 30))
+
+    rootfs_unpack bookworm "$tmp/root"
+    noise $((470 << 20)) >"$tmp/root/var/backups/photos.zip"
+    rootfs_grub "$tmp/root" hd0,msdos1
+    mbr_disk "$1" "$size"
+    ext_write "$1" $((FIRST * SECTOR)) $((size - FIRST * SECTOR)) "$tmp/root"
+    grub_write "$1" "$tmp/root" 1
+    rm -rf "$tmp/root"
+}
