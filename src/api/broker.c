@@ -75,7 +75,7 @@ static int move_up(int fd, struct err *err)
 
 static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err *err)
 {
-    AUTO(closep) int s = -1, source = -1, output = -1, null = -1;
+    AUTO(closep) int s = -1, source = -1, output = -1, direct = -1, null = -1;
     AUTO(closep) int low = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
     AUTO(actions_fini) posix_spawn_file_actions_t a;
     char *argv[] = {(char *)(uintptr_t) "imgport-worker", NULL};
@@ -99,6 +99,11 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
         if (output < 0)
             return output;
     }
+    if (job->direct >= 0) {
+        direct = move_up(job->direct, err);
+        if (direct < 0)
+            return direct;
+    }
     pick_environment(env, ARRAY_SIZE(env));
     r = posix_spawn_file_actions_adddup2(&a, null, STDIN_FILENO);
     if (r == 0)
@@ -111,10 +116,13 @@ static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err 
         r = posix_spawn_file_actions_adddup2(&a, source, WIRE_SOURCE);
     if (r == 0 && output >= 0)
         r = posix_spawn_file_actions_adddup2(&a, output, WIRE_OUTPUT);
+    if (r == 0 && direct >= 0)
+        r = posix_spawn_file_actions_adddup2(&a, direct, WIRE_DIRECT);
     /* What our host left open without CLOEXEC is not the worker's either. */
     if (r == 0)
-        r = posix_spawn_file_actions_addclosefrom_np(&a, output >= 0 ? WIRE_FDS_END
-                                                                     : WIRE_OUTPUT);
+        r = posix_spawn_file_actions_addclosefrom_np(&a, direct >= 0   ? WIRE_FDS_END
+                                                         : output >= 0 ? WIRE_DIRECT
+                                                                       : WIRE_OUTPUT);
     if (r == 0)
         r = posix_spawn(ret, path, &a, NULL, argv, env);
     if (r)

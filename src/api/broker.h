@@ -31,6 +31,7 @@ struct broker_job {
     void *piece_arg;
     int folder; /* where siblings may be opened; -1: nowhere */
     int output; /* descriptor, open for writing; -1: none */
+    int direct; /* the same file with O_DIRECT, as the request says; -1: none */
     /* [opt] Called at least five times a second; non-zero kills the worker. */
     int (*progress)(void *arg, const struct broker_progress *p);
     void *progress_arg;

@@ -190,6 +190,7 @@ static int run(struct broker_result *ret, const char *job, struct err *err)
                        .source = source,
                        .folder = folder,
                        .output = -1,
+                       .direct = -1,
                        .progress = strncmp(job, "hang", 4) == 0 ? cancel_later : NULL,
                        .progress_arg = &calls,
                    },

@@ -103,6 +103,7 @@ static int look(struct facts *ret, struct arena *a, const struct look *l, struct
     struct session_run run = {
         .source = &source,
         .output = -1,
+        .direct = -1,
         .phase = "inspect",
         .progress = l->progress,
         .progress_arg = l->progress_arg,

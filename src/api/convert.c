@@ -198,7 +198,7 @@ static bool is_about_output(const struct err *err)
 static int convert(json_t **ret, const struct imgport_convert_options *o, struct err *err)
 {
     AUTO(session_source_close) struct session_source source = SESSION_SOURCE_NONE;
-    AUTO(output_close) struct output out = {.fd = -1, .folder = -1};
+    AUTO(output_close) struct output out = {.fd = -1, .direct = -1, .folder = -1};
     AUTO(json_unrefp) json_t *request = NULL, *answer = NULL;
     struct broker_result result = {.json = NULL};
     char shown[SESSION_SHOWN_MAX], sum[DIGEST_TEXT] = "";
@@ -226,6 +226,9 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     if (r < 0)
         return r;
     out.no_sync = o->no_sync;
+    run.direct = o->no_sync ? -1 : output_direct(&out);
+    if (json_object_set_new(request, "direct", json_boolean(run.direct >= 0)) < 0)
+        return FAIL(err, ERR_NOMEM, "request");
     if (source.remote)
         remote_expect_all(source.remote);
     run.request = request;

@@ -169,6 +169,7 @@ static int map(const struct imgport_map_options *o, struct err *err)
     struct session_run run = {
         .source = &source,
         .output = -1,
+        .direct = -1,
         .phase = "inspect",
         .progress = o->progress,
         .progress_arg = o->progress_arg,

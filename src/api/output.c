@@ -76,7 +76,7 @@ static int make_temp(struct output *o, struct err *err)
 int output_open(struct output *ret, const char *dest, bool overwrite, int source,
                 struct err *err)
 {
-    struct output o = {.fd = -1, .folder = -1, .overwrite = overwrite};
+    struct output o = {.fd = -1, .direct = -1, .folder = -1, .overwrite = overwrite};
     int r = split(&o, dest, err);
 
     if (r == 0)
@@ -103,7 +103,8 @@ int output_borrow(struct output *ret, int fd, int source, struct err *err)
         return FAIL(err, ERR_ARG, "is not an empty file that can be read and written");
     if (fstat(source, &src) == 0 && src.st_dev == st.st_dev && src.st_ino == st.st_ino)
         return FAIL(err, ERR_ARG, "is the source itself");
-    *ret = (struct output){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3), .folder = -1};
+    *ret =
+        (struct output){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3), .direct = -1, .folder = -1};
     return ret->fd < 0 ? FAIL_SYS(err, errno, "descriptor %d", fd) : 0;
 }
 
@@ -114,6 +115,16 @@ void output_written(struct output *o, uint64_t written)
     o->behind = written;
     /* Where it fails, the sync has more to do, and tells what is wrong. */
     (void)sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int output_direct(struct output *o)
+{
+    char path[40];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", o->fd);
+    if (o->direct < 0)
+        o->direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+    return o->direct;
 }
 
 int output_sync(struct output *o, struct err *err)
@@ -156,5 +167,6 @@ void output_close(struct output *o)
         unlinkat(o->folder, o->temp, 0);
     o->temp[0] = '\0';
     closep(&o->fd);
+    closep(&o->direct);
     closep(&o->folder);
 }

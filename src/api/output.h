@@ -13,7 +13,8 @@
 #include "base/err.h"
 
 struct output {
-    int fd, folder; /* folder -1: the file is the caller's, and has its name or none */
+    int fd, direct;
+    int folder; /* -1: the file is the caller's, and has its name or none */
     bool overwrite;
     bool no_sync;    /* for the caller to set: neither file nor folder is synced */
     uint64_t behind; /* bytes whose way to the disk has begun */
@@ -33,6 +34,10 @@ int output_borrow(struct output *ret, int fd, int source, struct err *err);
 /* `written` bytes were written by now: lets the disk begin with them, so that the sync
  * has little left to wait for. */
 void output_written(struct output *o, uint64_t written);
+
+/* The file with O_DIRECT, or -1 where its filesystem has no such thing: writing past the
+ * page cache costs less, and leaves the sync nothing to do.  Closed with the output. */
+int output_direct(struct output *o);
 
 int output_sync(struct output *o, struct err *err);
 

@@ -285,6 +285,7 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .starved_arg = run->source->pump,
         .folder = run->source->folder,
         .output = run->output,
+        .direct = run->direct,
         .piece = run->piece,
         .piece_arg = run->piece_arg,
         .progress = run->progress ? relay_progress : NULL,

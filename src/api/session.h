@@ -73,6 +73,7 @@ struct session_run {
     json_t *request; /* the size of a remote source is added to it */
     const struct session_source *source;
     int output; /* -1: none */
+    int direct; /* of struct broker_job */
     const char *phase;
     imgport_progress_fn *progress;
     void *progress_arg;

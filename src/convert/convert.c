@@ -129,6 +129,7 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
                      .cluster = j->cluster,
                      .batch = j->batch,
                      .threads = thread_count(j),
+                     .writer_waits = j->options->direct && sink->pack == PACK_PLAIN,
                  },
                  err);
     if (r < 0)
@@ -253,7 +254,10 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
 {
     AUTO(sink_closep) struct sink *sink = NULL;
     const struct sink_driver *driver = find_sink(options, err);
-    struct job j = {.options = options, .out = {.fd = options->fd}};
+    struct job j = {
+        .options = options,
+        .out = {.fd = options->fd, .direct = options->direct},
+    };
     struct sink_spec spec;
     uint64_t file_size = 0;
     int r;

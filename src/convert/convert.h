@@ -38,7 +38,8 @@ struct convert_options {
     struct flow *flow;    /* instead of it: borrowed; a disk that arrives */
     /* [opt] Of a disk that arrives: zeroed, for convert_verify() to know what came. */
     struct tally *tally;
-    int fd; /* empty, open for writing, seekable; borrowed */
+    int fd;     /* empty, open for writing, seekable; borrowed */
+    int direct; /* the same file with O_DIRECT, for what is aligned; borrowed; 0: none */
     enum image_format format;
     const char
         *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */

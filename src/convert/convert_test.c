@@ -211,13 +211,15 @@ static const struct kind {
     {"vmdk, streamOptimized", IMAGE_VMDK, "streamOptimized", CONVERT_USUAL, 0, 512},
 };
 
-static int convert_kind(struct convert_result *ret, int fd, struct block *source,
-                        const struct kind *k, unsigned threads, struct err *err)
+static int convert_direct(struct convert_result *ret, int fd, int direct,
+                          struct block *source, const struct kind *k, unsigned threads,
+                          struct err *err)
 {
     return convert_run(ret,
                        &(struct convert_options){
                            .source = source,
                            .fd = fd,
+                           .direct = direct,
                            .format = k->format,
                            .kind = k->kind,
                            .name = "a disk.vmdk",
@@ -226,6 +228,12 @@ static int convert_kind(struct convert_result *ret, int fd, struct block *source
                            .threads = threads,
                        },
                        err);
+}
+
+static int convert_kind(struct convert_result *ret, int fd, struct block *source,
+                        const struct kind *k, unsigned threads, struct err *err)
+{
+    return convert_direct(ret, fd, 0, source, k, threads, err);
 }
 
 /* ---- tests */
@@ -557,6 +565,64 @@ static void test_every_failing_access(void **state)
     }
 }
 
+static int again(int fd, int flags)
+{
+    char path[40];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_CLOEXEC | flags);
+}
+
+static void test_past_the_page_cache(void **state)
+{
+    DISK(d, MIXED_SIZE, mixed, false);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            AUTO(closep) int want = output(), fd = output(), refused = output();
+            AUTO(closep) int direct = again(fd, O_DIRECT);
+            /* A file that takes numbers only: EINVAL. */
+            AUTO(closep) int picky = open("/proc/self/oom_score_adj", O_WRONLY);
+            struct convert_result result;
+            struct err err = {0};
+
+            print_message("%s, %u threads\n", kinds[i].name, threads);
+            if (direct < 0) /* a tmpfs of Linux before 6.6 */
+                direct = again(fd, 0);
+            assert_true(direct >= 0 && picky >= 0);
+            assert_int_equal(
+                convert_kind(&result, want, &d.block, &kinds[i], threads, &err), 0);
+            assert_int_equal(
+                convert_direct(&result, fd, direct, &d.block, &kinds[i], threads, &err),
+                0);
+            assert_true(same_files(want, fd));
+            assert_int_equal(convert_direct(&result, refused, picky, &d.block, &kinds[i],
+                                            threads, &err),
+                             0);
+            assert_true(same_files(want, refused));
+        }
+    }
+}
+
+static void test_what_goes_past_the_page_cache(void **state)
+{
+    AUTO(closep) int fd = output(), direct = output(), full = open("/dev/full", O_WRONLY);
+    DISK(d, MIXED_SIZE, mixed, false);
+    struct convert_result result;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(convert_direct(&result, fd, direct, &d.block, &kinds[0], 2, &err),
+                     0);
+    /* All clusters and tables: only the header is less than a page. */
+    assert_int_equal(size_of(direct), result.file_size);
+    assert_int_equal(size_of(fd), 120);
+    assert_int_equal(convert_direct(&result, fd, full, &d.block, &kinds[0], 2, &err),
+                     -ERR_IO);
+    assert_int_equal(err.sys, ENOSPC);
+}
+
 /* Fails where it is told to, however the threads race. */
 static int torn_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
 {
@@ -659,6 +725,8 @@ int main(void)
         cmocka_unit_test(test_size_is_foretold),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_every_failing_access),
+        cmocka_unit_test(test_past_the_page_cache),
+        cmocka_unit_test(test_what_goes_past_the_page_cache),
         cmocka_unit_test(test_first_error_wins),
         cmocka_unit_test(test_refusals),
     };

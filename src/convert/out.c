@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -13,14 +15,27 @@
  */
 enum { PIECE = 64 * 1024 };
 
+static bool goes_direct(const struct out *o)
+{
+    return o->direct &&
+           (((uintptr_t)o->run | o->run_length | o->run_offset) & (OUT_ALIGN - 1)) == 0;
+}
+
 int out_flush(struct out *o, struct err *err)
 {
     while (o->run_length) {
-        ssize_t put =
-            pwrite(o->fd, o->run, min_size(o->run_length, PIECE), (off_t)o->run_offset);
+        bool direct = goes_direct(o);
+        ssize_t put = pwrite(direct ? o->direct : o->fd, o->run,
+                             direct ? o->run_length : min_size(o->run_length, PIECE),
+                             (off_t)o->run_offset);
 
         if (put < 0 && errno == EINTR)
             continue;
+        /* A filesystem may refuse only now, or want more than we do. */
+        if (put < 0 && errno == EINVAL && direct) {
+            o->direct = 0;
+            continue;
+        }
         if (put <= 0)
             return FAIL_SYS(err, put < 0 ? errno : ENOSPC,
                             "write %zu bytes at offset %" PRIu64, o->run_length,
@@ -49,6 +64,14 @@ int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err 
     o->run_length = n;
     o->run_offset = off;
     return 0;
+}
+
+void *out_page(size_t n)
+{
+    size_t whole = round_up(n, OUT_ALIGN);
+    void *p = aligned_alloc(OUT_ALIGN, whole);
+
+    return p ? memset(p, 0, whole) : NULL;
 }
 
 int out_end(struct out *o, uint64_t size, struct err *err)

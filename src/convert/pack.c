@@ -144,7 +144,7 @@ int packer_new(struct packer **ret, enum pack_kind kind, uint32_t cluster,
 int batch_init(struct batch *b, size_t room, uint32_t cluster, struct err *err)
 {
     b->room = room;
-    b->memory = malloc(BATCH_SLACK + room);
+    b->memory = aligned_alloc(OUT_ALIGN, round_up(BATCH_SLACK + room, OUT_ALIGN));
     b->clusters = calloc(room / cluster, sizeof *b->clusters);
     if (!b->memory || !b->clusters)
         return FAIL(err, ERR_NOMEM, "no memory for a batch of %zu bytes", room);

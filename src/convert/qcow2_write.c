@@ -377,9 +377,9 @@ static int qcow2_open(struct sink **ret, struct out *out, const struct sink_spec
         return FAIL(err, ERR_NOMEM, "no memory for qcow2 tables");
     q->sink = (struct sink){&qcow2_sink, out, pack_of(spec->compression), spec->cluster,
                             spec->virtual_size};
-    q->l1 = calloc(1, spec->cluster);
-    q->l2 = calloc(1, spec->cluster);
-    q->refs = calloc(1, spec->cluster);
+    q->l1 = out_page(spec->cluster);
+    q->l2 = out_page(spec->cluster);
+    q->refs = out_page(spec->cluster);
     if (!q->l1 || !q->l2 || !q->refs) {
         qcow2_close(&q->sink);
         return FAIL(err, ERR_NOMEM, "no memory for qcow2 tables");

@@ -29,7 +29,7 @@ struct ring {
     uint64_t awaited;      /* the conductor waits for this one; under lock */
     bool stop;             /* under lock */
     unsigned slot_count, worker_count;
-    struct packer *packer; /* the conductor's own */
+    struct packer *packer; /* the conductor's own; NULL: it only writes */
     struct slot slots[RING_THREADS_MAX + RING_SPARE];
     struct worker workers[RING_THREADS_MAX];
 };
@@ -111,7 +111,7 @@ int ring_wait(const struct batch **ret, struct ring *r, struct err *err)
     assert(!ring_is_empty(r));
     pthread_mutex_lock(&r->lock);
     while (!s->done) {
-        if (r->untaken < r->end) {
+        if (r->packer && r->untaken < r->end) {
             take(r, r->packer);
             continue;
         }
@@ -179,6 +179,7 @@ static int worker_start(struct ring *r, struct worker *w, struct err *err)
 
 int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
 {
+    unsigned workers = spec->writer_waits ? spec->threads : spec->threads - 1;
     AUTO(ring_freep) struct ring *r = NULL;
     int e;
 
@@ -192,22 +193,24 @@ int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
     r->source = spec->source;
     r->awaited = NO_TICKET;
     /* Alone, the conductor reads into the memory that it has just written from. */
-    r->slot_count = spec->threads == 1 ? 1 : spec->threads + RING_SPARE;
+    r->slot_count = workers == 0 ? 1 : spec->threads + RING_SPARE;
     /* All memory first, so that no thread is started only to be stopped. */
     for (unsigned i = 0; i < r->slot_count; i++) {
         e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, err);
         if (e < 0)
             return e;
     }
-    e = packer_new(&r->packer, spec->pack, spec->cluster, err);
-    if (e < 0)
-        return e;
-    for (unsigned i = 0; i + 1 < spec->threads; i++) {
+    if (!spec->writer_waits) {
+        e = packer_new(&r->packer, spec->pack, spec->cluster, err);
+        if (e < 0)
+            return e;
+    }
+    for (unsigned i = 0; i < workers; i++) {
         e = packer_new(&r->workers[i].packer, spec->pack, spec->cluster, err);
         if (e < 0)
             return e;
     }
-    for (unsigned i = 0; i + 1 < spec->threads; i++) {
+    for (unsigned i = 0; i < workers; i++) {
         e = worker_start(r, &r->workers[i], err);
         if (e < 0)
             return e;

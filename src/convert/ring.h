@@ -8,8 +8,8 @@
  * One conductor (the thread that made the ring) puts ranges in and takes finished batches
  * out, in the same order; workers take them in that order too and finish in any.  While
  * the oldest is not finished, the conductor works as well: it is one of the threads, and
- * with one there is no other.  The number of slots bounds the memory.  The conductor's
- * functions are for one thread. */
+ * with one there is no other.  Unless it waits for a disk.  The number of slots bounds
+ * the memory.  The conductor's functions are for one thread. */
 #pragma once
 
 #include "convert/pack.h"
@@ -29,9 +29,11 @@ struct ring_spec {
     uint32_t cluster; /* bytes */
     size_t batch;     /* bytes: the longest range */
     unsigned threads; /* 1 to RING_THREADS_MAX, the conductor among them */
+    /* The conductor mostly waits for a disk: it is not one of the threads. */
+    bool writer_waits;
 };
 
-/* Starts the workers, one less than threads. */
+/* Starts the workers. */
 int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err);
 /* Stops and joins the workers, whatever they were doing. */
 void ring_freep(struct ring **r);

@@ -157,16 +157,18 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
 {
     struct convert_options o = {.fd = WIRE_OUTPUT, .progress = say_progress};
     const char *output, *compression;
-    int threads, cluster, verify = 0;
+    int threads, cluster, verify = 0, direct = 0;
 
-    if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:i, s:i, s:b}", "output", &output, "kind",
-                    &o.kind, "name", &o.name, "compression", &compression, "cluster",
-                    &cluster, "threads", &threads, "verify", &verify) < 0 ||
+    if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:b}", "output", &output,
+                    "kind", &o.kind, "name", &o.name, "compression", &compression,
+                    "cluster", &cluster, "threads", &threads, "verify", &verify, "direct",
+                    &direct) < 0 ||
         threads < 0 || cluster < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     o.threads = (unsigned)threads;
     o.threads_least = ret->remote >= 0 ? WIRE_READERS : 0;
     o.cluster = (uint32_t)cluster;
+    o.direct = direct ? WIRE_DIRECT : 0;
     o.format = image_format_from_name(output);
     ret->convert = o;
     ret->verify = verify;

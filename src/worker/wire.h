@@ -23,7 +23,7 @@
  *           "size_stop": N}
  *          {"job": "convert", "format": "vhd", "siblings": true, "output": "vmdk",
  *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
- *           "cluster": 0, "threads": 2, "verify": false}
+ *           "cluster": 0, "threads": 2, "verify": false, "direct": false}
  *          {"job": "map", "format": "vhd", "siblings": true}
  *          and for each "remote": N, the size of a source that is read by READ;
  *          of a conversion "stage_max": N, bytes that a STAGE file may get, and
@@ -47,6 +47,7 @@ enum wire_fd {
     WIRE_SOCKET = 3, /* numbers of the descriptors the worker starts with */
     WIRE_SOURCE = 4,
     WIRE_OUTPUT = 5, /* convert only */
+    WIRE_DIRECT = 6, /* it again with O_DIRECT, when the request says so */
     WIRE_FDS_END,
 };
 
