@@ -30,6 +30,7 @@
 struct blobs;
 struct jobs;
 struct metrics;
+struct notices;
 struct profile;
 
 /* The versions that are served: the vendor's, and that of our own actions. */
@@ -43,7 +44,8 @@ struct service {
     const struct profile *profile;
     struct catalog *catalog;
     struct blobs *blobs;
-    struct jobs *jobs; /* NULL: none run here */
+    struct jobs *jobs;       /* NULL: none run here */
+    struct notices *notices; /* likewise */
     struct metrics *metrics;
 };
 

@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "service/notice/address.h"
 
 #define CONFIG_PATH "/etc/imgport/imgportd.conf"
 
@@ -35,6 +36,7 @@ struct key {
 
 #define AT(type, member) offsetof(struct type, member)
 #define SECONDS_MAX      604800
+#define DAYS_MAX         36500
 
 static const struct key service_keys[] = {
     {"listen", KEY_TEXT, AT(config, listen)},
@@ -84,16 +86,27 @@ static const struct key jobs_keys[] = {
 };
 
 static const struct key notice_keys[] = {
+    {"run", KEY_BOOL, AT(config, notices)},
+    {"at-once", KEY_NUMBER, AT(config, notices_max), 1, 64},
+    {"attempt-seconds", KEY_NUMBER, AT(config, notice_seconds), 1, 3600},
+    {"retry-seconds", KEY_NUMBER, AT(config, retry_seconds), 1, 86400},
+    {"keep-deliveries", KEY_NUMBER, AT(config, deliveries_days), 1, DAYS_MAX},
+    {"keep-messages", KEY_NUMBER, AT(config, messages_days), 1, DAYS_MAX},
     {"smtp", KEY_TEXT, AT(config, smtp)},
     {"smtp-user", KEY_TEXT, AT(config, smtp_user)},
     {"smtp-password", KEY_TEXT, AT(config, smtp_password)},
+    {"smtp-tls", KEY_TEXT, AT(config, smtp_tls)},
+    {"smtp-ca", KEY_TEXT, AT(config, smtp_ca)},
     {"mail-from", KEY_TEXT, AT(config, mail_from)},
     {"sms-endpoint", KEY_TEXT, AT(config, sms_endpoint)},
     {"sms-id", KEY_TEXT, AT(config, sms_id)},
     {"sms-key", KEY_TEXT, AT(config, sms_key)},
+    {"sms-region", KEY_TEXT, AT(config, sms_region)},
     {"sms-app", KEY_TEXT, AT(config, sms_app)},
     {"sms-sign", KEY_TEXT, AT(config, sms_sign)},
     {"sms-template", KEY_TEXT, AT(config, sms_template)},
+    {"sms-code-template", KEY_TEXT, AT(config, sms_code_template)},
+    {"webhook-hosts", KEY_WORDS, AT(config, webhook_hosts)},
     {NULL},
 };
 
@@ -374,9 +387,17 @@ static struct config defaults(void)
         .convert_seconds = 6 * 3600,
         .store_seconds = 6 * 3600,
         .lease_seconds = 30,
+        .notices = true,
+        .notices_max = 4,
+        .notice_seconds = 60,
+        .retry_seconds = 30,
+        .deliveries_days = 30,
+        .messages_days = 365,
         .smtp = "",
         .smtp_user = "",
         .smtp_password = "",
+        .smtp_tls = "try",
+        .smtp_ca = "",
         .mail_from = "",
         .sms_endpoint = "",
         .sms_id = "",
@@ -384,6 +405,8 @@ static struct config defaults(void)
         .sms_app = "",
         .sms_sign = "",
         .sms_template = "",
+        .sms_code_template = "",
+        .sms_region = "ap-guangzhou",
         .s3_key_id = "",
         .s3_key_secret = "",
         .s3_region = "us-east-1",
@@ -424,6 +447,31 @@ static int order_regions(const struct parser *ps, struct config *c, struct err *
     return 0;
 }
 
+static int check_notice(const struct parser *ps, const struct config *c, struct err *err)
+{
+    const char *sms[] = {c->sms_endpoint, c->sms_id,       c->sms_key,
+                         c->sms_app,      c->sms_template, c->sms_code_template};
+    size_t given = 0;
+
+    if (strcmp(c->smtp_tls, "require") != 0 && strcmp(c->smtp_tls, "try") != 0 &&
+        strcmp(c->smtp_tls, "none") != 0)
+        return FAIL(err, ERR_ARG, "%s: smtp-tls is require, try or none", ps->file);
+    if (*c->smtp && strncmp(c->smtp, "smtp://", 7) != 0 &&
+        strncmp(c->smtp, "smtps://", 8) != 0)
+        return FAIL(err, ERR_ARG, "%s: smtp begins with smtp:// or smtps://", ps->file);
+    if (*c->smtp && !address_is_mail(c->mail_from))
+        return FAIL(err, ERR_ARG, "%s: with smtp, mail-from has to be an address",
+                    ps->file);
+    for (size_t i = 0; i < ARRAY_SIZE(sms); i++)
+        given += *sms[i] != '\0';
+    if (given != 0 && given != ARRAY_SIZE(sms))
+        return FAIL(err, ERR_ARG,
+                    "%s: sms-endpoint, sms-id, sms-key, sms-app, sms-template and "
+                    "sms-code-template go together",
+                    ps->file);
+    return 0;
+}
+
 int config_parse(const struct config **ret, struct arena *a, const char *file,
                  struct bytes text, struct err *err)
 {
@@ -455,6 +503,9 @@ int config_parse(const struct config **ret, struct arena *a, const char *file,
         c->objects = arena_printf(a, "dir:%s/objects", c->data);
     if (!*c->tls_certificate != !*c->tls_key)
         return FAIL(err, ERR_ARG, "%s: tls-certificate and tls-key go together", file);
+    r = check_notice(&ps, c, err);
+    if (r < 0)
+        return r;
     *ret = c;
     return arena_check(a, err);
 }

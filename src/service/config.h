@@ -78,8 +78,17 @@ struct config {
     uint64_t fetch_seconds, check_seconds, convert_seconds, store_seconds;
     uint64_t lease_seconds;
     /* [notice]; "" turns a channel off */
-    const char *smtp, *smtp_user, *smtp_password, *mail_from;
-    const char *sms_endpoint, *sms_id, *sms_key, *sms_app, *sms_sign, *sms_template;
+    bool notices;            /* this daemon delivers; no: it leaves that to others */
+    uint64_t notices_max;    /* deliveries at once */
+    uint64_t notice_seconds; /* an attempt may take so long */
+    uint64_t retry_seconds;  /* before the second attempt; then twice as long each time */
+    uint64_t deliveries_days; /* what became of deliveries is kept so long */
+    uint64_t messages_days;
+    const char *smtp, *smtp_user, *smtp_password, *smtp_ca, *mail_from;
+    const char *smtp_tls; /* "require", "try", "none" */
+    const char *sms_endpoint, *sms_id, *sms_key, *sms_region;
+    const char *sms_app, *sms_sign, *sms_template, *sms_code_template;
+    config_words webhook_hosts; /* may have private addresses; "host" or "host:port" */
     const char *s3_key_id, *s3_key_secret, *s3_region; /* [objects] of s3:// */
 
     LIST(struct config_region) regions; /* in the order of `regions` */

@@ -16,6 +16,7 @@
 #include "service/job/jobs.h"
 #include "service/journal.h"
 #include "service/metrics.h"
+#include "service/notice/notices.h"
 #include "service/server.h"
 #include "service/status.h"
 #include "store/blob.h"
@@ -72,6 +73,7 @@ static void daemon_fini(struct daemon *d)
     if (d->server)
         server_stop(d->server);
     jobs_stop(d->service.jobs);
+    notices_stop(d->service.notices);
     api_free(d->api);
     cos_endpoint_free(d->cos);
     blobs_close(d->service.blobs);
@@ -139,6 +141,8 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
         return r;
     if (config->jobs)
         r = jobs_start(&d.service.jobs, &d.service, err);
+    if (r == 0 && config->notices)
+        r = notices_start(&d.service.notices, &d.service, err);
     if (r < 0)
         return r;
     journal_message("start", NULL, "imgportd %s listens on %s, port %u",

@@ -42,6 +42,14 @@ struct tc3_request {
 const char *tc3_verify(const struct tc3 *t, const struct tc3_request *req,
                        const char *secret_key, int64_t now, int64_t window);
 
+enum { TC3_AUTHORIZATION_MAX = 512 };
+
+/* The Authorization of a POST to "/" that signs content-type and host, at `now`.
+ * Negative: something does not fit. */
+int tc3_sign(char ret[TC3_AUTHORIZATION_MAX], const char *secret_id,
+             const char *secret_key, const char *service, const char *host,
+             const char *content_type, int64_t now, struct bytes body);
+
 /* Signature v1: a form parameter over all the others, their values not encoded. */
 struct v1_pair {
     struct bytes name, value; /* decoded */

@@ -305,3 +305,42 @@ const char *tc3_verify(const struct tc3 *t, const struct tc3_request *req,
     }
     return BAD_SIGNATURE;
 }
+
+int tc3_sign(char ret[TC3_AUTHORIZATION_MAX], const char *secret_id,
+             const char *secret_key, const char *service, const char *host,
+             const char *content_type, int64_t now, struct bytes body)
+{
+    char text[1024], hash[HEX_SHA256 + 1], date[16];
+    struct tc3 t = {.service = bytes_of(service, strlen(service))};
+    time_t seconds = now;
+    uint8_t raw[32], key[32];
+    struct tm tm;
+    int n;
+
+    if (!gmtime_r(&seconds, &tm) || strftime(date, sizeof date, "%Y-%m-%d", &tm) != 10 ||
+        t.service.n > SERVICE_MAX || strlen(secret_key) >= SECRET_MAX ||
+        strpbrk(secret_id, "\r\n/, "))
+        return -(int)ERR_ARG;
+    t.date = bytes_of(date, 10);
+    digest(raw, body);
+    hex(hash, raw);
+    n = snprintf(text, sizeof text,
+                 "POST\n/\n\ncontent-type:%s\nhost:%s\n\ncontent-type;host\n%s",
+                 content_type, host, hash);
+    if (n < 0 || (size_t)n >= sizeof text)
+        return -(int)ERR_ARG;
+    digest(raw, bytes_of(text, (size_t)n));
+    hex(hash, raw);
+    n = snprintf(text, sizeof text, ALGORITHM "\n%lld\n%s/%s/tc3_request\n%s",
+                 (long long)now, date, service, hash);
+    if (n < 0 || (size_t)n >= sizeof text)
+        return -(int)ERR_ARG;
+    day_key(key, &t, secret_key);
+    hmac_sha256(raw, bytes_of(key, 32), bytes_of(text, (size_t)n));
+    hex(hash, raw);
+    n = snprintf(ret, TC3_AUTHORIZATION_MAX,
+                 ALGORITHM " Credential=%s/%s/%s/tc3_request, "
+                           "SignedHeaders=content-type;host, Signature=%s",
+                 secret_id, date, service, hash);
+    return n < 0 || n >= TC3_AUTHORIZATION_MAX ? -(int)ERR_ARG : 0;
+}

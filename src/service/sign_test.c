@@ -163,6 +163,40 @@ static void test_unsigned_payload(void **state)
                         "AuthFailure.SignatureFailure");
 }
 
+static const char *own_header(void *arg, const char *name)
+{
+    (void)arg;
+    return strcmp(name, "host") == 0           ? "h.example:8780"
+           : strcmp(name, "content-type") == 0 ? "application/json"
+                                               : NULL;
+}
+
+static void test_our_own_signature(void **state)
+{
+    struct tc3_request req = {
+        .method = "POST",
+        .query = "",
+        .host = "h.example:8780",
+        .timestamp = "1551113065",
+        .body = text("{\"Limit\":1}"),
+        .header = own_header,
+    };
+    char got[TC3_AUTHORIZATION_MAX];
+    struct tc3 t;
+
+    (void)state;
+    assert_int_equal(tc3_sign(got, ID, SECRET, "cvm", req.host, "application/json",
+                              1551113065, req.body),
+                     0);
+    assert_null(tc3_read(&t, got));
+    assert_null(tc3_verify(&t, &req, SECRET, 1551113065, 300));
+    req.body = text("{\"Limit\":2}");
+    assert_string_equal(tc3_verify(&t, &req, SECRET, 1551113065, 300),
+                        "AuthFailure.SignatureFailure");
+    assert_true(tc3_sign(got, "a\r\nX: y", SECRET, "cvm", req.host, "application/json", 0,
+                         req.body) < 0);
+}
+
 static void test_malformed(void **state)
 {
     static const char *const cases[] = {
@@ -265,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tc3),
         cmocka_unit_test(test_unsigned_payload),
+        cmocka_unit_test(test_our_own_signature),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_v1),
     };

@@ -220,6 +220,7 @@ const struct param params_describe_messages[] = {
     {"ImageId", PARAM_TEXT, .max = 64},
     {"TaskId", PARAM_INT, .min = 1, .max = INT64_MAX},
     {"Unread", PARAM_BOOL},
+    {"WithDeliveries", PARAM_BOOL},
     PAGE,
     END,
 };
@@ -228,3 +229,15 @@ const struct param params_read_message[] = {
     {"MessageId", PARAM_INT, REQUIRED, .min = 1, .max = INT64_MAX},
     END,
 };
+
+const struct param params_modify_message_subscription[] = {
+    {"Operation", PARAM_TEXT, REQUIRED, .choices = "ADD|REMOVE|VERIFY"},
+    {"Type", PARAM_TEXT, .min = 1, .max = 64},
+    {"Channel", PARAM_TEXT, .choices = "mail|sms|webhook"},
+    {"Address", PARAM_TEXT, .min = 1, .max = 2048},
+    {"SubscriptionId", PARAM_INT, .min = 1, .max = INT64_MAX},
+    {"Code", PARAM_TEXT, .min = 1, .max = 64},
+    END,
+};
+
+const struct param params_describe_message_subscriptions[] = {END};

@@ -29,3 +29,5 @@ extern const struct param params_describe_import_tasks[];
 extern const struct param params_cancel_import_task[];
 extern const struct param params_describe_messages[];
 extern const struct param params_read_message[];
+extern const struct param params_modify_message_subscription[];
+extern const struct param params_describe_message_subscriptions[];

@@ -141,8 +141,34 @@ int action_cancel_import_task(struct call *c)
 
 /* ---- messages */
 
-static void write_message(struct json_out *o, const struct message *m)
+static int write_deliveries(struct json_out *o, struct arena *a, struct db *db,
+                            const struct message *m, struct err *err)
 {
+    struct delivery_states list;
+    int r = delivery_list(&list, a, db, m->id, err);
+
+    json_out_begin_list(o, "DeliverySet");
+    for (size_t i = 0; r == 0 && i < list.n; i++) {
+        const struct delivery_state *d = &list.v[i];
+
+        json_out_begin(o, NULL);
+        json_out_text(o, "Channel", channel_name(d->channel));
+        json_out_text(o, "Address", d->address);
+        json_out_text(o, "State", delivery_state_name(d->state));
+        json_out_int(o, "Attempts", d->attempt);
+        json_out_text(o, "Detail", d->detail);
+        json_out_end(o);
+    }
+    json_out_end_list(o);
+    return r;
+}
+
+static int write_message(struct call *c, struct arena *a, struct db *db,
+                         const struct message *m, struct err *err)
+{
+    struct json_out *o = &c->reply;
+    int r = 0;
+
     json_out_begin(o, NULL);
     json_out_int(o, "MessageId", m->id);
     json_out_text(o, "Type", m->type);
@@ -153,7 +179,10 @@ static void write_message(struct json_out *o, const struct message *m)
     json_out_text(o, "ImageId", m->image);
     json_out_bool(o, "Read", m->is_read);
     write_time(o, "CreatedTime", m->created);
+    if (call_bool(c, "WithDeliveries"))
+        r = write_deliveries(o, a, db, m, err);
     json_out_end(o);
+    return r;
 }
 
 int action_describe_messages(struct call *c)
@@ -179,10 +208,10 @@ int action_describe_messages(struct call *c)
         return call_refused(c, r, &err);
     json_out_int(&c->reply, "TotalCount", list.total);
     json_out_begin_list(&c->reply, "MessageSet");
-    for (size_t i = 0; i < list.n; i++)
-        write_message(&c->reply, &list.v[i]);
+    for (size_t i = 0; r == 0 && i < list.n; i++)
+        r = write_message(c, &arena, db, &list.v[i], &err);
     json_out_end_list(&c->reply);
-    return 0;
+    return r == 0 ? 0 : call_refused(c, r, &err);
 }
 
 static int mark_read(struct db *db, void *arg, struct err *err)
