@@ -59,7 +59,8 @@ for (const o of operations) {
         assert.match((await call(o, { ...full, [name]: many })).code, /Limit|TooMany/, name);
       }
     }
-    assert.equal((await call(o, full, { region: "" })).code === "MissingParameter", o.needsRegion);
+    const nowhere = await call(o, full, { region: "" });
+    assert.equal(nowhere.code === "MissingParameter" && /Region/.test(nowhere.answer.Error.Message), o.needsRegion);
   });
 }
 

@@ -25,7 +25,7 @@ enum {
     THREADS_MAX = 64,
     IDLE_MS = 30 * 1000,
     CONNECT_S = 20,
-    LEASE_SPARE_S = 60, /* beyond what an attempt may take */
+    LEASE_SPARE_S = 15, /* beyond what an attempt may take */
     PAUSE_MAX_S = 6 * 3600,
     FORGET_EVERY_S = 3600,
     FORGET_AT_ONCE = 500,
