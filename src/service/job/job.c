@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/scoped.h"
 
-enum { RATE_MS = 1000 };
+enum {
+    RATE_MS = 1000,
+    PATIENCE_S = 600, /* with a catalogue that is away */
+};
 
 int64_t job_now_ms(void)
 {
@@ -104,17 +108,39 @@ int job_goes_on(const struct job *j, struct err *err)
     return stop == JOB_RUNS ? 0 : FAIL(err, ERR_CANCELED, "%s", words[stop]);
 }
 
+static int write_result(struct job *j, const char *step, const char *text,
+                        const char *next, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = catalog_get(&db, j->service->catalog, err);
+
+    return r < 0 ? r : task_step_done(db, j->lease, step, text, next, err);
+}
+
+/* A catalogue that is away comes back.  Whoever claimed the task then would have to do
+ * the step again, and a link may be good for one access only. */
 int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
                   struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     AUTO(freep) char *text = json_dumps(result, JSON_COMPACT);
-    int r;
+    int64_t until = now() + PATIENCE_S;
 
     if (!text)
         return FAIL(err, ERR_NOMEM, "result of a step");
-    r = catalog_get(&db, j->service->catalog, err);
-    return r < 0 ? r : task_step_done(db, j->lease, step, text, next, err);
+    for (;;) {
+        struct err e = {0};
+        int r = write_result(j, step, text, next, &e);
+
+        if (r >= 0)
+            return r;
+        if ((e.code != ERR_IO && e.code != ERR_CONFLICT) || now() > until ||
+            job_stopped(j) != JOB_RUNS) {
+            if (err)
+                *err = e;
+            return r;
+        }
+        usleep(500 * 1000);
+    }
 }
 
 int job_result(json_t **ret, struct job *j, const char *step, struct err *err)
