@@ -69,6 +69,15 @@ static int import_read(struct import *ret, struct job *j, struct err *err)
     return ret->disks ? 0 : FAIL(err, ERR_CORRUPT, "the task has no parameters");
 }
 
+/* A blob of a step whose result was refused, since another has the task, is named
+ * nowhere. */
+static int unnamed(struct job *j, const char *key, int r)
+{
+    if (r == REFUSED_LEASE)
+        (void)blob_delete(j->service->blobs, key, NULL);
+    return r;
+}
+
 /* ---- fetch */
 
 struct fetched_step {
@@ -96,7 +105,7 @@ static int fetch_done(struct job *j, const struct fetched *got, const char *step
     json_t *done = json_pack("{s:s, s:I}", "blob", key, "size", (json_int_t)got->size);
     AUTO(freep) char *text = done ? json_dumps(done, JSON_COMPACT) : NULL;
     struct fetched_step s = {j, got, step, text, next};
-    int r = text ? catalog_tx(j->service->catalog, write_fetched, &s, err)
+    int r = text ? job_persist(j, write_fetched, &s, err)
                  : FAIL(err, ERR_NOMEM, "result of a step");
 
     if (r != REFUSED_USED)
@@ -120,9 +129,11 @@ static int fetch_disk(struct import *im, size_t n, struct job_failure *why,
     job_blob_key(key, im->job, "staging", n);
     r = fetch_object(&got, im->job, disk_url(im, n),
                      config_region(s->config, im->job->task->region), key, why, err);
-    return r != 0 ? r
-                  : fetch_done(im->job, &got, step, key,
-                               n + 1 < im->disks ? "fetch" : "check", why, err);
+    if (r == 0)
+        r = unnamed(im->job, key,
+                    fetch_done(im->job, &got, step, key,
+                               n + 1 < im->disks ? "fetch" : "check", why, err));
+    return r;
 }
 
 /* The staged bytes of disk n as a file. */
@@ -197,6 +208,21 @@ static int run_check(json_t **ret, struct import *im, struct err *err)
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+
+    return s ? s : "";
+}
+
+/* Of an image that kills it, or because memory was short. */
+static bool worker_died(const json_t *report)
+{
+    return strcmp(text_of(json_object_get(report, "error"), "layer"), "worker") == 0;
+}
+
+enum { CHECKS = 3 }; /* with those whose worker died */
+
 static int check(json_t **ret, struct import *im, struct err *err)
 {
     int r = job_result(ret, im->job, "check", err);
@@ -204,15 +230,14 @@ static int check(json_t **ret, struct import *im, struct err *err)
     if (r < 0 || *ret)
         return r;
     job_step(im->job, "check", im->job->service->config->check_seconds);
-    r = run_check(ret, im, err);
+    for (unsigned n = 0; n < CHECKS && (n == 0 || worker_died(*ret)); n++) {
+        json_decref(*ret);
+        *ret = NULL;
+        r = run_check(ret, im, err);
+        if (r < 0)
+            break;
+    }
     return r < 0 ? r : job_step_done(im->job, "check", *ret, "convert", err);
-}
-
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
 }
 
 /* The finding that decided: the first error with this code, or without one. */
@@ -261,8 +286,9 @@ static int judge(const json_t *report, struct job_failure *why)
                         text_of(error, "message"));
     }
     finding = decisive(report, code);
-    return job_fail(why, known_code(code), text_of(finding, "id"), "%s: %s",
-                    text_of(finding, "subject"), text_of(finding, "detail"));
+    return job_fail(why, known_code(code), text_of(finding, "id"), "%s%s%s",
+                    text_of(finding, "subject"), *text_of(finding, "subject") ? ": " : "",
+                    text_of(finding, "detail"));
 }
 
 /* ---- convert */
@@ -339,9 +365,11 @@ static int convert_disk(json_t **ret, struct import *im, size_t n,
         return r;
     job_step(im->job, "convert", im->job->service->config->convert_seconds);
     r = run_convert(ret, im, n, why, err);
-    return r != 0 ? r
-                  : job_step_done(im->job, step, *ret,
-                                  n + 1 < im->disks ? "convert" : "finish", err);
+    if (r == 0)
+        r = unnamed(im->job, text_of(*ret, "blob"),
+                    job_step_done(im->job, step, *ret,
+                                  n + 1 < im->disks ? "convert" : "finish", err));
+    return r;
 }
 
 /* ---- finish */

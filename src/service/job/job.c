@@ -108,28 +108,13 @@ int job_goes_on(const struct job *j, struct err *err)
     return stop == JOB_RUNS ? 0 : FAIL(err, ERR_CANCELED, "%s", words[stop]);
 }
 
-static int write_result(struct job *j, const char *step, const char *text,
-                        const char *next, struct err *err)
+int job_persist(struct job *j, db_fn *fn, void *arg, struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
-    int r = catalog_get(&db, j->service->catalog, err);
-
-    return r < 0 ? r : task_step_done(db, j->lease, step, text, next, err);
-}
-
-/* A catalogue that is away comes back.  Whoever claimed the task then would have to do
- * the step again, and a link may be good for one access only. */
-int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
-                  struct err *err)
-{
-    AUTO(freep) char *text = json_dumps(result, JSON_COMPACT);
     int64_t until = now() + PATIENCE_S;
 
-    if (!text)
-        return FAIL(err, ERR_NOMEM, "result of a step");
     for (;;) {
         struct err e = {0};
-        int r = write_result(j, step, text, next, &e);
+        int r = catalog_tx(j->service->catalog, fn, arg, &e);
 
         if (r >= 0)
             return r;
@@ -141,6 +126,28 @@ int job_step_done(struct job *j, const char *step, const json_t *result, const c
         }
         usleep(500 * 1000);
     }
+}
+
+struct step_result {
+    const struct task_lease *lease;
+    const char *step, *text, *next;
+};
+
+static int write_result(struct db *db, void *arg, struct err *err)
+{
+    const struct step_result *s = arg;
+
+    return task_step_done(db, s->lease, s->step, s->text, s->next, err);
+}
+
+int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
+                  struct err *err)
+{
+    AUTO(freep) char *text = json_dumps(result, JSON_COMPACT);
+    struct step_result s = {j->lease, step, text, next};
+
+    return text ? job_persist(j, write_result, &s, err)
+                : FAIL(err, ERR_NOMEM, "result of a step");
 }
 
 int job_result(json_t **ret, struct job *j, const char *step, struct err *err)

@@ -92,6 +92,9 @@ enum job_stop job_stopped(const struct job *j);
 /* ERR_CANCELED once it is to stop for any reason. */
 int job_goes_on(const struct job *j, struct err *err);
 
+/* A transaction that waits for a catalogue that is away, some minutes: what a step made
+ * is not thrown away for it, and a link may be good for one access only. */
+int job_persist(struct job *j, db_fn *fn, void *arg, struct err *err);
 int job_step_done(struct job *j, const char *step, const json_t *result, const char *next,
                   struct err *err);
 /* The result of a step, a new reference; NULL: it was not done. */
