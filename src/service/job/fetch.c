@@ -220,6 +220,18 @@ int fetch_too_large(const struct job *j, struct job_failure *why)
                     (unsigned long long)j->service->config->staging_max);
 }
 
+/* The link may be spent because we had it: a daemon that died had begun to read. */
+static int refused(const struct fetch *f, long status, struct job_failure *why)
+{
+    int r = fetch_refused(f->words, status, why);
+
+    if (strcmp(why->sub_cause, "used") == 0 && f->job->lease->attempt > 1)
+        return job_fail(why, "InternalError", "fetch-cut", "%s",
+                        _("an earlier try was interrupted on our side, and the link was "
+                          "good for one access: import again with a new link"));
+    return r;
+}
+
 /* Does nothing but refuse a server's last word. */
 static int broken(const struct fetch *f, CURLcode e, long status, struct job_failure *why)
 {
@@ -276,7 +288,7 @@ static int attempt(struct fetched *ret, struct fetch *f, const struct cos_url *u
     if (e == CURLE_OK && status == 200)
         return finish(ret, f, err);
     if (e == CURLE_OK && status / 100 != 5)
-        return fetch_refused(f->words, status, why);
+        return refused(f, status, why);
     (void)broken(f, e, status, why);
     return f->got && u->is_signed ? JOB_FAILED : TRY_AGAIN;
 }
@@ -331,5 +343,8 @@ int fetch_object(struct fetched *ret, struct job *j, const char *url,
     if (!f.curl || !headers)
         return FAIL(err, ERR_NOMEM, "no memory for a request");
     r = set_up(&f, to, headers, err);
+    /* A link that is good for one access is not spent on a store that refuses. */
+    if (r == 0)
+        r = blobs_check(j->service->blobs, err);
     return r < 0 ? r : run(ret, &f, &u, why, err);
 }

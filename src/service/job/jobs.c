@@ -21,7 +21,8 @@
 
 enum {
     THREADS_MAX = 64,
-    ATTEMPTS_MAX = 5,    /* claims of a task that could not be done */
+    TRIES_MAX = 5,       /* of a task that could not be done */
+    CLAIMS_MAX = 50,     /* of one that takes whoever claims it along */
     IDLE_MS = 30 * 1000, /* a look at the table when nothing was heard */
     BEAT_MS = 500,
 };
@@ -161,22 +162,44 @@ static void log_task(const struct task *t, const char *event,
     journal_end(&line);
 }
 
+/* Failures so far, with this one.  Claims tell nothing of them: a daemon that is started
+ * again claims what it had. */
+static int count_failure(int64_t *ret, struct job *j, struct err *err)
+{
+    json_t *had = NULL, *now;
+    const char *step = j->pulse->phase ? j->pulse->phase : j->task->step;
+    int r = job_result(&had, j, "put-off", err);
+
+    if (r < 0)
+        return r;
+    *ret = json_integer_value(json_object_get(had, "times")) + 1;
+    json_decref(had);
+    now = json_pack("{s:I}", "times", (json_int_t)*ret);
+    r = now ? job_step_done(j, "put-off", now, step, err)
+            : FAIL(err, ERR_NOMEM, "result of a step");
+    json_decref(now);
+    return r;
+}
+
 /* It could not be done now: back into the queue, later each time, until it is enough. */
 static int put_off(struct job *j, const struct job_kind *kind, const struct err *because,
                    struct err *err)
 {
     AUTO(catalog_put) struct db *db = NULL;
     struct job_failure why;
-    int r;
+    int64_t times;
+    int r = count_failure(&times, j, err);
 
-    if (j->task->attempt >= ATTEMPTS_MAX) {
+    if (r != 0)
+        return r;
+    if (times >= TRIES_MAX) {
         job_fail(&why, "InternalError", err_code_name(because->code), "%s",
                  _("something failed on our side, also when it was tried again"));
         log_task(j->task, "task-gave-up", &why, because);
         return kind->end(j, TASK_FAILED, &why, err);
     }
     r = catalog_get(&db, j->service->catalog, err);
-    return r < 0 ? r : task_release(db, j->lease, 1 << j->task->attempt, err);
+    return r < 0 ? r : task_release(db, j->lease, INT64_C(1) << times, err);
 }
 
 static int give_back(struct job *j, struct err *err)
@@ -255,6 +278,9 @@ static void work_on(struct worker *w, const struct task *task)
         if (task->cancel_asked) {
             stop_job(&w->pulse, JOB_CANCELED);
             r = FAIL(&because, ERR_CANCELED, "canceled");
+        } else if (task->attempt > CLAIMS_MAX) {
+            r = job_fail(&why, "InternalError", "interrupted", "%s",
+                         _("it was interrupted each time it was tried"));
         } else {
             r = kind->run(&j, &why, &because);
         }
