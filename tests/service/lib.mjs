@@ -29,7 +29,17 @@ const { AbstractClient } = require("tencentcloud-sdk-nodejs-common");
 
 export { require };
 
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// The processes that this one has started and that still run.
+export function children(pid) {
+  try {
+    return fs.readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      fs.readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+  } catch {
+    return []; // it ends
+  }
+}
 
 // The text of a configuration with these lines in a section, which it may have or not.
 const inSection = (conf, section, lines) => {

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SIGKILL to the daemon, or to the worker that it has started, at random moments while jobs run.
+//
+// In the end every job has ended, as it would have without it or with the reason that it was
+// cut; every image has all its bytes, and nothing is left in the store that belongs to nothing.
+// CRASH_KILLS: how many.  CRASH_SEED: the moments and victims of an earlier run.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { children, require, sleep, startDaemon } from "./lib.mjs";
+
+const COS = require("cos-nodejs-sdk-v5");
+const kills = Number(process.env.CRASH_KILLS ?? 8);
+const seed = Number(process.env.CRASH_SEED ?? crypto.randomInt(2 ** 31));
+console.log(`CRASH_KILLS=${kills} CRASH_SEED=${seed}`);
+// Mulberry32: [0, 1)
+let state = seed;
+const random = () => {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+};
+const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
+
+const d = await startDaemon({ conf: "[jobs]\nat-once = 2\nlease-seconds = 2\n" });
+const Region = "ap-guangzhou";
+const owner = d.account("owner", "--language", "en");
+const Bucket = `disks-${owner.appId}`;
+const cos = () => new COS({ SecretId: owner.secretId, SecretKey: owner.secretKey, Protocol: "http:",
+  Ip: `127.0.0.1:${d.port}` });
+
+// A disk that is taken, and one that is not.
+const disk = path.join(d.dir, "good.raw"), converted = path.join(d.dir, "good.qcow2");
+execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "96"]);
+execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
+const wanted = sha256(fs.readFileSync(converted));
+const objects = { "good.raw": fs.readFileSync(disk), "bad.raw": Buffer.alloc(4 << 20) };
+await cos().putBucket({ Bucket, Region });
+for (const [Key, Body] of Object.entries(objects)) {
+  await cos().putObject({ Bucket, Region, Key, Body });
+  await cos().putObject({ Bucket, Region, Key: `public/${Key}`, Body, ACL: "public-read" });
+}
+
+// What must come of each: [state, reason, sub-cause]
+const done = ["NORMAL", "", ""];
+const refused = ["IMPORTFAILED", "PartitionNotPresent", "P01"];
+const cut = ["IMPORTFAILED", "InternalError", "fetch-cut"];
+const sorts = [
+  { key: "public/good.raw", ends: [done] },
+  { key: "public/good.raw", ends: [done] },
+  { key: "public/bad.raw", ends: [refused] },
+  // A link that is good for one access: whoever is cut while it reads has had it.
+  { key: "good.raw", signed: true, ends: [done, cut] },
+];
+const jobs = [];
+let account;
+const begin = async (sort = sorts[Math.floor(random() * sorts.length)]) => {
+  const n = jobs.length;
+  if (n % 8 === 0) account = d.account(`user${n}`, "--language", "en");
+  const ImageUrl = sort.signed
+    ? cos().getObjectUrl({ Bucket, Region, Key: sort.key, Sign: true, Expires: 3600, Protocol: "http:" })
+    : `http://${Bucket}.cos.${Region}.myqcloud.com/${sort.key}`;
+  const { ImageId } = await d.client(account).ImportImage({ Architecture: "x86_64", OsType: "Debian",
+    OsVersion: "12", ImageUrl, ImageName: `image ${n}` });
+  jobs.push({ n, sort, account, ImageId, open: true });
+};
+const look = async (job) => {
+  const { TaskSet: [task] } = await d.own(job.account, "DescribeImportTasks", { ImageId: job.ImageId });
+  job.open = task.State === "QUEUED" || task.State === "RUNNING";
+  return task;
+};
+const open = () => jobs.filter((job) => job.open);
+const settle = async (most, seconds = 120) => {
+  for (const until = Date.now() + seconds * 1000; ;) {
+    for (const job of open()) await look(job);
+    if (open().length <= most) return;
+    assert.ok(Date.now() < until, `not ended: ${JSON.stringify(open().map((job) => job.n))}`);
+    await sleep(50);
+  }
+};
+
+// How long one takes that nobody disturbs.
+const started = Date.now();
+await begin(sorts[0]);
+await settle(0);
+const span = Date.now() - started;
+
+const counts = { daemon: 0, worker: 0 };
+test(`${kills} kills, seed ${seed}`, async () => {
+  for (let n = 0; n < kills; n++) {
+    await settle(1);
+    while (open().length < 3) await begin();
+    let victim = random() < 0.5 ? "daemon" : "worker";
+    let pid = d.child.pid;
+    const wait = random();
+    if (victim === "worker") {
+      // They are short, and begin when they like: one that is there still after a while.
+      pid = 0;
+      for (const until = Date.now() + 5000 + 2 * span; !pid && Date.now() < until; await sleep(2)) {
+        const [child] = children(d.child.pid);
+        if (child) await sleep(wait * 60);
+        if (children(d.child.pid).includes(child)) pid = child;
+      }
+      if (!pid) victim = "daemon", pid = d.child.pid;
+    } else {
+      await sleep(wait * span);
+    }
+    counts[victim]++;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (e) {
+      assert.equal(e.code, "ESRCH"); // a worker that has just ended
+    }
+    if (victim === "daemon") {
+      assert.equal(await d.ended, "SIGKILL");
+      await d.start();
+    }
+  }
+  await settle(0);
+  console.log(`${counts.daemon} daemons and ${counts.worker} workers killed, ${jobs.length} jobs`);
+});
+
+test("every job ended as it had to, and told it once", async () => {
+  for (const job of jobs) {
+    const task = await look(job);
+    const { ImageSet: [image] } = await d.client(job.account).DescribeImages({ ImageIds: [job.ImageId] });
+    const end = [image.ImageState, task.Reason, task.SubCause];
+    assert.ok(job.sort.ends.some((e) => e.join() === end.join()),
+      `${job.n}, ${job.sort.key}: ${end.join()}: ${task.Detail}\n${
+        d.lines().filter((l) => l.task === task.TaskId).map((l) => JSON.stringify(l)).join("\n")}`);
+    const { MessageSet } = await d.own(job.account, "DescribeMessages", { ImageId: job.ImageId });
+    assert.deepEqual(MessageSet.map((m) => m.Type),
+      [image.ImageState === "NORMAL" ? "import-succeeded" : "import-failed"]);
+    job.task = task.TaskId;
+    job.stored = image.ImageState === "NORMAL";
+  }
+});
+
+test("after the next start the store has the images, whole, and nothing else", async () => {
+  await d.stop();
+  await d.start();
+  const images = d.blobs.list("image/");
+  const of = (job) => images.filter((key) => key.startsWith(`image/${job.task}-`));
+  for (const job of jobs.filter((j) => j.stored)) {
+    assert.equal(of(job).length, 1, `job ${job.n}: ${of(job)}`);
+    assert.equal(sha256(d.blobs.get(of(job)[0])), wanted, `job ${job.n}`);
+  }
+  assert.equal(images.length, jobs.filter((job) => job.stored).length);
+  assert.deepEqual(d.blobs.list("staging/"), []);
+  assert.deepEqual(d.blobs.unfinished(), []);
+  assert.deepEqual(fs.readdirSync(path.join(d.dir, "data/work")), []);
+  for (const [Key, body] of Object.entries(objects))
+    assert.equal(sha256((await cos().getObject({ Bucket, Region, Key: `public/${Key}` })).Body), sha256(body));
+});
