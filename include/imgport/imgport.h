@@ -152,6 +152,7 @@ struct imgport_convert_options {
     bool verify;             /* read the output back and compare it with the source */
     bool checksum;           /* SHA-256 of the source file and of the output */
     bool no_sync;            /* do not wait until the disk has it */
+    bool no_reflink; /* share no blocks with the source where the filesystem can */
     /* Bytes of a source that comes only once and has to be kept in a temporary file,
      * since it cannot be read in order; 0: 512 GiB. */
     uint64_t stage_max;

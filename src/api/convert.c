@@ -2,14 +2,18 @@
 /* convert.c: imgport_convert(): the worker writes, the broker names */
 #include <errno.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "api/digest.h"
 #include "api/output.h"
 #include "api/session.h"
 #include "api/stage.h"
+#include "base/checked.h"
 #include "base/scoped.h"
 #include "block/image.h"
+
+enum { CLONE_UNIT_MAX = 64 * 1024 };
 
 static int check_words(const struct imgport_convert_options *o, struct err *err)
 {
@@ -46,19 +50,32 @@ static const char *format_of(const struct imgport_convert_options *o)
     return o->format ? image_format_name(image_format_from_name(o->format)) : "qcow2";
 }
 
-static int make_request(json_t **ret, const struct imgport_convert_options *o,
+/* In blocks of what many bytes the file may share what others have, if it may. */
+static int clone_unit_of(int fd, const struct imgport_convert_options *o)
+{
+    struct statfs fs;
+
+    if (o->no_reflink || fstatfs(fd, &fs) < 0 || fs.f_bsize <= 0 ||
+        fs.f_bsize > CLONE_UNIT_MAX || fs.f_bsize & (fs.f_bsize - 1))
+        return 0;
+    /* Whole pages, so that no page is partly shared and partly written. */
+    return (int)max_u64((uint64_t)fs.f_bsize, (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static int make_request(json_t **ret, const struct imgport_convert_options *o, int output,
                         struct err *err)
 {
     const char *slash = strrchr(o->dest, '/');
 
-    *ret = json_pack(
-        "{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:b, s:I}", "job", "convert",
-        "format", o->source.format ? o->source.format : "", "siblings", 1, "output",
-        format_of(o), "kind", o->subformat ? o->subformat : "", "name",
-        session_text(slash ? slash + 1 : o->dest), "compression",
-        o->compression ? o->compression : "", "cluster", (int)o->cluster_size, "threads",
-        (int)o->threads, "verify", (int)o->verify, "stage_max",
-        (json_int_t)(o->stage_max ? o->stage_max : STAGE_MAX));
+    *ret = json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:i, s:b, s:I}",
+                     "job", "convert", "format", o->source.format ? o->source.format : "",
+                     "siblings", 1, "output", format_of(o), "kind",
+                     o->subformat ? o->subformat : "", "name",
+                     session_text(slash ? slash + 1 : o->dest), "compression",
+                     o->compression ? o->compression : "", "cluster",
+                     (int)o->cluster_size, "clone_unit", clone_unit_of(output, o),
+                     "threads", (int)o->threads, "verify", (int)o->verify, "stage_max",
+                     (json_int_t)(o->stage_max ? o->stage_max : STAGE_MAX));
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "request");
 }
 
@@ -121,14 +138,15 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
                   const struct imgport_convert_options *o, struct err *err)
 {
     char to[DIGEST_TEXT] = "";
-    json_int_t virtual_size = 0, data_bytes = 0, file_size = 0;
+    json_int_t virtual_size = 0, data_bytes = 0, file_size = 0, cloned = 0;
     const char *format, *packing, *kind, *compression;
     int r;
 
-    if (json_unpack((json_t *)(uintptr_t)answer, "{s:s, s:s, s:s, s:s, s:I, s:I, s:I}",
-                    "source_format", &format, "packing", &packing, "kind", &kind,
-                    "compression", &compression, "virtual_size", &virtual_size,
-                    "data_bytes", &data_bytes, "file_size", &file_size) < 0)
+    if (json_unpack((json_t *)(uintptr_t)answer,
+                    "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "source_format", &format,
+                    "packing", &packing, "kind", &kind, "compression", &compression,
+                    "virtual_size", &virtual_size, "data_bytes", &data_bytes, "file_size",
+                    &file_size, "cloned_bytes", &cloned) < 0)
         return FAIL(err, ERR_CORRUPT, "the worker's result makes no sense");
     r = o->checksum ? digest_both(from, to, source, out->fd, o, err) : 0;
     if (r == 0 && !o->no_sync)
@@ -142,12 +160,13 @@ static int finish(json_t **ret, struct output *out, const struct session_source 
     if (r < 0)
         return r;
     *ret = json_pack(
-        "{s:o, s:s, s:s*, s:o, s:s, s:s*, s:s, s:I, s:I, s:I, s:s*, s:s*}", "source",
+        "{s:o, s:s, s:s*, s:o, s:s, s:s*, s:s, s:I, s:I, s:I, s:I, s:s*, s:s*}", "source",
         session_text(o->source.path), "source_format", format, "source_packing",
         *packing ? packing : NULL, "dest", session_text(o->dest), "dest_format",
         format_of(o), "dest_subformat", *kind ? kind : NULL, "compression", compression,
         "virtual_size", virtual_size, "data_bytes", data_bytes, "file_size", file_size,
-        "source_sha256", *from ? from : NULL, "dest_sha256", *to ? to : NULL);
+        "cloned_bytes", cloned, "source_sha256", *from ? from : NULL, "dest_sha256",
+        *to ? to : NULL);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
@@ -211,8 +230,6 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     };
     int r = check_words(o, err);
 
-    if (r == 0)
-        r = make_request(&request, o, err);
     if (r < 0)
         return r;
     r = session_source_open(&source, &o->source, true, o->progress, o->progress_arg, err);
@@ -223,6 +240,9 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     } else {
         err_prefix(err, "%s", session_shown(shown, o->source.path));
     }
+    if (r < 0)
+        return r;
+    r = make_request(&request, o, out.fd, err);
     if (r < 0)
         return r;
     out.no_sync = o->no_sync;

@@ -2,6 +2,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/landlock.h>
 #include <malloc.h>
 #include <sched.h>
@@ -57,7 +58,7 @@ static int deny_files(struct err *err)
     return 0;
 }
 
-static int add_rules(scmp_filter_ctx c, bool truncate)
+static int add_rules(scmp_filter_ctx c, bool truncate, int clone)
 {
     static const int plain[] = {
         SCMP_SYS(read),
@@ -100,6 +101,11 @@ static int add_rules(scmp_filter_ctx c, bool truncate)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, plain[i], 0);
     if (r == 0 && truncate)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 0);
+    /* Which file they come from lies in memory, but it is one of those that are held. */
+    if (r == 0 && clone > 0)
+        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)clone),
+                             SCMP_A1(SCMP_CMP_EQ, FICLONERANGE));
     /* Memory, but never code. */
     if (r == 0)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -152,7 +158,7 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
     /* Calls of another architecture (x32, 32 bit): by default only the thread dies. */
     r = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (r == 0)
-        r = add_rules(c, limits->truncate);
+        r = add_rules(c, limits->truncate, limits->clone);
     if (r == 0)
         r = seccomp_load(c);
     if (r < 0)

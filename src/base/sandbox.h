@@ -21,6 +21,7 @@ struct sandbox_limits {
     uint64_t cpu_seconds; /* 0: not limited */
     unsigned files;       /* descriptors that may be open at once, with those received */
     bool truncate;        /* may set the size of a file it holds (convert) */
+    int clone;            /* may share blocks of files it holds with this one; 0: none */
 };
 
 /* Call with one thread running.  ERR_UNSUPPORTED when the kernel has no seccomp filter.

@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -99,6 +101,33 @@ static void try_truncate(void)
 {
     if (ftruncate(pair[0], 0) < 0)
         _exit(1);
+}
+
+static int clone_to(int fd, unsigned long how)
+{
+    struct file_clone_range range = {.src_fd = pair[1]};
+
+    return ioctl(fd, how, &range);
+}
+
+static void try_clone(void)
+{
+    clone_to(pair[0], FICLONERANGE);
+}
+
+static void try_clone_to_another(void)
+{
+    clone_to(pair[1], FICLONERANGE);
+}
+
+static void try_clone_whole(void)
+{
+    clone_to(pair[0], FICLONE);
+}
+
+static void try_size_of_terminal(void)
+{
+    clone_to(pair[0], TIOCGWINSZ);
 }
 
 static void try_map_code(void)
@@ -246,7 +275,7 @@ static void hit_memory_limit(void)
         _exit(1);
 }
 
-static int run_inside(void (*fn)(void))
+static int run_inside_with(void (*fn)(void), int clone)
 {
     pid_t pid = fork();
     int status;
@@ -257,6 +286,7 @@ static int run_inside(void (*fn)(void))
             .memory = 512u << 20,
             .cpu_seconds = 20,
             .files = 64,
+            .clone = clone,
         };
         struct err err = {0};
 
@@ -269,6 +299,11 @@ static int run_inside(void (*fn)(void))
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static int run_inside(void (*fn)(void))
+{
+    return run_inside_with(fn, 0);
 }
 
 static void test_forbidden(void **state)
@@ -290,6 +325,7 @@ static void test_forbidden(void **state)
         {"unlink", try_unlink},
         {"rename", try_rename},
         {"truncate a file in a check", try_truncate},
+        {"share blocks in a check", try_clone},
         {"map code", try_map_code},
         {"turn memory into code", try_make_code},
         {"set up io_uring", try_io_uring},
@@ -333,6 +369,30 @@ static void test_allowed(void **state)
     }
 }
 
+/* One ioctl, on one file. */
+static void test_clone(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(void);
+        bool allowed;
+    } cases[] = {
+        {"blocks of a range", try_clone, true},
+        {"into another file", try_clone_to_another, false},
+        {"a whole file", try_clone_whole, false},
+        {"another ioctl on that file", try_size_of_terminal, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int status = run_inside_with(cases[i].fn, pair[0]);
+
+        if (cases[i].allowed ? !WIFEXITED(status) || WEXITSTATUS(status) != DONE
+                             : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+            fail_msg("%s: status %#x", cases[i].name, (unsigned)status);
+    }
+}
+
 static void spin(void)
 {
     for (volatile unsigned i = 0;; i++)
@@ -371,7 +431,7 @@ static void test_lower_limits_stand(void **state)
     (void)state;
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct sandbox_limits limits = {512u << 20, 20, 64, false};
+        struct sandbox_limits limits = {512u << 20, 20, 64, false, 0};
         struct rlimit l;
         struct err err = {0};
 
@@ -436,11 +496,9 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_forbidden),
-        cmocka_unit_test(test_allowed),
-        cmocka_unit_test(test_cpu_limit),
-        cmocka_unit_test(test_lower_limits_stand),
+        cmocka_unit_test(test_frames),    cmocka_unit_test(test_forbidden),
+        cmocka_unit_test(test_allowed),   cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_cpu_limit), cmocka_unit_test(test_lower_limits_stand),
     };
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)

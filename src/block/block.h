@@ -109,6 +109,9 @@ int block_data_size(struct block *b, uint64_t *ret, struct err *err);
 /* A file or block device.  Takes over fd on success. */
 int block_file_open(struct block **ret, int fd, struct err *err);
 
+/* Its descriptor, borrowed; -1: b is something else. */
+int block_file_fd(struct block *b);
+
 /* Memory of the caller's, borrowed until the block is closed. */
 int block_mem_open(struct block **ret, const void *p, size_t n, struct err *err);
 

@@ -97,3 +97,8 @@ int block_file_open(struct block **ret, int fd, struct err *err)
     *ret = &f->block;
     return 0;
 }
+
+int block_file_fd(struct block *b)
+{
+    return b->driver == &file_driver ? file_of(b)->fd : -1;
+}

@@ -58,7 +58,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct imgport_convert_options options = {0};
     bool as_json = false;
     const char *words[2] = {NULL, NULL}, *threads = NULL, *cluster = NULL, *style = NULL,
-               *stage = NULL;
+               *stage = NULL, *reflink = NULL;
     const struct option_row rows[] = {
         {NULL, 'O', &options.format, NULL},
         {"subformat", 0, &options.subformat, NULL},
@@ -70,6 +70,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"checksum", 0, NULL, &options.checksum},
         {"verify", 0, NULL, &options.verify},
         {"no-sync", 0, NULL, &options.no_sync},
+        {"reflink", 0, &reflink, NULL},
         {"json", 0, NULL, &as_json},
         {"progress", 0, &style, NULL},
         {"one-get", 0, NULL, &options.source.one_get},
@@ -94,6 +95,9 @@ static int run(const struct command *self, int argc, char **argv)
                          _("--cluster-size takes a number of bytes, as 65536 or 64k"));
     if (stage && !parse_size(&options.stage_max, stage, INT64_MAX))
         return cmd_usage(self, _("--stage-max takes a number of bytes, as 50G"));
+    if (reflink && strcmp(reflink, "auto") != 0 && strcmp(reflink, "never") != 0)
+        return cmd_usage(self, _("--reflink takes auto or never"));
+    options.no_reflink = reflink && strcmp(reflink, "never") == 0;
     if (!progress_style(&progress, style))
         return cmd_usage(self, _("--progress takes json"));
     progress_init(&progress);
@@ -143,6 +147,9 @@ const struct command cmd_convert = {
         "  --checksum    tell the SHA-256 of both files, read once more\n"
         "  --verify      read DEST back and compare it with SOURCE\n"
         "  --no-sync     do not wait until DEST is on the disk\n"
+        "  --reflink WHEN\n"
+        "                share blocks with SOURCE where the filesystem can: auto (if\n"
+        "                none is given) or never\n"
         "  --json        sizes and formats as JSON\n"
         "  --progress=json\n"
         "                progress as lines of JSON on standard error\n"

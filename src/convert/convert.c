@@ -79,12 +79,27 @@ static unsigned thread_count(const struct job *j)
     return (unsigned)min_u64(min_u64(n, RING_THREADS_MAX), batches);
 }
 
+/* What was packed is not the disk's any more. */
+static struct origin origin_of(const struct job *j, const struct sink *sink,
+                               const struct batch *b, const struct cluster *c)
+{
+    uint64_t guest = c->index * j->cluster;
+
+    if (c->length != j->cluster || sink->pack == PACK_GRAIN ||
+        (j->out.clone.refused && !b->unread))
+        return (struct origin){.n = 0};
+    return (struct origin){b->data + (guest - b->offset), c->length, guest, b->unread};
+}
+
 static int batch_write(struct job *j, struct sink *sink, const struct batch *b,
                        struct err *err)
 {
     for (unsigned i = 0; i < b->count; i++) {
-        int r = sink->driver->put(sink, &b->clusters[i], err);
+        const struct cluster *c = &b->clusters[i];
+        int r;
 
+        j->out.origin = origin_of(j, sink, b, c);
+        r = sink->driver->put(sink, c, err);
         if (r < 0)
             return r;
     }
@@ -130,6 +145,9 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
                      .batch = j->batch,
                      .threads = thread_count(j),
                      .writer_waits = j->options->direct && sink->pack == PACK_PLAIN,
+                     .clone = sink->driver->blind && sink->pack == PACK_PLAIN
+                                  ? &j->out.clone
+                                  : NULL,
                  },
                  err);
     if (r < 0)
@@ -264,6 +282,8 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
 
     if (!driver)
         return -ERR_ARG;
+    clone_begin(&j.out.clone, options->flow ? NULL : options->source, options->clone_unit,
+                options->clone);
     r = make_spec(&spec, options, driver, err);
     if (r == 0)
         r = driver->open(&sink, &j.out, &spec, err);
@@ -295,6 +315,7 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
         .virtual_size = sink->virtual_size,
         .data_bytes = j.data_clusters * j.cluster,
         .file_size = file_size,
+        .cloned_bytes = j.out.clone.bytes,
         .kind = driver->kind,
         .compression = spec.compression,
     };

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "block/flow.h"
+#include "convert/clone.h"
 #include "convert/tally.h"
 
 enum convert_compression {
@@ -45,7 +46,11 @@ struct convert_options {
         *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */
     const char *name; /* [opt] of the file, without folders: a VMDK names itself */
     enum convert_compression compression;
-    uint32_t cluster;       /* bytes, a power of two, for QCOW2; 0: 64 KiB */
+    uint32_t cluster; /* bytes, a power of two, for QCOW2; 0: 64 KiB */
+    /* Bytes of a block of the filesystem that fd is on, a power of two: of what is to be
+     * written, blocks that a file holds as they are, are shared with it.  0: none is. */
+    uint32_t clone_unit;
+    clone_fn *clone;        /* [opt] instead of the system's, for tests */
     unsigned threads;       /* 0: one a processor; more than 16 are not used */
     unsigned threads_least; /* instead of fewer processors: the source is far away */
     /* [opt] Told now and then from the thread that called convert_run(); non-zero cancels
@@ -58,6 +63,7 @@ struct convert_result {
     uint64_t virtual_size; /* of the output: a VHD is rounded up to whole MiB */
     uint64_t data_bytes;   /* guest bytes that were not zero, in clusters */
     uint64_t file_size;    /* of the output */
+    uint64_t cloned_bytes; /* of it, shared with the source */
     const char *kind;      /* static; "" when the format has only one */
     enum convert_compression compression;
 };
@@ -67,11 +73,11 @@ struct convert_result {
 bool convert_needs_size(const struct convert_options *options);
 
 /* Writes everything but syncs nothing.  The bytes written depend on what the source reads
- * as and on these options but threads, and on nothing else.  Needs about 32 MiB at most,
- * whatever the size of the disk, and no system calls but pwrite, ftruncate, those of the
- * source and those of threads.  On failure the content of fd is garbage: the caller
- * discards it. ERR_IO carries the errno (ENOSPC) in err->sys; under RLIMIT_FSIZE the
- * caller ignores SIGXFSZ.  When several things fail, the one that comes first on the disk
- * is told. */
+ * as and on these options but threads and cloning, and on nothing else.  Needs about 32
+ * MiB at most, whatever the size of the disk, and no system calls but pwrite, ftruncate,
+ * those of the source, those of threads, and FICLONERANGE when blocks are shared.  On
+ * failure the content of fd is garbage: the caller discards it. ERR_IO carries the errno
+ * (ENOSPC) in err->sys; under RLIMIT_FSIZE the caller ignores SIGXFSZ.  When several
+ * things fail, the one that comes first on the disk is told. */
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err);

@@ -15,19 +15,51 @@
  */
 enum { PIECE = 64 * 1024 };
 
-static bool goes_direct(const struct out *o)
+/* Can n bytes of the run go past the page cache? */
+static bool goes_direct(const struct out *o, size_t n)
 {
-    return o->direct &&
-           (((uintptr_t)o->run | o->run_length | o->run_offset) & (OUT_ALIGN - 1)) == 0;
+    return o->direct && (((uintptr_t)o->run | n | o->run_offset) & (OUT_ALIGN - 1)) == 0;
 }
 
-int out_flush(struct out *o, struct err *err)
+/* The first n bytes of the run are in the file. */
+static void run_pass(struct out *o, size_t n)
 {
-    while (o->run_length) {
-        bool direct = goes_direct(o);
+    o->run += n;
+    o->run_length -= n;
+    o->run_offset += n;
+    o->written += n;
+    if (o->run_origin.n) {
+        o->run_origin.p += n;
+        o->run_origin.n -= n;
+        o->run_origin.guest += n;
+    }
+}
+
+/* Behind the end of the disk there are zeros, which are there already. */
+static int run_read(const struct out *o, size_t n, struct err *err)
+{
+    const struct origin *g = &o->run_origin;
+    uint64_t size;
+
+    if (!g->n || !g->unread)
+        return 0;
+    size = o->clone.disk->size;
+    if (g->guest >= size)
+        return 0;
+    return block_read(o->clone.disk, g->p, (size_t)min_u64(n, size - g->guest), g->guest,
+                      err);
+}
+
+static int run_write(struct out *o, size_t n, struct err *err)
+{
+    int r = run_read(o, n, err);
+
+    if (r < 0)
+        return r;
+    while (n) {
+        bool direct = goes_direct(o, n);
         ssize_t put = pwrite(direct ? o->direct : o->fd, o->run,
-                             direct ? o->run_length : min_size(o->run_length, PIECE),
-                             (off_t)o->run_offset);
+                             direct ? n : min_size(n, PIECE), (off_t)o->run_offset);
 
         if (put < 0 && errno == EINTR)
             continue;
@@ -40,21 +72,57 @@ int out_flush(struct out *o, struct err *err)
             return FAIL_SYS(err, put < 0 ? errno : ENOSPC,
                             "write %zu bytes at offset %" PRIu64, o->run_length,
                             o->run_offset);
-        o->run += put;
-        o->run_length -= (size_t)put;
-        o->run_offset += (uint64_t)put;
-        o->written += (uint64_t)put;
+        n -= (size_t)put;
+        run_pass(o, (size_t)put);
     }
     return 0;
 }
 
+int out_flush(struct out *o, struct err *err)
+{
+    while (o->run_length) {
+        uint64_t n = o->run_length;
+        int r = 0;
+
+        if (o->run_origin.n &&
+            clone_run(&o->clone, &n, o->fd, o->run_origin.guest, n, o->run_offset))
+            run_pass(o, (size_t)n);
+        else
+            r = run_write(o, (size_t)n, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* As much of the origin as [p, p + n) is, which is all of it or nothing. */
+static struct origin origin_of(const struct out *o, const uint8_t *p, size_t n)
+{
+    const struct origin *g = &o->origin;
+
+    if (!g->n || p < g->p || p + n > g->p + g->n)
+        return (struct origin){.n = 0};
+    return (struct origin){g->p + (p - g->p), n, g->guest + (uint64_t)(p - g->p),
+                           g->unread};
+}
+
+/* Neighbours in memory are on the disk as well, unless one of them was packed. */
+static bool goes_on(const struct origin *a, const struct origin *b)
+{
+    if (!a->n || !b->n)
+        return a->n == b->n;
+    return a->guest + a->n == b->guest && a->unread == b->unread;
+}
+
 int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err *err)
 {
+    struct origin from = origin_of(o, p, n);
     int r;
 
     if (o->run_length && p == o->run + o->run_length &&
-        off == o->run_offset + o->run_length) {
+        off == o->run_offset + o->run_length && goes_on(&o->run_origin, &from)) {
         o->run_length += n;
+        o->run_origin.n += from.n;
         return 0;
     }
     r = out_flush(o, err);
@@ -63,6 +131,7 @@ int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err 
     o->run = p;
     o->run_length = n;
     o->run_offset = off;
+    o->run_origin = from;
     return 0;
 }
 

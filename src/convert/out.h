@@ -6,23 +6,36 @@
  *
  * With a second descriptor that has O_DIRECT, whole pages go past the page cache: a run
  * that begins and ends at multiples of OUT_ALIGN, in the file and in memory.  All else
- * goes through it; the two never share a page. */
+ * goes through it; the two never share a page.
+ *
+ * What is said to come from the disk may be shared with its source instead (clone.h). */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "convert/clone.h"
+
+/* Bytes that are those of the disk as they are. */
+struct origin {
+    uint8_t *p; /* borrowed until out_flush() */
+    size_t n;   /* 0: of nothing */
+    uint64_t guest;
+    bool unread; /* they are not at p yet: it is read before it is written */
+};
 
 enum { OUT_ALIGN = 4096 }; /* the logical blocks of every disk, and a page */
 
 struct out {
-    int fd;           /* borrowed */
-    int direct;       /* borrowed; 0: none, or it did not work */
-    uint64_t written; /* bytes that reached the file */
+    int fd;               /* borrowed */
+    int direct;           /* borrowed; 0: none, or it did not work */
+    uint64_t written;     /* bytes that reached the file, or are shared with it */
+    struct origin origin; /* for the caller to set: where what is put next may be from */
+    struct clone clone;
     const uint8_t *run;
     size_t run_length;
     uint64_t run_offset;
+    struct origin run_origin; /* its p and n are the run's, or n is 0 */
 };
 
 /* Puts n bytes at off; may write now or at the next out_flush(). */

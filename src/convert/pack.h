@@ -20,6 +20,7 @@ enum {
 struct batch {
     uint64_t offset; /* in the guest's disk; a multiple of the cluster size */
     size_t length;   /* bytes read to data */
+    bool unread;     /* but enough of each cluster only to tell whether it is zero */
     size_t room;     /* bytes that data can hold */
     uint8_t *memory; /* owned: BATCH_SLACK bytes, then data */
     uint8_t *data;

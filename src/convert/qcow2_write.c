@@ -403,6 +403,7 @@ static int qcow2_open(struct sink **ret, struct out *out, const struct sink_spec
 const struct sink_driver qcow2_sink = {
     .format = IMAGE_QCOW2,
     .kind = "",
+    .blind = true,
     .any_cluster_size = true,
     .holds = qcow2_holds,
     .open = qcow2_open,

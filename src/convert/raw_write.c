@@ -53,6 +53,7 @@ static int raw_open(struct sink **ret, struct out *out, const struct sink_spec *
 const struct sink_driver raw_sink = {
     .format = IMAGE_RAW,
     .kind = "",
+    .blind = true,
     .holds = raw_holds,
     .open = raw_open,
     .put = raw_put,

@@ -5,7 +5,14 @@
 #include <inttypes.h>
 #include <pthread.h>
 
-enum { STACK_SIZE = 1024 * 1024 };
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "convert/clone.h"
+
+enum {
+    STACK_SIZE = 1024 * 1024,
+    PEEK = 4096,
+};
 #define NO_TICKET UINT64_MAX
 
 struct slot {
@@ -22,6 +29,8 @@ struct worker {
 
 struct ring {
     struct block *source;
+    struct clone *clone; /* [opt] */
+    uint32_t cluster;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     uint64_t oldest, next; /* tickets; the conductor's own */
@@ -39,12 +48,34 @@ static struct slot *slot_of(struct ring *r, uint64_t ticket)
     return &r->slots[ticket % r->slot_count];
 }
 
+/* Most clusters that hold anything do so at their beginning. */
+static int peek(struct ring *r, struct batch *b, struct err *err)
+{
+    for (size_t off = 0; off < b->length; off += r->cluster) {
+        size_t n = min_size(r->cluster, b->length - off), some = min_size(n, PEEK);
+        uint8_t *p = b->data + off;
+        int e = block_read(r->source, p, some, b->offset + off, err);
+
+        if (e == 0 && bytes_are_zero(bytes_of(p, some)))
+            e = block_read(r->source, p + some, n - some, b->offset + off + some, err);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+static int fetch(struct ring *r, struct batch *b, struct err *err)
+{
+    b->unread = r->clone && clone_expects(r->clone, b->offset, b->length);
+    return b->unread ? peek(r, b, err)
+                     : block_read(r->source, b->data, b->length, b->offset, err);
+}
+
 static void slot_run(struct ring *r, struct packer *packer, struct slot *s)
 {
     struct batch *b = &s->batch;
 
-    if (block_read(r->source, b->data, b->length, b->offset, &s->err) < 0 ||
-        packer_run(packer, b, &s->err) < 0)
+    if (fetch(r, b, &s->err) < 0 || packer_run(packer, b, &s->err) < 0)
         err_prefix(&s->err, "guest disk at offset %" PRIu64, b->offset);
 }
 
@@ -194,6 +225,8 @@ int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
     r->awaited = NO_TICKET;
     /* Alone, the conductor reads into the memory that it has just written from. */
     r->slot_count = workers == 0 ? 1 : spec->threads + RING_SPARE;
+    r->clone = spec->clone;
+    r->cluster = spec->cluster;
     /* All memory first, so that no thread is started only to be stopped. */
     for (unsigned i = 0; i < r->slot_count; i++) {
         e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, err);

@@ -26,9 +26,10 @@ struct ring;
 struct ring_spec {
     struct block *source; /* borrowed */
     enum pack_kind pack;
-    uint32_t cluster; /* bytes */
-    size_t batch;     /* bytes: the longest range */
-    unsigned threads; /* 1 to RING_THREADS_MAX, the conductor among them */
+    uint32_t cluster;    /* bytes */
+    size_t batch;        /* bytes: the longest range */
+    unsigned threads;    /* 1 to RING_THREADS_MAX, the conductor among them */
+    struct clone *clone; /* [opt] borrowed: what it will share need not be read */
     /* The conductor mostly waits for a disk: it is not one of the threads. */
     bool writer_waits;
 };

@@ -30,7 +30,7 @@ enum pack_kind {
 /* A cluster of the guest's disk that is not zero. */
 struct cluster {
     uint64_t index;   /* guest offset / cluster size */
-    const uint8_t *p; /* borrowed until the next out_flush() */
+    const uint8_t *p; /* borrowed until the next out_flush(); a blind sink only puts it */
     uint32_t length;  /* the cluster size, or else p holds it packed */
 };
 
@@ -55,6 +55,7 @@ struct sink_driver {
     enum image_format format;
     const char *kind;      /* "dynamic", "streamOptimized"; "": the format has one */
     bool any_cluster_size; /* else CONVERT_CLUSTER only */
+    bool blind;            /* never looks at what a plain cluster holds */
     enum convert_compression compression; /* when nothing is said of it */
 
     /* Does it hold that kind of compression? */

@@ -157,18 +157,19 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
 {
     struct convert_options o = {.fd = WIRE_OUTPUT, .progress = say_progress};
     const char *output, *compression;
-    int threads, cluster, verify = 0, direct = 0;
+    int threads, cluster, clone_unit, verify = 0, direct = 0;
 
-    if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:b}", "output", &output,
+    if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b}", "output", &output,
                     "kind", &o.kind, "name", &o.name, "compression", &compression,
-                    "cluster", &cluster, "threads", &threads, "verify", &verify, "direct",
-                    &direct) < 0 ||
-        threads < 0 || cluster < 0)
+                    "cluster", &cluster, "clone_unit", &clone_unit, "threads", &threads,
+                    "verify", &verify, "direct", &direct) < 0 ||
+        threads < 0 || cluster < 0 || clone_unit < 0 || clone_unit & (clone_unit - 1))
         return FAIL(err, ERR_ARG, "request: not of the form");
     o.threads = (unsigned)threads;
     o.threads_least = ret->remote >= 0 ? WIRE_READERS : 0;
     o.cluster = (uint32_t)cluster;
     o.direct = direct ? WIRE_DIRECT : 0;
+    o.clone_unit = (uint32_t)clone_unit;
     o.format = image_format_from_name(output);
     ret->convert = o;
     ret->verify = verify;
@@ -227,6 +228,7 @@ static int enter_sandbox(const struct job *job, uint64_t source_size, struct err
         .memory = is_convert(job) ? WIRE_CONVERT_MEMORY : WIRE_CHECK_MEMORY,
         .files = WIRE_FILES_MAX,
         .truncate = is_convert(job),
+        .clone = is_convert(job) && job->convert.clone_unit ? WIRE_OUTPUT : 0,
     };
 
     if (!is_convert(job))
@@ -296,12 +298,13 @@ static int convert_disk(const struct job *job, const struct convert_options *opt
         r = verify(options, err);
     if (r < 0)
         return r;
-    j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "source_format",
+    j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "source_format",
                   image_format_name(info->format), "packing", packing, "kind",
                   result.kind, "compression", compressions[result.compression],
                   "virtual_size", (json_int_t)result.virtual_size, "data_bytes",
                   (json_int_t)result.data_bytes, "file_size",
-                  (json_int_t)result.file_size);
+                  (json_int_t)result.file_size, "cloned_bytes",
+                  (json_int_t)result.cloned_bytes);
     return say_json(WIRE_RESULT, j, err);
 }
 

@@ -23,15 +23,16 @@
  *           "size_stop": N}
  *          {"job": "convert", "format": "vhd", "siblings": true, "output": "vmdk",
  *           "kind": "streamOptimized", "name": "disk.vmdk", "compression": "zlib",
- *           "cluster": 0, "threads": 2, "verify": false, "direct": false}
+ *           "cluster": 0, "clone_unit": 4096, "threads": 2, "verify": false,
+ *           "direct": false}
  *          {"job": "map", "format": "vhd", "siblings": true}
  *          and for each "remote": N, the size of a source that is read by READ;
  *          of a conversion "stage_max": N, bytes that a STAGE file may get, and
  *          "stream": true, the source is a pipe
  *          format "" is not declared; the sizes as in inspect_options; kind and
- *          compression "", cluster and threads 0: as usual
- * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
- *           "file_size"}
+ *          compression "", cluster and threads 0: as usual; clone_unit 0: blocks are not
+ * shared RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
+ *           "file_size", "cloned_bytes"}
  *          {} of a map
  * LIST     {"device": "partition 1", "files": []}   areas of a filesystem follow in RUNS
  *          {"device": "", "files": ["disk-f001"]}   extents of the disk follow
