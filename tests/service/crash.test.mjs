@@ -7,10 +7,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
+import { once } from "node:events";
 import fs from "node:fs";
+import http from "node:http";
+import os from "node:os";
 import path from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { children, require, sleep, startDaemon } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
@@ -27,50 +31,88 @@ const random = () => {
 };
 const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 
-const d = await startDaemon({ conf: "[jobs]\nat-once = 2\nlease-seconds = 2\n" });
-const Region = "ap-guangzhou";
+// A disk that is taken, and one that is not.
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "crash-"));
+const disk = path.join(dir, "good.raw"), converted = path.join(dir, "good.qcow2");
+execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "64"]);
+execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
+const wanted = sha256(fs.readFileSync(converted));
+const objects = { "good.raw": fs.readFileSync(disk), "bad.raw": Buffer.alloc(4 << 20) };
+
+// Somebody else's object storage: a link with a signature is good for one access.
+const spent = new Set();
+const source = http.createServer(async (request, answer) => {
+  const { pathname, search } = new URL(request.url, "http://x");
+  const body = objects[path.basename(pathname)];
+  if (search && spent.has(search)) {
+    answer.writeHead(403).end("<Error><Code>AccessDenied</Code><Message>The link has been used</Message></Error>");
+    return;
+  }
+  if (search) spent.add(search);
+  answer.writeHead(200, { "content-length": body.length });
+  const slowly = async function* () {
+    for (let at = 0; at < body.length; at += 4 << 20, await sleep(5)) yield body.subarray(at, at + (4 << 20));
+  };
+  await pipeline(slowly, answer).catch(() => {}); // whoever reads is killed
+});
+source.listen(0, "127.0.0.1");
+await once(source, "listening");
+after(() => {
+  source.close();
+  source.closeAllConnections();
+  fs.rmSync(dir, { recursive: true });
+});
+
+const Region = "ap-guangzhou", Far = "ap-shanghai", Copies = "ap-beijing";
+const d = await startDaemon({ regions: `${Region} ${Far} ${Copies}`, conf: "[jobs]\nat-once = 2\n" +
+  `lease-seconds = 2\n[region ${Far}]\ncos-endpoint = http://127.0.0.1:${source.address().port}\n` });
 const owner = d.account("owner", "--language", "en");
 const Bucket = `disks-${owner.appId}`;
 const cos = () => new COS({ SecretId: owner.secretId, SecretKey: owner.secretKey, Protocol: "http:",
   Ip: `127.0.0.1:${d.port}` });
-
-// A disk that is taken, and one that is not.
-const disk = path.join(d.dir, "good.raw"), converted = path.join(d.dir, "good.qcow2");
-execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "96"]);
-execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
-const wanted = sha256(fs.readFileSync(converted));
-const objects = { "good.raw": fs.readFileSync(disk), "bad.raw": Buffer.alloc(4 << 20) };
 await cos().putBucket({ Bucket, Region });
 for (const [Key, Body] of Object.entries(objects)) {
   await cos().putObject({ Bucket, Region, Key, Body });
   await cos().putObject({ Bucket, Region, Key: `public/${Key}`, Body, ACL: "public-read" });
 }
 
+const url = (region, key) => `http://${Bucket}.cos.${region}.myqcloud.com/${key}`;
+const importing = (region, link) => async (account, n) => (await d.client(account, { region }).ImportImage({
+  Architecture: "x86_64", OsType: "Debian", OsVersion: "12", ImageUrl: link(n), ImageName: `image ${n}` })).ImageId;
+const copying = async (account, n) => {
+  const from = jobs.find((job) => !job.open && job.sort === sorts[0] && job.account === account);
+  if (!from) return undefined;
+  const { ImageSet } = await d.client(account).SyncImages({ ImageIds: [from.ImageId], ImageName: `copy ${n}`,
+    DestinationRegions: [Copies], ImageSetRequired: true });
+  return ImageSet[0].ImageId;
+};
+const signed = (region) => (n) => region === Far ? `${url(Far, "good.raw")}?q-signature=${n}`
+  : cos().getObjectUrl({ Bucket, Region, Key: "good.raw", Sign: true, Expires: 3600 + n, Protocol: "http:" });
+
 // What must come of each: [state, reason, sub-cause]
 const done = ["NORMAL", "", ""];
 const refused = ["IMPORTFAILED", "PartitionNotPresent", "P01"];
+// Whoever is cut while it reads a link for one access has had it.
 const cut = ["IMPORTFAILED", "InternalError", "fetch-cut"];
 const sorts = [
-  { key: "public/good.raw", ends: [done] },
-  { key: "public/good.raw", ends: [done] },
-  { key: "public/bad.raw", ends: [refused] },
-  // A link that is good for one access: whoever is cut while it reads has had it.
-  { key: "good.raw", signed: true, ends: [done, cut] },
+  { region: Region, begin: importing(Region, () => url(Region, "public/good.raw")), ends: [done] },
+  { region: Region, begin: importing(Region, signed(Region)), ends: [done] },
+  { region: Region, begin: importing(Region, () => url(Region, "public/bad.raw")), ends: [refused] },
+  { region: Far, begin: importing(Far, () => url(Far, "good.raw")), ends: [done] },
+  { region: Far, begin: importing(Far, signed(Far)), ends: [done, cut] },
+  { region: Copies, begin: copying, ends: [done], kind: "copy" },
 ];
 const jobs = [];
 let account;
 const begin = async (sort = sorts[Math.floor(random() * sorts.length)]) => {
   const n = jobs.length;
-  if (n % 8 === 0) account = d.account(`user${n}`, "--language", "en");
-  const ImageUrl = sort.signed
-    ? cos().getObjectUrl({ Bucket, Region, Key: sort.key, Sign: true, Expires: 3600, Protocol: "http:" })
-    : `http://${Bucket}.cos.${Region}.myqcloud.com/${sort.key}`;
-  const { ImageId } = await d.client(account).ImportImage({ Architecture: "x86_64", OsType: "Debian",
-    OsVersion: "12", ImageUrl, ImageName: `image ${n}` });
-  jobs.push({ n, sort, account, ImageId, open: true });
+  if (n % 12 === 0 || !account) account = d.account(`user${n}`, "--language", "en", "--images", "100");
+  const ImageId = await sort.begin(account, n);
+  if (ImageId) jobs.push({ n, sort, account, ImageId, open: true });
 };
 const look = async (job) => {
-  const { TaskSet: [task] } = await d.own(job.account, "DescribeImportTasks", { ImageId: job.ImageId });
+  const { TaskSet: [task] } = await d.own(job.account, "DescribeImportTasks", { ImageId: job.ImageId },
+    { region: job.sort.region });
   job.open = task.State === "QUEUED" || task.State === "RUNNING";
   return task;
 };
@@ -86,9 +128,10 @@ const settle = async (most, seconds = 120) => {
 
 // How long one takes that nobody disturbs.
 const started = Date.now();
-await begin(sorts[0]);
+await begin(sorts[3]);
 await settle(0);
 const span = Date.now() - started;
+await begin(sorts[0]);
 
 const counts = { daemon: 0, worker: 0 };
 test(`${kills} kills, seed ${seed}`, async () => {
@@ -128,16 +171,17 @@ test(`${kills} kills, seed ${seed}`, async () => {
 test("every job ended as it had to, and told it once", async () => {
   for (const job of jobs) {
     const task = await look(job);
-    const { ImageSet: [image] } = await d.client(job.account).DescribeImages({ ImageIds: [job.ImageId] });
+    const { region, kind = "import", ends } = job.sort;
+    const { ImageSet: [image] } = await d.client(job.account, { region }).DescribeImages({ ImageIds: [job.ImageId] });
     const end = [image.ImageState, task.Reason, task.SubCause];
-    assert.ok(job.sort.ends.some((e) => e.join() === end.join()),
-      `${job.n}, ${job.sort.key}: ${end.join()}: ${task.Detail}\n${
+    assert.ok(ends.some((e) => e.join() === end.join()),
+      `${job.n}, ${kind} to ${region}: ${end.join()}: ${task.Detail}\n${
         d.lines().filter((l) => l.task === task.TaskId).map((l) => JSON.stringify(l)).join("\n")}`);
     const { MessageSet } = await d.own(job.account, "DescribeMessages", { ImageId: job.ImageId });
     assert.deepEqual(MessageSet.map((m) => m.Type),
-      [image.ImageState === "NORMAL" ? "import-succeeded" : "import-failed"]);
+      [`${kind}-${image.ImageState === "NORMAL" ? "succeeded" : "failed"}`]);
     job.task = task.TaskId;
-    job.stored = image.ImageState === "NORMAL";
+    job.stored = kind === "import" && image.ImageState === "NORMAL";
   }
 });
 
