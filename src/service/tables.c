@@ -151,7 +151,6 @@ const struct param params_export_images[] = {
     {"BucketName", PARAM_TEXT, REQUIRED, .min = 1, .max = 128,
      .code = "InvalidParameterValue.BucketNotFound"},
     {"ImageIds", PARAM_TEXTS, .max = 64, .items = 10},
-    {"SnapshotIds", PARAM_TEXTS, .max = 64, .items = 10},
     {"ExportFormat", PARAM_TEXT, .choices = "RAW|QCOW2|VHD|VMDK"},
     {"FileNamePrefixList", PARAM_TEXTS, .max = 255, .items = 10,
      .code = "InvalidParameterValue.InvalidFileNamePrefixList"},

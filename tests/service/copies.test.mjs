@@ -120,7 +120,7 @@ test("bytes that are not what was stored are not copied on", async () => {
 
 test("the last image takes the bytes", async () => {
   await api.DeleteImages({ ImageIds: [good] });
-  for (const Region of ["ap-shanghai", "ap-beijing", "na-siliconvalley"]) {
+  for (const Region of ["ap-shanghai", "ap-beijing"]) {
     assert.equal(stored().length, 1);
     const client = d.client(alice, { region: Region });
     const { ImageSet } = await client.DescribeImages({});

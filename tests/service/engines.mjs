@@ -38,9 +38,9 @@ function walk(root, at = "") {
 
 const folder = (root) => ({
   list: (prefix = "") => walk(root).filter((f) => f.key.startsWith(prefix)).map((f) => f.key).sort(),
-  put(key, text) {
+  put(key, bytes) {
     fs.mkdirSync(path.dirname(path.join(root, key)), { recursive: true });
-    fs.writeFileSync(path.join(root, key), text);
+    fs.writeFileSync(path.join(root, key), bytes);
   },
   get: (key) => fs.readFileSync(path.join(root, key)),
   // What writers have not finished.
@@ -48,15 +48,15 @@ const folder = (root) => ({
 });
 
 function bucket(prefix) {
-  const curl = (method, at, more = []) => execFileSync("curl", ["-sS", "-f", "-X", method, "--aws-sigv4",
+  const curl = (method, at, more = [], input = "") => execFileSync("curl", ["-sS", "-f", "-X", method, "--aws-sigv4",
     "aws:amz:us-east-1:s3", "-u", `${S3_KEY_ID}:${S3_KEY_SECRET}`, "-H",
-    "x-amz-content-sha256: UNSIGNED-PAYLOAD", ...more, `${S3_ENDPOINT}/images${at}`], { maxBuffer: 1 << 30 });
+    "x-amz-content-sha256: UNSIGNED-PAYLOAD", ...more, `${S3_ENDPOINT}/images${at}`], { maxBuffer: 1 << 30, input });
   const all = (text, tag) => [...text.matchAll(new RegExp(`<${tag}>([^<]*)</${tag}>`, "g"))].map((m) => m[1]);
   const strip = (keys) => keys.map((key) => key.slice(prefix.length + 1)).sort();
   return {
     list: (under = "") => strip(all(curl("GET",
       `?list-type=2&prefix=${encodeURIComponent(`${prefix}/${under}`)}`).toString(), "Key")),
-    put: (key, text) => curl("PUT", `/${prefix}/${key}`, ["--data-binary", text]),
+    put: (key, bytes) => curl("PUT", `/${prefix}/${key}`, ["--data-binary", "@-"], bytes),
     get: (key) => curl("GET", `/${prefix}/${key}`),
     unfinished: () => strip(all(curl("GET",
       `?prefix=${encodeURIComponent(`${prefix}/`)}&uploads=`).toString(), "Key")),

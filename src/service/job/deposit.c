@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/job/deposit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -87,68 +86,65 @@ int deposit_open(struct deposit_file *ret, struct job *j, const char *key,
     return 0;
 }
 
-static int work_folder(char *ret, size_t room, const struct service *s, struct err *err)
+/* Of a file that is read once. */
+struct sums {
+    EVP_MD_CTX *sha256, *md5;
+    bool is_object; /* md5 is wanted, and progress */
+};
+
+static void sums_fini(struct sums *s)
 {
-    if ((size_t)snprintf(ret, room, "%s/work", s->config->data) >= room)
-        return FAIL(err, ERR_LIMIT, "the name of the data folder is too long");
-    if (mkdir(ret, 0700) < 0 && errno != EEXIST)
-        return FAIL_SYS(err, errno, "folder %s", ret);
-    return 0;
+    EVP_MD_CTX_free(s->sha256);
+    EVP_MD_CTX_free(s->md5);
 }
 
-int deposit_work_path(char *ret, size_t room, const struct job *j, size_t n,
-                      struct err *err)
+static int sums_begin(struct sums *s, struct err *err)
 {
-    int r = work_folder(ret, room, j->service, err);
-    size_t at;
-
-    if (r < 0)
-        return r;
-    at = strlen(ret);
-    if ((size_t)snprintf(ret + at, room - at, "/%" PRId64 "-%" PRId64 "-%zu.qcow2",
-                         j->task->id, j->lease->attempt, n) >= room - at)
-        return FAIL(err, ERR_LIMIT, "the name of the data folder is too long");
-    return 0;
+    s->sha256 = EVP_MD_CTX_new();
+    s->md5 = EVP_MD_CTX_new();
+    return s->sha256 && s->md5 && EVP_DigestInit_ex(s->sha256, EVP_sha256(), NULL) == 1 &&
+                   EVP_DigestInit_ex(s->md5, EVP_md5(), NULL) == 1
+               ? 0
+               : FAIL(err, ERR_NOMEM, "no memory for a copy");
 }
 
-static void digest_freep(EVP_MD_CTX **c)
+static int sums_end(char *ret, EVP_MD_CTX *digest, struct err *err)
 {
-    EVP_MD_CTX_free(*c);
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    if (EVP_DigestFinal_ex(digest, raw, &n) != 1)
+        return FAIL(err, ERR_NOMEM, "digest");
+    for (unsigned i = 0; i < n; i++)
+        snprintf(ret + 2 * i, 3, "%02x", raw[i]);
+    return 0;
 }
 
 /* Sums the file and, when `w` is given, copies it there. */
-static int sum_file(char ret[DEPOSIT_SHA256], struct blob_writer *w, int fd,
+static int sum_file(struct sums *s, struct blob_writer *w, int fd, uint64_t size,
                     struct job *j, struct err *err)
 {
     AUTO(freep) uint8_t *buf = malloc(PIECE);
-    AUTO(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned n_raw = 0;
+    int r = buf ? sums_begin(s, err) : FAIL(err, ERR_NOMEM, "no memory for a copy");
 
-    if (!buf || !digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
-        return FAIL(err, ERR_NOMEM, "no memory for a copy");
-    for (off_t at = 0;;) {
+    for (off_t at = 0; r == 0;) {
         ssize_t n = pread(fd, buf, PIECE, at);
-        int r = job_goes_on(j, err);
 
-        if (r < 0)
-            return r;
         if (n < 0)
             return FAIL_SYS(err, errno, "read what was converted");
         if (n == 0)
             break;
-        if (EVP_DigestUpdate(digest, buf, (size_t)n) != 1)
-            return FAIL(err, ERR_NOMEM, "sha-256");
-        r = w ? blob_write(w, buf, (size_t)n, err) : 0;
-        if (r < 0)
-            return r;
+        r = job_goes_on(j, err);
+        if (r == 0 && (EVP_DigestUpdate(s->sha256, buf, (size_t)n) != 1 ||
+                       (s->is_object && EVP_DigestUpdate(s->md5, buf, (size_t)n) != 1)))
+            r = FAIL(err, ERR_NOMEM, "digest");
+        if (r == 0 && w)
+            r = blob_write(w, buf, (size_t)n, err);
         at += n;
+        if (s->is_object)
+            job_progress(j, at, (int64_t)size);
     }
-    if (EVP_DigestFinal_ex(digest, raw, &n_raw) != 1)
-        return FAIL(err, ERR_NOMEM, "sha-256");
-    for (unsigned i = 0; i < n_raw; i++)
-        snprintf(ret + 2 * i, 3, "%02x", raw[i]);
-    return 0;
+    return r;
 }
 
 void deposit_close(struct deposit *d)
@@ -178,8 +174,20 @@ int deposit_begin(struct deposit *ret, struct job *j, const char *key, struct er
     return 0;
 }
 
-int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
-                   struct job *j, struct err *err)
+int deposit_take_file(struct deposit *ret, int fd, const char *key, struct err *err)
+{
+    struct deposit d = DEPOSIT_NONE;
+
+    d.fd = d.copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (d.copy < 0)
+        return FAIL_SYS(err, errno, "one more descriptor");
+    snprintf(d.key, sizeof d.key, "%s", key);
+    *ret = d;
+    return 0;
+}
+
+static int commit(uint64_t *ret_size, struct sums *s, struct deposit *d, struct job *j,
+                  struct err *err)
 {
     struct stat st;
     int r = 0;
@@ -191,7 +199,8 @@ int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct d
     else /* the sync that follows finds it under way */
         (void)sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (r == 0)
-        r = sum_file(ret_sha256, d->copy >= 0 ? d->writer : NULL, d->fd, j, err);
+        r = sum_file(s, d->copy >= 0 ? d->writer : NULL, d->fd, (uint64_t)st.st_size, j,
+                     err);
     if (r < 0)
         return r;
     d->fd = -1;
@@ -201,56 +210,23 @@ int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct d
     return r;
 }
 
-int deposit_file(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct job *j,
-                 const char *path, const char *key, struct err *err)
+int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
+                   struct job *j, struct err *err)
 {
-    AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    AUTO(blob_abortp) struct blob_writer *w = NULL;
-    struct stat st;
-    int r;
+    AUTO(sums_fini) struct sums s = {0};
+    int r = commit(ret_size, &s, d, j, err);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return FAIL_SYS(err, errno, "open what was converted");
-    r = blob_create(&w, j->service->blobs, key, (uint64_t)st.st_size, err);
-    if (r == 0)
-        r = sum_file(ret_sha256, w, fd, j, err);
-    if (r == 0)
-        r = blob_commit(TAKE(w), err);
-    if (r == 0)
-        *ret_size = (uint64_t)st.st_size;
-    return r;
+    return r == 0 ? sums_end(ret_sha256, s.sha256, err) : r;
 }
 
-/* "12-1-0.qcow2", and ".12-1-0.qcow2.XXXXXXXX.imgport" while it is written. */
-static bool parse_name(int64_t *task, int64_t *attempt, const char *name)
+int deposit_commit_object(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256],
+                          char ret_md5[DEPOSIT_MD5], struct deposit *d, struct job *j,
+                          struct err *err)
 {
-    return sscanf(name + (*name == '.'), "%" SCNd64 "-%" SCNd64 "-", task, attempt) == 2;
-}
+    AUTO(sums_fini) struct sums s = {.is_object = true};
+    int r = commit(ret_size, &s, d, j, err);
 
-int deposit_sweep(const struct service *s,
-                  int (*wanted)(bool *ret, void *arg, int64_t task, int64_t attempt,
-                                struct err *err),
-                  void *arg, struct err *err)
-{
-    char folder[4096];
-    int r = work_folder(folder, sizeof folder, s, err);
-    DIR *d = r < 0 ? NULL : opendir(folder);
-    struct dirent *e;
-
-    if (r < 0)
-        return r;
-    if (!d)
-        return FAIL_SYS(err, errno, "folder %s", folder);
-    while (r == 0 && (e = readdir(d))) {
-        int64_t task, attempt;
-        bool keep = false;
-
-        if (!parse_name(&task, &attempt, e->d_name))
-            continue;
-        r = wanted(&keep, arg, task, attempt, err);
-        if (r == 0 && !keep)
-            (void)unlinkat(dirfd(d), e->d_name, 0);
-    }
-    closedir(d);
-    return r;
+    if (r == 0)
+        r = sums_end(ret_sha256, s.sha256, err);
+    return r == 0 ? sums_end(ret_md5, s.md5, err) : r;
 }

@@ -5,7 +5,7 @@
 
 #include "service/job/job.h"
 
-enum { DEPOSIT_SHA256 = 65 };
+enum { DEPOSIT_SHA256 = 65, DEPOSIT_MD5 = 33 };
 
 /* A blob as an open file: its own where it has one, else a copy without a name. */
 struct deposit_file {
@@ -40,20 +40,11 @@ int deposit_begin(struct deposit *ret, struct job *j, const char *key, struct er
 /* What is in the file now becomes the blob. */
 int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
                    struct job *j, struct err *err);
+/* The same with the MD5 that an object has; this is told as progress. */
+int deposit_commit_object(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256],
+                          char ret_md5[DEPOSIT_MD5], struct deposit *d, struct job *j,
+                          struct err *err);
+/* Instead of deposit_begin(): what is in `fd` will be the blob. */
+int deposit_take_file(struct deposit *ret, int fd, const char *key, struct err *err);
 /* Leaves nothing of what was not committed. */
 void deposit_close(struct deposit *d);
-
-/* Where disk n of this task may be written meanwhile; the folder is made. */
-int deposit_work_path(char *ret, size_t room, const struct job *j, size_t n,
-                      struct err *err);
-
-/* The file at `path` becomes blob `key`. */
-int deposit_file(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct job *j,
-                 const char *path, const char *key, struct err *err);
-
-/* Deletes what cut conversions left in the folder of deposit_work_path(): every file of
- * which `wanted` says no.  Other daemons may work in the same folder. */
-int deposit_sweep(const struct service *s,
-                  int (*wanted)(bool *ret, void *arg, int64_t task, int64_t attempt,
-                                struct err *err),
-                  void *arg, struct err *err);

@@ -27,7 +27,7 @@ enum {
     BEAT_MS = 500,
 };
 
-static const struct job_kind *const kinds[] = {&import_job, &copy_job};
+static const struct job_kind *const kinds[] = {&import_job, &copy_job, &export_job};
 
 struct worker {
     struct jobs *jobs;

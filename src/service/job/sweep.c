@@ -2,9 +2,9 @@
 #include "service/job/sweep.h"
 
 #include "base/scoped.h"
-#include "service/job/deposit.h"
 #include "service/job/job.h"
 #include "service/journal.h"
+#include "store/bucket.h"
 #include "store/image.h"
 
 struct sweep {
@@ -29,8 +29,9 @@ static int is_wanted(bool *ret, struct sweep *s, const char *key, int64_t id,
         *ret = true;
         return 0;
     }
-    /* The task first: once it has ended no image gets its blob any more. */
-    return image_uses_blob(ret, s->db, key, err);
+    /* The task first: once it has ended no image or object gets its blob any more. */
+    r = image_uses_blob(ret, s->db, key, err);
+    return r < 0 || *ret ? r : blob_has_row(ret, s->db, key, err);
 }
 
 static int sweep_one(void *arg, const char *key, uint64_t size, uint64_t age,
@@ -52,22 +53,9 @@ static int sweep_one(void *arg, const char *key, uint64_t size, uint64_t age,
     return blob_delete(s->service->blobs, key, err);
 }
 
-/* Of an attempt that is under way now. */
-static int is_worked_on(bool *ret, void *arg, int64_t id, int64_t attempt,
-                        struct err *err)
-{
-    AUTO(arena_fini) struct arena arena = {0};
-    struct sweep *s = arg;
-    struct task task;
-    int r = task_get(&task, &arena, s->db, NULL, id, err);
-
-    *ret = r == 0 && task.state == TASK_RUNNING && task.attempt == attempt;
-    return r < 0 ? r : 0;
-}
-
 int sweep_run(struct service *service, struct err *err)
 {
-    static const char *const kinds[] = {"staging/", "image/"};
+    static const char *const kinds[] = {"staging/", "image/", "export/"};
     AUTO(catalog_put) struct db *db = NULL;
     struct sweep s = {.service = service};
     int r = catalog_get(&db, service->catalog, err);
@@ -77,5 +65,5 @@ int sweep_run(struct service *service, struct err *err)
         r = blob_list(service->blobs, kinds[i], sweep_one, &s, err);
     if (r == 0)
         r = blobs_sweep_unfinished(service->blobs, BLOB_STALE_S, err);
-    return r < 0 ? r : deposit_sweep(service, is_worked_on, &s, err);
+    return r;
 }

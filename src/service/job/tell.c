@@ -19,6 +19,7 @@ static const char *meaning(const char *reason)
         {"VirtioNotInstall", N_("the system has no virtio drivers")},
         {"CloudInitNotInstalled", N_("the system has no cloud-init")},
         {"InternalError", N_("something failed on our side")},
+        {"BucketNotFound", N_("the bucket cannot be written to")},
         {"Canceled", N_("it was canceled")},
     };
 
@@ -174,5 +175,31 @@ int tell_copy_failed(struct message_new *ret, struct job *j, const char *name,
     return say(ret, j, TELL_COPY_FAILED, name, why,
                arena_printf(a, _("Image %s could not be copied to %s: %s"), source,
                             j->task->region, why->reason),
+               explain(j, sentence, why, NULL), err);
+}
+
+int tell_export_done(struct message_new *ret, struct job *j, const char *objects,
+                     struct err *err)
+{
+    struct arena *a = j->arena;
+
+    return say(ret, j, TELL_EXPORT_DONE, "", NULL,
+               arena_printf(a, _("Image %s was exported"), j->task->image),
+               arena_printf(a, _("What was exported in %s is in these objects:%s"),
+                            j->task->region, objects),
+               err);
+}
+
+int tell_export_failed(struct message_new *ret, struct job *j, const char *bucket,
+                       const struct job_failure *why, struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *sentence =
+        arena_printf(a, _("The image %s in %s could not be exported to %s."),
+                     j->task->image, j->task->region, bucket);
+
+    return say(ret, j, TELL_EXPORT_FAILED, "", why,
+               arena_printf(a, _("Image %s could not be exported: %s"), j->task->image,
+                            why->reason),
                explain(j, sentence, why, NULL), err);
 }

@@ -10,6 +10,8 @@
 #define TELL_IMPORT_FAILED "import-failed"
 #define TELL_COPY_DONE     "copy-succeeded"
 #define TELL_COPY_FAILED   "copy-failed"
+#define TELL_EXPORT_DONE   "export-succeeded"
+#define TELL_EXPORT_FAILED "export-failed"
 
 /* Fills *ret with texts of the job's arena. */
 int tell_import_done(struct message_new *ret, struct job *j, const char *name,
@@ -22,3 +24,8 @@ int tell_copy_done(struct message_new *ret, struct job *j, const char *name,
                    const char *source, struct err *err);
 int tell_copy_failed(struct message_new *ret, struct job *j, const char *name,
                      const char *source, const struct job_failure *why, struct err *err);
+/* objects: a line each, begun by a newline. */
+int tell_export_done(struct message_new *ret, struct job *j, const char *objects,
+                     struct err *err);
+int tell_export_failed(struct message_new *ret, struct job *j, const char *bucket,
+                       const struct job_failure *why, struct err *err);
