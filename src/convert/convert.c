@@ -24,6 +24,11 @@ struct job {
     uint64_t data_clusters;
 };
 
+static void job_fini(struct job *j)
+{
+    out_close(&j->out);
+}
+
 static int report(struct job *j, const char *phase, struct err *err)
 {
     const struct convert_options *o = j->options;
@@ -144,7 +149,7 @@ static int conduct(struct job *j, struct sink *sink, struct err *err)
                      .cluster = j->cluster,
                      .batch = j->batch,
                      .threads = thread_count(j),
-                     .writer_waits = j->options->direct && sink->pack == PACK_PLAIN,
+                     .writer_waits = j->options->direct != 0,
                      .clone = sink->driver->blind && sink->pack == PACK_PLAIN
                                   ? &j->out.clone
                                   : NULL,
@@ -272,16 +277,16 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
 {
     AUTO(sink_closep) struct sink *sink = NULL;
     const struct sink_driver *driver = find_sink(options, err);
-    struct job j = {
-        .options = options,
-        .out = {.fd = options->fd, .direct = options->direct},
-    };
+    AUTO(job_fini) struct job j = {.options = options};
     struct sink_spec spec;
     uint64_t file_size = 0;
     int r;
 
     if (!driver)
         return -ERR_ARG;
+    r = out_open(&j.out, options->fd, options->direct, err);
+    if (r < 0)
+        return r;
     clone_begin(&j.out.clone, options->flow ? NULL : options->source, options->clone_unit,
                 options->clone);
     r = make_spec(&spec, options, driver, err);

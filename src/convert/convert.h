@@ -40,7 +40,7 @@ struct convert_options {
     /* [opt] Of a disk that arrives: zeroed, for convert_verify() to know what came. */
     struct tally *tally;
     int fd;     /* empty, open for writing, seekable; borrowed */
-    int direct; /* the same file with O_DIRECT, for what is aligned; borrowed; 0: none */
+    int direct; /* the same file with O_DIRECT; borrowed; 0: none */
     enum image_format format;
     const char
         *kind; /* [opt] "dynamic", "fixed"; "monolithicSparse", "streamOptimized" */

@@ -13,12 +13,25 @@
  * often such that the host of a virtual machine has to find first, which costs several
  * times the copy; small ones were used a moment ago.  Elsewhere it makes no difference.
  */
-enum { PIECE = 64 * 1024 };
+enum {
+    PIECE = 64 * 1024,
+    /* Every write past the page cache waits for the disk. */
+    DIRECT_LEAST = 64 * 1024,
+    BOUNCE = 1024 * 1024,
+};
 
-/* Can n bytes of the run go past the page cache? */
-static bool goes_direct(const struct out *o, size_t n)
+int out_open(struct out *ret, int fd, int direct, struct err *err)
 {
-    return o->direct && (((uintptr_t)o->run | n | o->run_offset) & (OUT_ALIGN - 1)) == 0;
+    *ret = (struct out){.fd = fd, .direct = direct};
+    if (direct)
+        ret->bounce = out_page(BOUNCE);
+    return direct && !ret->bounce ? FAIL(err, ERR_NOMEM, "no memory for an output") : 0;
+}
+
+void out_close(struct out *o)
+{
+    free(o->bounce);
+    o->bounce = NULL;
 }
 
 /* The first n bytes of the run are in the file. */
@@ -50,6 +63,32 @@ static int run_read(const struct out *o, size_t n, struct err *err)
                       err);
 }
 
+/* What the next pwrite() takes of the first n bytes of the run, and whether it goes past
+ * the page cache: that is worth while from the first whole page on, if there are enough
+ * of them. */
+static size_t next_piece(bool *direct, const struct out *o, size_t n)
+{
+    size_t head = (size_t)(-o->run_offset & (OUT_ALIGN - 1));
+    size_t pages = n < head ? 0 : round_down(n - head, OUT_ALIGN);
+
+    *direct = false;
+    if (!o->direct || pages < DIRECT_LEAST)
+        return min_size(n, PIECE);
+    if (head)
+        return head;
+    *direct = true;
+    return (uintptr_t)o->run & (OUT_ALIGN - 1) ? min_size(pages, BOUNCE) : pages;
+}
+
+static ssize_t write_direct(struct out *o, size_t n)
+{
+    const void *p = o->run;
+
+    if ((uintptr_t)o->run & (OUT_ALIGN - 1))
+        p = memcpy(o->bounce, o->run, n);
+    return pwrite(o->direct, p, n, (off_t)o->run_offset);
+}
+
 static int run_write(struct out *o, size_t n, struct err *err)
 {
     int r = run_read(o, n, err);
@@ -57,9 +96,10 @@ static int run_write(struct out *o, size_t n, struct err *err)
     if (r < 0)
         return r;
     while (n) {
-        bool direct = goes_direct(o, n);
-        ssize_t put = pwrite(direct ? o->direct : o->fd, o->run,
-                             direct ? n : min_size(n, PIECE), (off_t)o->run_offset);
+        bool direct;
+        size_t piece = next_piece(&direct, o, n);
+        ssize_t put = direct ? write_direct(o, piece)
+                             : pwrite(o->fd, o->run, piece, (off_t)o->run_offset);
 
         if (put < 0 && errno == EINTR)
             continue;

@@ -4,9 +4,8 @@
  * Neighbouring pieces leave in one pwrite().  Pieces are borrowed until out_flush().  No
  * seek, no read, no allocation ahead: it works in the sandbox.  One thread at a time.
  *
- * With a second descriptor that has O_DIRECT, whole pages go past the page cache: a run
- * that begins and ends at multiples of OUT_ALIGN, in the file and in memory.  All else
- * goes through it; the two never share a page.
+ * With a second descriptor that has O_DIRECT, the whole pages of a long run go past the
+ * page cache, its ends and short ones through it: the two never share a page.
  *
  * What is said to come from the disk may be shared with its source instead (clone.h). */
 #pragma once
@@ -32,11 +31,16 @@ struct out {
     uint64_t written;     /* bytes that reached the file, or are shared with it */
     struct origin origin; /* for the caller to set: where what is put next may be from */
     struct clone clone;
+    uint8_t *bounce; /* owned; for what is not aligned in memory */
     const uint8_t *run;
     size_t run_length;
     uint64_t run_offset;
     struct origin run_origin; /* its p and n are the run's, or n is 0 */
 };
+
+/* direct 0: none. */
+int out_open(struct out *ret, int fd, int direct, struct err *err);
+void out_close(struct out *o);
 
 /* Puts n bytes at off; may write now or at the next out_flush(). */
 int out_put(struct out *o, const uint8_t *p, size_t n, uint64_t off, struct err *err);
