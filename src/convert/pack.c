@@ -14,7 +14,7 @@ enum {
     /* As small as the level 6 of zlib in a window of 4 KiB, which is what QEMU writes, in
      * a fifth of its time. Matches reach back up to 32 KiB: see ARCHITECTURE.md. */
     DEFLATE_LEVEL = 1,
-    ZSTD_LEVEL = 3, /* what QEMU uses */
+    ZSTD_LEVEL = 1, /* QEMU takes 3, for 3 % less in half as much time again */
     GRAIN_MARKER = 12,
     GRAIN_SECTOR = 512,
 };
