@@ -17,7 +17,8 @@
 #include "cli/term.h"
 
 static const struct command *const commands[] = {
-    &cmd_info, &cmd_check, &cmd_convert, &cmd_map, &cmd_profile, &cmd_account,
+    &cmd_info,    &cmd_check, &cmd_convert, &cmd_map,    &cmd_profile,
+    &cmd_account, &cmd_image, &cmd_task,    &cmd_region,
 };
 
 static const char *asked_language; /* --lang; set once before anything is printed */
@@ -132,7 +133,7 @@ static const char *bad_option(char **argv, char letter[3])
 int cmd_parse(const struct command *self, int argc, char **argv,
               const struct option_row *rows, const char **operands, int min, int max)
 {
-    struct option longs[32];
+    struct option longs[40];
     char shorts[64], letter[3];
     int c, n;
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cloud.h: what the commands that ask a service share
+ *
+ * Where the service is and who asks comes from options, then the environment
+ * (IMGPORT_ENDPOINT; TENCENTCLOUD_SECRET_ID, _SECRET_KEY, _REGION as the vendor's tools
+ * have them), then ~/.config/imgport/client.conf, then what imgportd has without a
+ * configuration. */
+#pragma once
+
+#include <jansson.h>
+
+#include "cli/cmd.h"
+#include "service/client.h"
+
+enum { CLOUD_TEXT_MAX = 512 };
+
+struct cloud {
+    /* Filled by the options. */
+    const char *endpoint, *secret_id, *secret_key, *region, *ca_file;
+    bool json;
+    /* What the file said. */
+    char file_endpoint[CLOUD_TEXT_MAX], file_id[CLOUD_TEXT_MAX], file_key[CLOUD_TEXT_MAX],
+        file_region[CLOUD_TEXT_MAX], file_ca[CLOUD_TEXT_MAX];
+    struct client client;
+};
+
+/* The rows of every such command. */
+#define CLOUD_ROWS(c)                                                               \
+    {"endpoint", 0, &(c).endpoint, NULL}, {"secret-id", 0, &(c).secret_id, NULL},   \
+        {"secret-key", 0, &(c).secret_key, NULL}, {"region", 0, &(c).region, NULL}, \
+        {"ca", 0, &(c).ca_file, NULL},                                              \
+    {                                                                               \
+        "json", 0, NULL, &(c).json                                                  \
+    }
+
+/* -1: go on; otherwise the exit status, and one sentence was said. */
+int cloud_open(struct cloud *c, const struct command *self);
+
+enum cloud_version { CLOUD_CVM, CLOUD_OWN };
+
+/* Takes `params` (NULL: none).  0: *ret is the answer.  Otherwise the exit status, and
+ * one sentence was said: EXIT_REFUSED when the service will not, EXIT_TROUBLE when it
+ * failed or did not answer. */
+int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
+               const char *action, json_t *params);
+
+/* All pages of a list: *ret is {"TotalCount": N, set: [...]}.  Takes params. */
+int cloud_list(json_t **ret, struct cloud *c, enum cloud_version version,
+               const char *action, const char *set, json_t *params);
+
+/* Follows a task until it ends, with a line of progress on a terminal.  EXIT_OK: it is
+ * done.  EXIT_REFUSED: it failed or was canceled, and the reason was told. */
+int cloud_follow(struct cloud *c, const char *task);
+
+struct cloud_column {
+    const char *title; /* marked by N_() */
+    const char *member;
+};
+
+/* Rows of a list, their columns below each other. */
+void cloud_print_table(const json_t *list, const struct cloud_column *columns, size_t n);
+/* Every member of an object that is not null. */
+void cloud_print_fields(const json_t *object);
+/* As JSON; EXIT_OK. */
+int cloud_print_json(const json_t *j);

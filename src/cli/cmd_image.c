@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "cli/cloud.h"
+#include "cli/cmd.h"
+#include "cli/release.h"
+
+enum { WORDS_MAX = 64 };
+
+static const struct cloud_column columns[] = {
+    {N_("IMAGE"), "ImageId"},       {N_("NAME"), "ImageName"}, {N_("TYPE"), "ImageType"},
+    {N_("STATE"), "ImageState"},    {N_("GIB"), "ImageSize"},  {N_("SYSTEM"), "OsName"},
+    {N_("CREATED"), "CreatedTime"},
+};
+
+struct options {
+    struct cloud c;
+    const char *type, *name, *platform;                       /* list */
+    const char *os_type, *os_version, *arch, *boot, *license; /* import */
+    const char *description, *family, *format, *prefix;
+    bool force, dry_run, wait;
+};
+
+/* What stands behind the verb. */
+struct words {
+    const char *const *v;
+    size_t n;
+};
+
+static json_t *texts(const struct words *w, size_t from)
+{
+    json_t *list = json_array();
+
+    for (size_t i = from; i < w->n; i++)
+        json_array_append_new(list, json_string(w->v[i]));
+    return list;
+}
+
+/* Options that were not given are not sent. */
+static void put(json_t *o, const char *name, const char *text)
+{
+    if (text)
+        json_object_set_new(o, name, json_string(text));
+}
+
+static void put_flag(json_t *o, const char *name, bool flag)
+{
+    if (flag)
+        json_object_set_new(o, name, json_true());
+}
+
+/* A call whose answer has nothing to read but for programs. */
+static int quiet(struct options *o, const char *action, json_t *params)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    int r = cloud_call(&answer, &o->c, CLOUD_CVM, action, params);
+
+    return r == EXIT_OK && o->c.json ? cloud_print_json(answer) : r;
+}
+
+/* ---- verbs */
+
+static void put_filter(json_t *filters, const char *name, const char *value)
+{
+    if (value)
+        json_array_append_new(filters,
+                              json_pack("{s:s, s:[s]}", "Name", name, "Values", value));
+}
+
+static int do_list(const struct command *self, struct options *o, const struct words *w)
+{
+    static const struct {
+        const char *word, *type;
+    } types[] = {
+        {"private", "PRIVATE_IMAGE"},
+        {"public", "PUBLIC_IMAGE"},
+        {"shared", "SHARED_IMAGE"},
+        {"market", "MARKET_IMAGE"},
+    };
+    AUTO(json_releasep) json_t *all = NULL;
+    const char *type = NULL;
+    json_t *params, *filters;
+    int r;
+
+    (void)w;
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+        if (o->type && strcmp(o->type, types[i].word) == 0)
+            type = types[i].type;
+    if (o->type && !type)
+        return cmd_usage(self,
+                         _("unknown type \"%s\"; known are private, public, shared "
+                           "and market"),
+                         o->type);
+    params = json_object();
+    filters = json_array();
+    put_filter(filters, "image-type", type);
+    put_filter(filters, "image-name", o->name);
+    put_filter(filters, "platform", o->platform);
+    if (json_array_size(filters) > 0)
+        json_object_set(params, "Filters", filters);
+    json_decref(filters);
+    r = cloud_list(&all, &o->c, CLOUD_CVM, "DescribeImages", "ImageSet", params);
+    if (r != EXIT_OK)
+        return r;
+    if (o->c.json)
+        return cloud_print_json(all);
+    cloud_print_table(json_object_get(all, "ImageSet"), columns, ARRAY_SIZE(columns));
+    return EXIT_OK;
+}
+
+static int do_show(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    struct imgport_error e = {.exit_status = EXIT_REFUSED};
+    const json_t *image;
+    int r = cloud_call(&answer, &o->c, CLOUD_CVM, "DescribeImages",
+                       json_pack("{s:[s]}", "ImageIds", w->v[0]));
+
+    (void)self;
+    if (r != EXIT_OK)
+        return r;
+    image = json_array_get(json_object_get(answer, "ImageSet"), 0);
+    if (!image) {
+        snprintf(e.message, sizeof e.message, _("there is no image %s here"), w->v[0]);
+        return cmd_fail(&e);
+    }
+    if (o->c.json)
+        return cloud_print_json(image);
+    cloud_print_fields(image);
+    return EXIT_OK;
+}
+
+static int do_import(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    const char *id;
+    json_t *p;
+    int r;
+
+    if (!o->os_type || !o->os_version)
+        return cmd_usage(self, _("import wants --os-type and --os-version; imgport image "
+                                 "systems lists them"));
+    p = json_object();
+    put(p, "ImageName", w->v[0]);
+    put(p, "ImageUrl", w->v[1]);
+    put(p, "OsType", o->os_type);
+    put(p, "OsVersion", o->os_version);
+    put(p, "Architecture", o->arch ? o->arch : "x86_64");
+    put(p, "BootMode", o->boot);
+    put(p, "LicenseType", o->license);
+    put(p, "ImageDescription", o->description);
+    put(p, "ImageFamily", o->family);
+    put_flag(p, "Force", o->force);
+    put_flag(p, "DryRun", o->dry_run);
+    r = cloud_call(&answer, &o->c, CLOUD_CVM, "ImportImage", p);
+    if (r != EXIT_OK)
+        return r;
+    id = json_string_value(json_object_get(answer, "ImageId"));
+    if (o->wait && id)
+        return cloud_follow(&o->c, id);
+    if (o->c.json)
+        return cloud_print_json(answer);
+    if (id)
+        puts(id);
+    return EXIT_OK;
+}
+
+static int do_copy(const struct command *self, struct options *o, const struct words *w)
+{
+    static const struct cloud_column made[] = {{N_("IMAGE"), "ImageId"},
+                                               {N_("REGION"), "Region"}};
+    AUTO(json_releasep) json_t *answer = NULL;
+    json_t *p = json_pack("{s:[s], s:o, s:b}", "ImageIds", w->v[0], "DestinationRegions",
+                          texts(w, 1), "ImageSetRequired", 1);
+    int r;
+
+    (void)self;
+    put(p, "ImageName", o->name);
+    put_flag(p, "DryRun", o->dry_run);
+    r = cloud_call(&answer, &o->c, CLOUD_CVM, "SyncImages", p);
+    if (r != EXIT_OK)
+        return r;
+    if (o->c.json)
+        return cloud_print_json(answer);
+    cloud_print_table(json_object_get(answer, "ImageSet"), made, ARRAY_SIZE(made));
+    return EXIT_OK;
+}
+
+static int do_share(const struct command *self, struct options *o, const struct words *w)
+{
+    (void)self;
+    return quiet(o, "ModifyImageSharePermission",
+                 json_pack("{s:s, s:o, s:s}", "ImageId", w->v[0], "AccountIds",
+                           texts(w, 1), "Permission", "SHARE"));
+}
+
+static int do_unshare(const struct command *self, struct options *o,
+                      const struct words *w)
+{
+    (void)self;
+    return quiet(o, "ModifyImageSharePermission",
+                 json_pack("{s:s, s:o, s:s}", "ImageId", w->v[0], "AccountIds",
+                           texts(w, 1), "Permission", "CANCEL"));
+}
+
+static int do_shares(const struct command *self, struct options *o, const struct words *w)
+{
+    static const struct cloud_column with[] = {{N_("ACCOUNT"), "AccountId"},
+                                               {N_("CREATED"), "CreatedTime"}};
+    AUTO(json_releasep) json_t *answer = NULL;
+    int r = cloud_call(&answer, &o->c, CLOUD_CVM, "DescribeImageSharePermission",
+                       json_pack("{s:s}", "ImageId", w->v[0]));
+
+    (void)self;
+    if (r != EXIT_OK)
+        return r;
+    if (o->c.json)
+        return cloud_print_json(answer);
+    cloud_print_table(json_object_get(answer, "SharePermissionSet"), with,
+                      ARRAY_SIZE(with));
+    return EXIT_OK;
+}
+
+static int do_export(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    const json_t *path;
+    json_t *p = json_pack("{s:[s], s:s}", "ImageIds", w->v[0], "BucketName", w->v[1]);
+    char task[24];
+    size_t i;
+    int r;
+
+    (void)self;
+    put(p, "ExportFormat", o->format);
+    if (o->prefix)
+        json_object_set_new(p, "FileNamePrefixList", json_pack("[s]", o->prefix));
+    put_flag(p, "DryRun", o->dry_run);
+    r = cloud_call(&answer, &o->c, CLOUD_CVM, "ExportImages", p);
+    if (r != EXIT_OK)
+        return r;
+    snprintf(task, sizeof task, "%lld",
+             (long long)json_integer_value(json_object_get(answer, "TaskId")));
+    if (o->wait && !o->dry_run)
+        return cloud_follow(&o->c, task);
+    if (o->c.json)
+        return cloud_print_json(answer);
+    json_array_foreach(json_object_get(answer, "CosPaths"), i, path)
+        printf("%s  %s\n", task, json_string_value(path));
+    return EXIT_OK;
+}
+
+static int do_set(const struct command *self, struct options *o, const struct words *w)
+{
+    json_t *p;
+
+    if (!o->name && !o->description && !o->family)
+        return cmd_usage(self, _("set wants --name, --description or --family"));
+    p = json_pack("{s:s}", "ImageId", w->v[0]);
+    put(p, "ImageName", o->name);
+    put(p, "ImageDescription", o->description);
+    put(p, "ImageFamily", o->family);
+    return quiet(o, "ModifyImageAttribute", p);
+}
+
+static int do_rename(const struct command *self, struct options *o, const struct words *w)
+{
+    (void)self;
+    return quiet(o, "ModifyImageAttribute",
+                 json_pack("{s:s, s:s}", "ImageId", w->v[0], "ImageName", w->v[1]));
+}
+
+static int do_delete(const struct command *self, struct options *o, const struct words *w)
+{
+    json_t *p = json_pack("{s:o}", "ImageIds", texts(w, 0));
+
+    (void)self;
+    put_flag(p, "DryRun", o->dry_run);
+    return quiet(o, "DeleteImages", p);
+}
+
+static int do_quota(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    int r = cloud_call(&answer, &o->c, CLOUD_CVM, "DescribeImageQuota", NULL);
+
+    (void)self;
+    (void)w;
+    if (r != EXIT_OK)
+        return r;
+    if (o->c.json)
+        return cloud_print_json(answer);
+    printf("%lld\n",
+           (long long)json_integer_value(json_object_get(answer, "ImageNumQuota")));
+    return EXIT_OK;
+}
+
+static int do_systems(const struct command *self, struct options *o,
+                      const struct words *w)
+{
+    static const struct cloud_column systems[] = {
+        {N_("SYSTEM"), "OsName"},
+        {N_("VERSIONS"), "OsVersions"},
+        {N_("PROCESSORS"), "Architecture"},
+    };
+    AUTO(json_releasep) json_t *answer = NULL;
+    int r = cloud_call(&answer, &o->c, CLOUD_CVM, "DescribeImportImageOs", NULL);
+
+    (void)self;
+    (void)w;
+    if (r != EXIT_OK)
+        return r;
+    if (o->c.json)
+        return cloud_print_json(answer);
+    cloud_print_table(json_object_get(answer, "ImportImageOsVersionSet"), systems,
+                      ARRAY_SIZE(systems));
+    return EXIT_OK;
+}
+
+static const struct verb {
+    const char *name;
+    size_t min, max; /* words behind it */
+    int (*run)(const struct command *self, struct options *o, const struct words *w);
+} verbs[] = {
+    {"list", 0, 0, do_list},
+    {"show", 1, 1, do_show},
+    {"import", 2, 2, do_import},
+    {"copy", 2, WORDS_MAX, do_copy},
+    {"share", 2, WORDS_MAX, do_share},
+    {"unshare", 2, WORDS_MAX, do_unshare},
+    {"shares", 1, 1, do_shares},
+    {"export", 2, 2, do_export},
+    {"set", 1, 1, do_set},
+    {"rename", 2, 2, do_rename},
+    {"delete", 1, WORDS_MAX, do_delete},
+    {"quota", 0, 0, do_quota},
+    {"systems", 0, 0, do_systems},
+};
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct options o = {0};
+    const struct option_row rows[] = {
+        CLOUD_ROWS(o.c),
+        {"type", 0, &o.type, NULL},
+        {"name", 0, &o.name, NULL},
+        {"platform", 0, &o.platform, NULL},
+        {"os-type", 0, &o.os_type, NULL},
+        {"os-version", 0, &o.os_version, NULL},
+        {"arch", 0, &o.arch, NULL},
+        {"boot-mode", 0, &o.boot, NULL},
+        {"license", 0, &o.license, NULL},
+        {"description", 0, &o.description, NULL},
+        {"family", 0, &o.family, NULL},
+        {"format", 0, &o.format, NULL},
+        {"prefix", 0, &o.prefix, NULL},
+        {"force", 0, NULL, &o.force},
+        {"dry-run", 0, NULL, &o.dry_run},
+        {"wait", 0, NULL, &o.wait},
+        {NULL, 0, NULL, NULL},
+    };
+    const char *words[WORDS_MAX + 1] = {NULL};
+    struct words behind = {.v = words + 1};
+    const struct verb *verb = NULL;
+    int r = cmd_parse(self, argc, argv, rows, words, 1, WORDS_MAX);
+
+    if (r >= 0)
+        return r;
+    while (words[behind.n + 1])
+        behind.n++;
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (strcmp(words[0], verbs[i].name) == 0)
+            verb = &verbs[i];
+    if (!verb)
+        return cmd_usage(self, _("unknown word \"%s\""), words[0]);
+    if (behind.n < verb->min)
+        return cmd_usage(self, _("an argument is missing"));
+    if (behind.n > verb->max)
+        return cmd_usage(self, _("one argument too many: %s"), words[verb->max + 1]);
+    r = cloud_open(&o.c, self);
+    return r >= 0 ? r : verb->run(self, &o, &behind);
+}
+
+const struct command cmd_image = {
+    .name = "image",
+    .summary = N_("images of an image service"),
+    .help = N_(
+        "Usage: imgport image list [--type T] [--name WORD] [--platform WORD]\n"
+        "       imgport image show|shares IMAGE\n"
+        "       imgport image import NAME URL --os-type T --os-version V [OPTION ...]\n"
+        "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run]\n"
+        "       imgport image share|unshare IMAGE ACCOUNT ...\n"
+        "       imgport image export IMAGE BUCKET [--format F] [--prefix P] [--wait]\n"
+        "       imgport image rename IMAGE NAME\n"
+        "       imgport image set IMAGE [--name N] [--description D] [--family F]\n"
+        "       imgport image delete IMAGE ... [--dry-run]\n"
+        "       imgport image quota|systems\n"
+        "\n"
+        "Asks an imgportd, or whatever speaks API 3.0 as it does.  URL is of an object\n"
+        "in the service's object store.  What options do not tell, the environment\n"
+        "does (IMGPORT_ENDPOINT, TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY,\n"
+        "TENCENTCLOUD_REGION), or ~/.config/imgport/client.conf.\n"
+        "\n"
+        "Options:\n"
+        "  --type T           private, public, shared or market\n"
+        "  --name NAME        of list: names with this word; else the name to be\n"
+        "  --platform WORD    systems with this word\n"
+        "  --os-type T        the system of the image, as imgport image systems has it\n"
+        "  --os-version V     and its version\n"
+        "  --arch A           x86_64, i386 or arm_64\n"
+        "  --boot-mode M      \"Legacy BIOS\" or UEFI\n"
+        "  --license L        TencentCloud or BYOL\n"
+        "  --description D    a text about the image\n"
+        "  --family F         the family it belongs to\n"
+        "  --force            import although cloud-init is missing\n"
+        "  --format F         RAW, QCOW2, VHD or VMDK\n"
+        "  --prefix P         what the names of exported files begin with\n"
+        "  --dry-run          only say whether it would be taken\n"
+        "  --wait             follow it to its end\n"
+        "  --endpoint URL     the service, as http://127.0.0.1:8780\n"
+        "  --secret-id ID     who asks\n"
+        "  --secret-key KEY   that key's secret; better in the environment\n"
+        "  --region REGION    ap-guangzhou, where none is told\n"
+        "  --ca FILE          certificates to trust\n"
+        "  --json             the answer as JSON\n"
+        "  --lang LANG        zh or en\n"
+        "  --help             this text\n"
+        "  --version          the version\n"),
+    .run = run,
+};

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// imgport image, task and region, against a real imgportd.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { test } from "node:test";
+import { require, startDaemon } from "./lib.mjs";
+
+const COS = require("cos-nodejs-sdk-v5");
+const d = await startDaemon();
+const alice = d.account("alice", "--language", "en"), bob = d.account("bob");
+const who = (account, more = {}) => ({ IMGPORT_ENDPOINT: `http://127.0.0.1:${d.port}`,
+  TENCENTCLOUD_SECRET_ID: account.secretId, TENCENTCLOUD_SECRET_KEY: account.secretKey,
+  HOME: d.dir, LC_ALL: "C.UTF-8", LANGUAGE: "", ...more });
+// { status, out, err }
+const cli = (words, env = who(alice)) => new Promise((done) => {
+  const child = spawn(process.env.IMGPORT, words, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "", err = "";
+  child.stdout.on("data", (text) => (out += text));
+  child.stderr.on("data", (text) => (err += text));
+  child.on("close", (status) => done({ status, out, err }));
+});
+const good = async (words, env) => {
+  const got = await cli(words, env);
+  assert.deepEqual([got.status, got.err], [0, ""], words.join(" "));
+  return got.out;
+};
+const json = async (words, env) => JSON.parse(await good([...words, "--json"], env));
+const bad = async (words, status, err, env) => {
+  const got = await cli(words, env);
+  assert.equal(got.status, status, `${words.join(" ")}: ${got.err}`);
+  assert.match(got.err, err);
+  assert.equal(got.err.trimEnd().split("\n").length, 1, "more than one sentence");
+  return got;
+};
+
+const [mine, named] = d.seed({ owner: alice.uin, name: "web" }, { owner: alice.uin, name: "数据库" });
+
+test("regions and zones", async () => {
+  assert.match(await good(["region", "list"]), /^REGION .*\nap-guangzhou .*AVAILABLE\nap-shanghai /);
+  assert.equal((await json(["region", "list"])).TotalCount, 2);
+  assert.match(await good(["region", "zones", "--region", "ap-shanghai"]), /^ap-shanghai-\d/m);
+  assert.match(await good(["region", "list", "--lang", "zh"]), /华南/);
+  await bad(["region", "melt"], 2, /unknown word "melt"/);
+});
+
+test("images are listed and shown", async () => {
+  const table = await good(["image", "list", "--type", "private"]);
+  const lines = table.trimEnd().split("\n");
+  assert.match(lines[0], /^IMAGE +NAME +TYPE +STATE/);
+  assert.equal(lines.length, 3);
+  // Columns stand below each other, wide characters or not.
+  const columns = (line) => [...line.slice(0, line.indexOf("PRIVATE_IMAGE"))]
+    .reduce((n, c) => n + (/\p{Script=Han}/u.test(c) ? 2 : 1), 0);
+  assert.equal(columns(lines[1]), columns(lines[2]));
+  assert.deepEqual((await json(["image", "list", "--name", "web"])).ImageSet.map((i) => i.ImageId), [mine]);
+  assert.equal((await json(["image", "show", named])).ImageName, "数据库");
+  assert.match(await good(["image", "show", mine]), new RegExp(`^ImageId +${mine}$`, "m"));
+  await bad(["image", "show", "img-00000000"], 1, /NotFound|there is no image/);
+  await bad(["image", "list", "--type", "odd"], 2, /unknown type "odd"/);
+  assert.equal(await good(["image", "list", "--name", "nothing"]), "");
+});
+
+test("a list longer than a page is whole", async () => {
+  d.seed(...Array.from({ length: 205 }, (_, i) => ({ owner: bob.uin, name: `many-${i}` })));
+  const all = await json(["image", "list", "--type", "private"], who(bob));
+  assert.equal(all.TotalCount, 205);
+  assert.equal(new Set(all.ImageSet.map((i) => i.ImageId)).size, 205);
+});
+
+test("images are renamed, shared and deleted", async () => {
+  assert.equal(await good(["image", "rename", mine, "front"]), "");
+  await good(["image", "set", mine, "--description", "the front", "--family", "web"]);
+  const image = await json(["image", "show", mine]);
+  assert.deepEqual([image.ImageName, image.ImageDescription, image.ImageFamily], ["front", "the front", "web"]);
+  await good(["image", "share", mine, bob.uin]);
+  assert.match(await good(["image", "shares", mine]), new RegExp(`^${bob.uin} `, "m"));
+  assert.equal((await json(["image", "list", "--type", "shared"], who(bob))).ImageSet[0].ImageId, mine);
+  await bad(["image", "delete", mine], 1, /shared.*\(InvalidImageId\.InShared\)/);
+  await bad(["image", "delete", mine, "--lang", "zh"], 1, /共享.*\(InvalidImageId\.InShared\)/);
+  await good(["image", "unshare", mine, bob.uin]);
+  await good(["image", "delete", mine, "--dry-run"]);
+  await good(["image", "delete", mine]);
+  await bad(["image", "set", named], 2, /set wants/);
+  assert.match(await good(["image", "quota"]), /^\d+\n$/);
+  assert.match(await good(["image", "systems"]), /^Debian /m);
+});
+
+test("an import is followed to its end", async () => {
+  const url = `http://x-${alice.appId}.cos.ap-guangzhou.myqcloud.com/nothing`;
+  const words = ["image", "import", "one", url, "--os-type", "Debian", "--os-version", "12"];
+  const followed = await bad([...words, "--wait"], 1, /FAILED InvalidUrl/);
+  assert.equal(followed.out, "");
+  const id = (await good(["image", "import", "two", ...words.slice(3)])).trim();
+  assert.match(id, /^img-/);
+  const waited = await cli(["task", "wait", id, "--json"]);
+  assert.equal(waited.status, 1);
+  const task = JSON.parse(waited.out);
+  assert.deepEqual([task.ImageId, task.State, task.Reason], [id, "FAILED", "InvalidUrl"]);
+  assert.match(await good(["task", "list"]), new RegExp(`^${task.TaskId} +import +${id} +FAILED`, "m"));
+  assert.equal((await json(["task", "list", "--image", id])).TaskSet.length, 1);
+  assert.equal((await json(["task", "show", String(task.TaskId)])).ImageId, id);
+  assert.match(await good(["task", "show", String(task.TaskId)]), /^State +FAILED$/m);
+  await bad(["task", "cancel", String(task.TaskId)], 1, /ResourceUnavailable/);
+  await bad(["task", "cancel", "x"], 2, /no number/);
+  await bad(["task", "show", "1"], 1, /no task 1/);
+  await bad(["task", "show", String(task.TaskId)], 1, /no task/, who(bob));
+  assert.equal(await good(["image", "import", "three", ...words.slice(3), "--dry-run"]), "");
+  await bad(["image", "import", "four", url], 2, /--os-type/);
+  await bad(["image", "import", "数据库", ...words.slice(3)], 1, /InvalidImageName\.Duplicate/);
+});
+
+test("an image is copied", async () => {
+  const [source] = d.seed({ owner: alice.uin, name: "to copy" });
+  const made = await cli(["image", "copy", source, "ap-shanghai", "--name", "copied"]);
+  if (made.status === 0) assert.match(made.out, /^img-\w{8} +ap-shanghai$/m);
+  else assert.match(made.err, /\(\w+/); // a seeded image has no bytes to copy
+  await bad(["image", "copy", source, "ap-guangzhou"], 1, /\(Invalid/);
+});
+
+test("who asks is told by options, the environment or a file, in this order", async () => {
+  const endpoint = `http://127.0.0.1:${d.port}`;
+  const bare = { HOME: d.dir, LC_ALL: "C.UTF-8" };
+  await bad(["image", "list"], 2, /TENCENTCLOUD_SECRET_ID/, bare);
+  const options = ["--endpoint", endpoint, "--secret-id", alice.secretId, "--secret-key", alice.secretKey];
+  await good(["image", "list", ...options], bare);
+  await bad(["image", "list", ...options, "--region", "eu-moon"], 1, /UnsupportedRegion/, bare);
+  const dir = path.join(d.dir, ".config", "imgport");
+  fs.mkdirSync(dir, { recursive: true });
+  const file = path.join(dir, "client.conf");
+  fs.writeFileSync(file, `# mine\nendpoint = ${endpoint}\nsecret-id = ${bob.secretId}\nsecret-key = ${bob.secretKey}\n`);
+  assert.equal((await json(["image", "list", "--type", "private"], bare)).TotalCount, 205);
+  assert.equal((await json(["image", "list", "--name", "数据库"])).TotalCount, 1); // the environment goes first
+  assert.equal((await json(["image", "list", "--type", "private"],
+    { ...who(alice), HOME: "/nonexistent", XDG_CONFIG_HOME: path.join(d.dir, ".config") })).ImageSet.some((i) => i.ImageName === "数据库"), true);
+  fs.writeFileSync(file, "endpoint = x\nwrong = y\n");
+  await bad(["image", "list"], 3, /client\.conf, line 2/, bare);
+  fs.rmSync(file);
+});
+
+test("what does not answer as API 3.0 is trouble", async () => {
+  await bad(["image", "list"], 3, /127\.0\.0\.1:1/, who(alice, { IMGPORT_ENDPOINT: "http://127.0.0.1:1" }));
+  await bad(["image", "list"], 2, /http:\/\//, who(alice, { IMGPORT_ENDPOINT: "ftp://127.0.0.1" }));
+  await bad(["image", "list"], 2, /endpoint/, who(alice, { IMGPORT_ENDPOINT: "http://u@127.0.0.1/" }));
+  await bad(["image", "list"], 1, /AuthFailure\.SignatureFailure/, who({ ...alice, secretKey: "wrong" }));
+  await bad(["image", "list"], 1, /AuthFailure\.SecretIdNotFound/, who({ ...alice, secretId: "AKIDx" }));
+  // A terminal is not hurt by what a server says.
+  const answers = ["not JSON", "{}", '{"Response":[]}',
+    '{"Response":{"Error":{"Code":"X\\u001b[31m","Message":"\\u001b]0;title\\u0007\\nsecond line"},"RequestId":"r"}}',
+    '{"Response":{"TotalCount":1,"ImageSet":[{"ImageId":"img-\\u001b[2J","ImageName":"\\u009b2J"}],"RequestId":"r"}}'];
+  for (const text of answers) {
+    const server = http.createServer((request, response) => { request.resume(); response.end(text); });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    const env = who(alice, { IMGPORT_ENDPOINT: `http://127.0.0.1:${server.address().port}` });
+    const { status, out, err } = await cli(["image", "list"], env);
+    server.closeAllConnections();
+    server.close();
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(out + err, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, text);
+    assert.equal(status, text.includes("Code") ? 1 : text.includes("TotalCount") ? 0 : 3, text);
+  }
+});
