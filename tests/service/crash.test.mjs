@@ -7,15 +7,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
-import { once } from "node:events";
 import fs from "node:fs";
-import http from "node:http";
 import os from "node:os";
 import path from "node:path";
-import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import { children, require, sleep, startDaemon } from "./lib.mjs";
+import { once_, startSource, whole } from "./source.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const kills = Number(process.env.CRASH_KILLS ?? 8);
@@ -39,33 +37,12 @@ execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore
 const wanted = sha256(fs.readFileSync(converted));
 const objects = { "good.raw": fs.readFileSync(disk), "bad.raw": Buffer.alloc(4 << 20) };
 
-// Somebody else's object storage: a link with a signature is good for one access.
-const spent = new Set();
-const source = http.createServer(async (request, answer) => {
-  const { pathname, search } = new URL(request.url, "http://x");
-  const body = objects[path.basename(pathname)];
-  if (search && spent.has(search)) {
-    answer.writeHead(403).end("<Error><Code>AccessDenied</Code><Message>The link has been used</Message></Error>");
-    return;
-  }
-  if (search) spent.add(search);
-  answer.writeHead(200, { "content-length": body.length });
-  const slowly = async function* () {
-    for (let at = 0; at < body.length; at += 4 << 20, await sleep(5)) yield body.subarray(at, at + (4 << 20));
-  };
-  await pipeline(slowly, answer).catch(() => {}); // whoever reads is killed
-});
-source.listen(0, "127.0.0.1");
-await once(source, "listening");
-after(() => {
-  source.close();
-  source.closeAllConnections();
-  fs.rmSync(dir, { recursive: true });
-});
+const source = await startSource({ "good.raw": once_(whole(objects["good.raw"])) });
+after(() => fs.rmSync(dir, { recursive: true }));
 
 const Region = "ap-guangzhou", Far = "ap-shanghai", Copies = "ap-beijing";
 const d = await startDaemon({ regions: `${Region} ${Far} ${Copies}`, conf: "[jobs]\nat-once = 2\n" +
-  `lease-seconds = 2\n[region ${Far}]\ncos-endpoint = http://127.0.0.1:${source.address().port}\n` });
+  `lease-seconds = 2\n[region ${Far}]\ncos-endpoint = ${source.url}\n` });
 const owner = d.account("owner", "--language", "en");
 const Bucket = `disks-${owner.appId}`;
 const cos = () => new COS({ SecretId: owner.secretId, SecretKey: owner.secretKey, Protocol: "http:",
@@ -103,10 +80,10 @@ const sorts = [
   { region: Copies, begin: copying, ends: [done], kind: "copy" },
 ];
 const jobs = [];
-let account;
+let account, accounts = 0;
 const begin = async (sort = sorts[Math.floor(random() * sorts.length)]) => {
   const n = jobs.length;
-  if (n % 12 === 0 || !account) account = d.account(`user${n}`, "--language", "en", "--images", "100");
+  if (n >= 12 * accounts) account = d.account(`user${++accounts}`, "--language", "en", "--images", "100");
   const ImageId = await sort.begin(account, n);
   if (ImageId) jobs.push({ n, sort, account, ImageId, open: true });
 };

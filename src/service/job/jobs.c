@@ -213,8 +213,10 @@ static int give_back(struct job *j, struct err *err)
 static int finish(struct job *j, const struct job_kind *kind, int r,
                   struct job_failure *why, const struct err *because, struct err *err)
 {
-    if (r == REFUSED_LEASE)
+    if (r == REFUSED_LEASE) {
+        log_task(j->task, "task-lost", NULL, NULL);
         return 0;
+    }
     if (r == 0) {
         log_task(j->task, "task-done", NULL, NULL);
         return 0;
@@ -225,6 +227,7 @@ static int finish(struct job *j, const struct job_kind *kind, int r,
     }
     switch (job_stopped(j)) {
     case JOB_LOST:
+        log_task(j->task, "task-lost", NULL, NULL);
         return 0;
     case JOB_ENDING:
         return give_back(j, err);
