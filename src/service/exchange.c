@@ -2,8 +2,6 @@
 #include "service/exchange.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/scoped.h"
+#include "service/exchange_parts.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 
@@ -22,43 +21,6 @@ enum {
     SLOW_SECONDS = 30,      /* after these, a body has to come at ... */
     SLOW_BYTES_PER_SECOND = 1024, /* ... this rate */
     LOGGED_TARGET_MAX = 512,
-};
-
-enum stage {
-    STAGE_FIRST,  /* nothing was called yet */
-    STAGE_BEGAN,  /* begin() is done, by a worker */
-    STAGE_BODY,   /* waiting for pieces, or for the end of the body */
-    STAGE_PIECE,  /* data() is done with the piece, by a worker */
-    STAGE_DRAIN,  /* there is an answer; the body is read away first */
-    STAGE_ENDED,  /* end() is done, by a worker */
-    STAGE_ANSWER, /* the answer was handed over */
-};
-
-struct exchange {
-    struct http_request req;
-    struct server *server;
-    struct MHD_Connection *conn;
-    const struct http_handler *handler;
-    struct http_plan plan;
-    struct http_answer answer;
-    enum stage stage;
-    bool began, cut;
-    struct work work;
-    struct buf body;
-    uint64_t received;
-    struct bytes piece; /* in the library's buffer, which waits while we are suspended */
-    unsigned status;
-    struct timespec since;
-    /* A source being read: */
-    http_read_fn *read;
-    void *read_arg;
-    void (*read_close)(void *arg);
-    uint64_t read_length, read_at; /* read_buf holds [read_at, read_at + read_n) */
-    size_t read_n;
-    bool read_failed;
-    char *read_buf;
-    char peer[INET6_ADDRSTRLEN];
-    char target[]; /* as sent; then path and query, cut apart */
 };
 
 /* A v4 UUID from a generator of this thread: ids have to differ, not to be secret. */
@@ -97,6 +59,7 @@ void *exchange_open(void *arg, const char *uri, struct MHD_Connection *conn)
     x->server = s;
     x->conn = conn;
     x->answer.fd = -1;
+    intake_init(&x->in);
     clock_gettime(CLOCK_MONOTONIC, &x->since);
     make_id(x->req.id);
     memcpy(x->target, uri, n);
@@ -200,7 +163,8 @@ static void fill_request(struct exchange *x, const char *method)
     const char *length = http_header(&x->req, "Content-Length");
     const char *host = http_header(&x->req, "Host");
 
-    x->req.method = method;
+    snprintf(x->method, sizeof x->method, "%s", method);
+    x->req.method = x->method;
     x->req.peer = x->peer;
     x->req.tls = *x->server->config->tls_certificate != '\0';
     if (!*x->req.host && host)
@@ -226,6 +190,18 @@ static void fill_request(struct exchange *x, const char *method)
 
 /* --- work on another thread: suspended until it is done --- */
 
+enum MHD_Result exchange_hand_over(struct exchange *x, void (*run)(struct work *w))
+{
+    x->work.run = run;
+    MHD_suspend_connection(x->conn);
+    if (!workers_add(x->server->workers, &x->work)) { /* the server stops */
+        x->cut = x->read_failed = true;
+        x->stage = STAGE_ANSWER;
+        MHD_resume_connection(x->conn);
+    }
+    return MHD_YES;
+}
+
 static void resume(struct exchange *x, enum stage next)
 {
     x->stage = next;
@@ -240,137 +216,46 @@ static void work_begin(struct work *w)
     resume(x, STAGE_BEGAN);
 }
 
-static void take_piece(struct exchange *x)
+static void take_piece(struct exchange *x, struct bytes piece)
 {
-    if (x->handler->data(x->handler->arg, &x->req, x->piece, &x->answer) < 0 &&
+    if (x->handler->data(x->handler->arg, &x->req, piece, &x->answer) < 0 &&
         x->answer.status == 0)
         x->cut = true;
 }
+
+static void finish(struct exchange *x);
 
 static void work_data(struct work *w)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, work);
 
-    take_piece(x);
-    resume(x, STAGE_PIECE);
+    take_piece(x, intake_handed(&x->in));
+    switch (intake_done(&x->in)) {
+    case INTAKE_NOTHING:
+        break;
+    case INTAKE_RESUME:
+        MHD_resume_connection(x->conn);
+        break;
+    case INTAKE_END:
+        finish(x);
+        break;
+    }
 }
 
 static void work_end(struct work *w)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, work);
 
-    x->handler->end(x->handler->arg, &x->req, &x->answer);
+    if (intake_rest(&x->in).n)
+        take_piece(x, intake_rest(&x->in));
+    if (x->answer.status == 0 && !x->cut)
+        x->handler->end(x->handler->arg, &x->req, &x->answer);
     resume(x, STAGE_ENDED);
 }
 
-static enum MHD_Result hand_over(struct exchange *x, void (*run)(struct work *w))
+static void suspend(void *arg)
 {
-    x->work.run = run;
-    MHD_suspend_connection(x->conn);
-    if (!workers_add(x->server->workers, &x->work)) { /* the server stops */
-        x->cut = x->read_failed = true;
-        x->stage = STAGE_ANSWER;
-        MHD_resume_connection(x->conn);
-    }
-    return MHD_YES;
-}
-
-/* --- the answer --- */
-
-static void work_read(struct work *w)
-{
-    struct exchange *x = CONTAINER_OF(w, struct exchange, work);
-    uint64_t left = x->read_length - x->read_at;
-    struct err err = {0};
-    int64_t n = x->read(x->read_arg, x->read_at, x->read_buf,
-                        (size_t)min_u64(left, HTTP_PIECE_MAX), &err);
-
-    if (n <= 0) {
-        x->read_failed = true;
-        journal_message("answer", &err, "request %s: the answer broke off", x->req.id);
-    } else {
-        x->read_n = (size_t)n;
-    }
-    MHD_resume_connection(x->conn);
-}
-
-static ssize_t read_answer(void *arg, uint64_t pos, char *to, size_t max)
-{
-    struct exchange *x = arg;
-    size_t n;
-
-    if (x->read_failed)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (pos >= x->read_at && pos < x->read_at + x->read_n) {
-        n = min_size(max, (size_t)(x->read_at + x->read_n - pos));
-        memcpy(to, x->read_buf + (pos - x->read_at), n);
-        x->req.sent = pos + n;
-        return (ssize_t)n;
-    }
-    x->read_at = pos;
-    x->read_n = 0;
-    (void)hand_over(x, work_read);
-    return 0;
-}
-
-static struct MHD_Response *make_response(struct exchange *x)
-{
-    struct http_answer *a = &x->answer;
-    struct MHD_Response *r;
-
-    if (a->no_body)
-        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (a->read || a->head_only) {
-        x->read = TAKE(a->read);
-        x->read_arg = a->read_arg;
-        x->read_close = TAKE(a->read_close);
-        x->read_length = a->length;
-        if (x->read && !a->head_only && a->length > 0) {
-            x->read_buf = malloc(HTTP_PIECE_MAX);
-            if (!x->read_buf)
-                return NULL;
-        }
-        return MHD_create_response_from_callback(a->length, HTTP_PIECE_MAX, read_answer,
-                                                 x, NULL);
-    }
-    if (a->fd >= 0) {
-        r = MHD_create_response_from_fd_at_offset64(a->length, a->fd, a->offset);
-        if (r)
-            a->fd = -1; /* the library's now */
-        return r;
-    }
-    r = MHD_create_response_from_buffer(a->body.n, a->body.p, MHD_RESPMEM_MUST_FREE);
-    if (r)
-        a->body = (struct buf){0};
-    return r;
-}
-
-static enum MHD_Result answer(struct exchange *x)
-{
-    struct http_answer *a = &x->answer;
-    struct MHD_Response *r;
-    enum MHD_Result done;
-
-    x->stage = STAGE_ANSWER;
-    if (x->cut)
-        return MHD_NO;
-    if (a->status == 0)
-        a->status = 500;
-    x->status = a->status;
-    if (!a->read && a->fd < 0 && !a->head_only)
-        a->length = a->body.n;
-    r = make_response(x);
-    if (!r)
-        return MHD_NO;
-    for (size_t i = 0; i < a->n_headers; i++)
-        if (MHD_add_response_header(r, a->headers[i].name, a->headers[i].value) == MHD_NO)
-            journal_message("answer", NULL, "request %s: header %s cannot be sent",
-                            x->req.id, a->headers[i].name);
-    if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
-    done = MHD_queue_response(x->conn, x->status, r);
-    MHD_destroy_response(r);
-    return done;
+    MHD_suspend_connection(((struct exchange *)arg)->conn);
 }
 
 /* An answer before the body came: the body is read away if it is short, since a client
@@ -380,7 +265,7 @@ static enum MHD_Result answer_early(struct exchange *x)
     const char *expect = http_header(&x->req, "Expect");
 
     if (expect || (x->req.has_length && x->req.length > DRAIN_MAX))
-        return answer(x);
+        return exchange_answer(x);
     x->stage = STAGE_DRAIN;
     return MHD_YES;
 }
@@ -431,7 +316,7 @@ static enum MHD_Result first(struct exchange *x, const char *method)
     atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);
     if (x->handler->slow) {
         x->plan.slow = true;
-        return hand_over(x, work_begin);
+        return exchange_hand_over(x, work_begin);
     }
     x->handler->begin(x->handler->arg, &x->req, &x->plan, &x->answer);
     return plan_body(x);
@@ -454,6 +339,52 @@ static bool is_too_slow(const struct exchange *x)
     return seconds > SLOW_SECONDS && x->received / seconds < SLOW_BYTES_PER_SECOND;
 }
 
+/* The more requests there are, the smaller the pieces. */
+static size_t piece_size(const struct exchange *x)
+{
+    size_t many =
+        (size_t)atomic_load_explicit(&x->server->under_way, memory_order_relaxed);
+    size_t size = INTAKE_PIECE;
+
+    if (x->in.cap)
+        return x->in.cap;
+    while (size > INTAKE_PIECE_LEAST && size * 2 * many > INTAKE_TOTAL)
+        size /= 2;
+    return size;
+}
+
+/* A piece of a body for workers.  Leaves in *size what has to come again. */
+static enum MHD_Result take_in(struct exchange *x, const char *data, size_t *size)
+{
+    for (;;) {
+        size_t n = 0;
+
+        if (intake_fill(&n, &x->in, data, *size, piece_size(x), NULL) < 0)
+            return MHD_NO;
+        data += n;
+        *size -= n;
+        x->received += n;
+        if (!intake_is_full(&x->in))
+            return is_too_slow(x) ? MHD_NO : MHD_YES;
+        if (!intake_idle(&x->in, suspend, x))
+            return MHD_YES;
+        if (x->cut)
+            return MHD_NO;
+        if (x->answer.status) {
+            x->stage = STAGE_DRAIN;
+            x->received += *size;
+            *size = 0;
+            return MHD_YES;
+        }
+        intake_hand(&x->in);
+        x->work.run = work_data;
+        if (!workers_add(x->server->workers, &x->work)) { /* the server stops */
+            (void)intake_done(&x->in);
+            return MHD_NO;
+        }
+    }
+}
+
 static enum MHD_Result body(struct exchange *x, const char *data, size_t *size)
 {
     size_t n = *size;
@@ -464,11 +395,10 @@ static enum MHD_Result body(struct exchange *x, const char *data, size_t *size)
         *size = 0;
         return MHD_YES;
     }
+    if (x->plan.body == HTTP_BODY_STREAM && x->plan.slow)
+        return take_in(x, data, size);
     if (x->plan.body == HTTP_BODY_STREAM) {
-        x->piece = bytes_of(data, n);
-        if (x->plan.slow)
-            return hand_over(x, work_data);
-        take_piece(x);
+        take_piece(x, bytes_of(data, n));
     } else if (x->plan.body == HTTP_BODY_COLLECT) {
         if (x->body.cap == 0 && x->req.has_length &&
             buf_reserve(&x->body, (size_t)x->req.length, NULL) < 0)
@@ -488,10 +418,16 @@ static enum MHD_Result body(struct exchange *x, const char *data, size_t *size)
 static enum MHD_Result end(struct exchange *x)
 {
     x->req.body = buf_bytes(&x->body);
+    if (!intake_idle(&x->in, suspend, x))
+        return MHD_YES;
+    if (x->cut)
+        return MHD_NO;
+    if (x->answer.status)
+        return exchange_answer(x);
     if (x->plan.slow)
-        return hand_over(x, work_end);
+        return exchange_hand_over(x, work_end);
     x->handler->end(x->handler->arg, &x->req, &x->answer);
-    return answer(x);
+    return exchange_answer(x);
 }
 
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *conn, const char *url,
@@ -511,30 +447,23 @@ enum MHD_Result exchange_step(void *arg, struct MHD_Connection *conn, const char
         return first(x, method);
     case STAGE_BEGAN:
         return plan_body(x);
-    case STAGE_PIECE:
-        x->received += x->piece.n;
-        *size -= x->piece.n;
-        if (x->cut || is_too_slow(x))
-            return MHD_NO;
-        x->stage = x->answer.status ? STAGE_DRAIN : STAGE_BODY;
-        return MHD_YES;
     case STAGE_BODY:
         return *size ? body(x, data, size) : end(x);
     case STAGE_DRAIN:
         x->received += *size;
         if (*size == 0)
-            return answer(x);
+            return exchange_answer(x);
         *size = 0;
         return x->received > DRAIN_MAX || is_too_slow(x) ? MHD_NO : MHD_YES;
     case STAGE_ENDED:
-        return answer(x);
+        return exchange_answer(x);
     case STAGE_ANSWER:
         break;
     }
     return MHD_NO;
 }
 
-static void write_line(const struct exchange *x, uint64_t usec)
+static void write_line(const struct exchange *x)
 {
     const struct http_request *req = &x->req;
     char target[LOGGED_TARGET_MAX];
@@ -559,11 +488,11 @@ static void write_line(const struct exchange *x, uint64_t usec)
     json_out_int(&line, "received", (int64_t)x->received);
     json_out_int(&line, "sent", (int64_t)req->sent);
     json_out_bool(&line, "complete", req->complete);
-    json_out_int(&line, "usec", (int64_t)usec);
+    json_out_int(&line, "usec", (int64_t)x->usec);
     journal_end(&line);
 }
 
-static void count(const struct exchange *x, uint64_t usec)
+static void count(const struct exchange *x)
 {
     struct metrics *m = x->server->metrics;
     const char *name = x->handler ? x->handler->name : "none";
@@ -576,7 +505,7 @@ static void count(const struct exchange *x, uint64_t usec)
     snprintf(labels, sizeof labels, "handler=\"%s\"", name);
     metric_add(metrics_series(m, METRIC_SECONDS, "imgport_http_seconds_total",
                               "Time from the request line to the last byte", labels),
-               (int64_t)usec);
+               (int64_t)x->usec);
     metric_add(metrics_series(m, METRIC_COUNTER, "imgport_http_received_bytes_total",
                               "Bytes of request bodies", labels),
                (int64_t)x->received);
@@ -585,24 +514,11 @@ static void count(const struct exchange *x, uint64_t usec)
                (int64_t)x->req.sent);
 }
 
-void exchange_close(void *arg, struct MHD_Connection *conn, void **exchange,
-                    enum MHD_RequestTerminationCode why)
+static void finish(struct exchange *x)
 {
-    struct exchange *x = *exchange;
-    uint64_t usec;
-
-    (void)arg;
-    (void)conn;
-    if (!x)
-        return;
-    *exchange = NULL;
-    usec = elapsed(x);
-    x->req.complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && x->status != 0;
-    if (x->req.complete && !x->read)
-        x->req.sent = x->answer.no_body || x->answer.head_only ? 0 : x->answer.length;
     if (x->req.method) {
-        write_line(x, usec);
-        count(x, usec);
+        write_line(x);
+        count(x);
     }
     if (x->began) {
         x->handler->close(x->handler->arg, &x->req);
@@ -612,6 +528,25 @@ void exchange_close(void *arg, struct MHD_Connection *conn, void **exchange,
         x->read_close(x->read_arg);
     free(x->read_buf);
     buf_fini(&x->body);
+    intake_fini(&x->in);
     http_answer_fini(&x->answer);
     free(x);
+}
+
+void exchange_close(void *arg, struct MHD_Connection *conn, void **exchange,
+                    enum MHD_RequestTerminationCode why)
+{
+    struct exchange *x = *exchange;
+
+    (void)arg;
+    (void)conn;
+    if (!x)
+        return;
+    *exchange = NULL;
+    x->usec = elapsed(x);
+    x->req.complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && x->status != 0;
+    if (x->req.complete && !x->read)
+        x->req.sent = x->answer.no_body || x->answer.head_only ? 0 : x->answer.length;
+    if (intake_leave(&x->in))
+        finish(x);
 }

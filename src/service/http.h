@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* http.h: requests and answers, without the words of the library that carries them
  *
- *     match     event loop      is this request mine?  The first handler that says so
- * gets it begin     loop or worker  method, path and headers are here, no body.  Says
- * where the body goes, or fills the answer at once (status != 0): the body is then read
- * away or the connection closed data      loop or worker  a piece of a streamed body, in
- * order end       loop or worker  the body is complete; fills the answer close     event
- * loop      always, once, for every begin(): answered, broken or stopped
+ *     match  event loop       is this request mine?  The first handler that says so
+ *                             gets it
+ *     begin  loop or worker   method, path and headers are here, no body.  Says where
+ *                             the body goes, or fills the answer at once (status not
+ *                             0): the body is then read away, or the connection closed
+ *     data   loop or worker   a piece of a streamed body, in order
+ *     end    loop or worker   the body is complete; fills the answer
+ *     close  loop, or worker  always, once, for every begin(): answered, broken or
+ *                             stopped.  Headers are gone.  A worker that has a piece
+ *                             when the connection goes does it, else the loop
  *
  * The event loop must never wait: no disk writes, no database writes, no network.  A
  * handler that is `slow` gets begin, data and end on worker threads, never two at once
- * for one request; one that is not may ask for that in begin() (plan->slow).  While a
- * worker has a request its connection is suspended, so a slow reader of a body slows its
- * sender down, and nothing is queued in memory. */
+ * for one request; one that is not may ask for that in begin() (plan->slow).  Headers are
+ * not to be asked for in data().  While a worker has a piece the next is received, and
+ * then the connection waits: a slow reader of a body slows its sender down. */
 #pragma once
 
 #include <stdbool.h>
