@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# service.sh [-s SECONDS] [-c CONNECTIONS] [-n]: what requests cost imgportd, beside Glance
+# service.sh [-s SECONDS] [-c CONNECTIONS] [-p PAIRS] [-w WORDS] [-n]: what requests and bytes cost
+# imgportd, beside Glance
 #
 #   imgportd   signed DescribeImages of 20 among 100 images, TC3-HMAC-SHA256 made anew for each
 #              request, keep-alive, SQLite (tests/service/load.c)
@@ -8,10 +9,13 @@
 #              Connection: close, which it serves best (wrk)
 #
 # Prints a table for RESULTS.md: requests a second, latency, the server's CPU time a request, the
-# client's beside it, and the server's memory afterwards (its processes summed).  -n leaves
-# Glance out, which is installed otherwise.  $BUILD: another build folder.  Exit status 1 below 10,000 requests a second on two
-# idle cores, which is judged by CPU time (server and client of one request in less than 200
-# microseconds), or above 30 MiB.
+# client's beside it, and the server's memory afterwards (its processes summed); and a second
+# one of uploads and imports, which service_bytes.py measures in PAIRS (-p, 3) with their peers.
+# WORDS (-w) go before each server and client: on a machine with other work -w 'chrt -r 1'.  -n
+# leaves Glance out, which is installed otherwise.  $BUILD: another build folder.
+# Exit status 1 when an aim is missed: 10,000 requests a second on two idle cores, which is judged by
+# CPU time (server and client of one request in less than 200 microseconds), 30 MiB; and those
+# of service_bytes.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
@@ -20,13 +24,17 @@ unset http_proxy https_proxy
 seconds=10
 connections=16
 glance=1
-while getopts s:c:n option; do
+pairs=3
+words=
+while getopts s:c:p:w:n option; do
     case $option in
     s) seconds=$OPTARG ;;
     c) connections=$OPTARG ;;
+    p) pairs=$OPTARG ;;
+    w) words=$OPTARG ;;
     n) glance= ;;
     *)
-        echo 'usage: bench/service.sh [-s SECONDS] [-c CONNECTIONS] [-n]' >&2
+        echo 'usage: bench/service.sh [-s SECONDS] [-c CONNECTIONS] [-p PAIRS] [-w WORDS] [-n]' >&2
         exit 2
         ;;
     esac
@@ -86,12 +94,14 @@ row() {
 }
 
 verdict=0
+glance_port=19292
 
 measure_imgportd() {
     local conf=$work/imgportd.conf log=$work/log port account uin id key before after mib
     printf '[service]\nlisten = 127.0.0.1:0\ndata = %s/data\nlog = %s\n[server]\nrate = 0\n' \
         "$work" "$log" >"$conf"
-    IMGPORTD_CONF=$conf "$build/imgportd" &
+    # shellcheck disable=SC2086 # words
+    IMGPORTD_CONF=$conf $words "$build/imgportd" &
     local pid=$!
     pids+=("$pid")
     for _ in $(seq 100); do
@@ -107,7 +117,8 @@ measure_imgportd() {
         "$build/tests/service/seed" "sqlite:$work/data/catalog.db" >/dev/null
     "$build/tests/service/load" "$port" "$id" "$key" "$connections" 1 >/dev/null
     before=$(ticks $pid)
-    "$build/tests/service/load" "$port" "$id" "$key" "$connections" "$seconds" >"$work/load"
+    # shellcheck disable=SC2086
+    $words "$build/tests/service/load" "$port" "$id" "$key" "$connections" "$seconds" >"$work/load"
     after=$(ticks $pid)
     mib=$(memory $pid)
     value() { sed -n "s/^$1 //p" "$work/load"; }
@@ -166,21 +177,23 @@ filesystem_store_datadir = $d/staging
 filesystem_store_datadir = $d/tasks
 CONF
     glance-manage --config-file "$d/glance.conf" db_sync >"$d/db.log" 2>&1
-    glance-api --config-file "$d/glance.conf" >"$d/api.log" 2>&1 &
+    # shellcheck disable=SC2086
+    $words glance-api --config-file "$d/glance.conf" >"$d/api.log" 2>&1 &
     pids+=($!)
     await "http://127.0.0.1:$1/v2/images"
 }
 
 measure_glance() {
-    local port=19292 pid before after
-    start_glance $port
+    local port=$glance_port pid before after
+    start_glance "$port"
     pid=${pids[-1]}
     for i in $(seq 100); do
         curl -fs -o /dev/null -H 'Content-Type: application/json' "http://127.0.0.1:$port/v2/images" -d \
             "{\"name\":\"bench-$i\",\"disk_format\":\"raw\",\"container_format\":\"bare\",\"tags\":[\"test\"]}"
     done
     before=$(ticks "$pid")
-    wrk -t1 -c"$connections" -d"${seconds}s" --latency -H 'Connection: close' \
+    # shellcheck disable=SC2086
+    $words wrk -t1 -c"$connections" -d"${seconds}s" --latency -H 'Connection: close' \
         "http://127.0.0.1:$port/v2/images?limit=20" >"$work/wrk"
     after=$(ticks "$pid")
     milliseconds() { awk -v want="$1" '$1 == want { v = $2; if (v ~ /ms$/) { sub("ms", "", v); print v }
@@ -195,5 +208,14 @@ echo
 echo '| server | requests a second | p50 | p99 | server CPU a request | client CPU a request | memory |'
 echo '|---|---|---|---|---|---|---|'
 measure_imgportd
-[ -z "$glance" ] || measure_glance
+peer=
+if [ -n "$glance" ]; then
+    measure_glance
+    peer=$glance_port:${pids[-1]}
+fi
+echo
+echo '| what | imgportd: median (least) | peer | | aim |'
+echo '|---|---|---|---|---|'
+python3 bench/service_bytes.py --pairs "$pairs" --words "$words" --glance "$peer" "$build" \
+    "$(tests/guests/build.sh --file bench-full)" || verdict=1
 exit $verdict
