@@ -49,6 +49,7 @@ struct row {
 
 struct state {
     json_t *facts;
+    json_t *whole; /* [opt] what stands on the disk itself, as a partition's facts */
     char *source;
     uint64_t size; /* of the disk; 0: not known */
     struct row *rows;
@@ -112,6 +113,13 @@ static void layout(void *state, const json_t *facts, const char *source)
     }
     json_array_foreach(json_object_get(facts, "logical_volumes"), i, o)
         add_row(s, text(o, "name"), o);
+    /* A filesystem without a partition table. */
+    o = json_object_get(facts, "disk");
+    if (*text(o, "whole")) {
+        s->whole = json_pack("{s:s, s:s, s:I}", "filesystem", text(o, "whole"), "label",
+                             text(o, "whole_label"), "size", (json_int_t)s->size);
+        add_row(s, "disk", s->whole);
+    }
 }
 
 static void list(void *state, const char *device)
@@ -320,10 +328,13 @@ static double draw_scale(const struct state *s, double y)
 
 static double draw_disk(const struct state *s, double y, bool *tiny)
 {
+    bool partitions = false;
     double next = 0;
 
+    for (size_t i = 0; i < s->n; i++)
+        partitions |= is_partition(&s->rows[i]);
     svg_rect(stdout, MARGIN, y, SVG_COLUMNS, BAR_H, "track",
-             s->n ? _("in no partition") : NULL);
+             partitions ? _("in no partition") : NULL);
     for (size_t i = 0; i < s->n; i++)
         if (is_partition(&s->rows[i]) && !is_tiny(s, &s->rows[i]))
             draw_box(s, &s->rows[i], y, &next);
@@ -337,7 +348,7 @@ static double draw_disk(const struct state *s, double y, bool *tiny)
     for (size_t i = 0; i < s->n; i++)
         if (is_partition(&s->rows[i]) && !is_tiny(s, &s->rows[i]))
             name_box(s, &s->rows[i], y);
-    if (s->n == 0)
+    if (!partitions)
         svg_text(stdout, WIDTH / 2.0, y + BAR_H / 2.0 + 4, "mid sub",
                  _("no partitions were seen"), 80);
     return draw_scale(s, y + BAR_H);
@@ -536,6 +547,7 @@ static void end(void *state, const char *error)
         draw(s, error);
     for (size_t i = 0; i < s->n; i++)
         free(s->rows[i].problem);
+    json_decref(s->whole);
     json_decref(s->facts);
     free(s->source);
     free(s->rows);

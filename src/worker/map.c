@@ -122,22 +122,46 @@ static bool is_first_on_device(const struct guest *g, unsigned i)
     return g->fs[i].fs != NULL;
 }
 
+static int map_areas(struct map *m, struct fs *fs, struct err *err)
+{
+    struct err why = {0};
+
+    return end(m, fs_usage(fs, add_area, m, &why), &why, err);
+}
+
+/* A filesystem that stands on the disk without a table is nothing that a guest starts
+ * from, so nobody has opened it. */
+static int map_whole(struct map *m, const struct guest *g, struct err *err)
+{
+    AUTO(fs_closep) struct fs *fs = NULL;
+    struct fs_ident ident = {0};
+    struct err why = {0};
+    int r;
+
+    if (!*g->facts->disk.whole || fs_identify(&ident, g->disk, &why) < 0 ||
+        !fs_is_read(ident.type))
+        return 0;
+    r = begin(m, "disk", err);
+    if (r < 0)
+        return r;
+    r = fs_open(&fs, &ident, g->disk, &why);
+    return r < 0 ? end(m, r, &why, err) : map_areas(m, fs, err);
+}
+
 static int map_filesystems(struct map *m, const struct guest *g, struct err *err)
 {
     for (unsigned i = 0; i < g->fs_n; i++) {
-        struct err why = {0};
         int r;
 
         if (!is_first_on_device(g, i))
             continue;
         r = begin(m, g->fs[i].device, err);
-        if (r < 0)
-            return r;
-        r = end(m, fs_usage(g->fs[i].fs, add_area, m, &why), &why, err);
+        if (r == 0)
+            r = map_areas(m, g->fs[i].fs, err);
         if (r < 0)
             return r;
     }
-    return 0;
+    return map_whole(m, g, err);
 }
 
 static int map_extents(struct map *m, struct block *disk, struct err *err)

@@ -35,6 +35,7 @@
  *           "file_size", "cloned_bytes"}
  *          {} of a map
  * LIST     {"device": "partition 1", "files": []}   areas of a filesystem follow in RUNS
+ *          {"device": "disk", "files": []}          likewise, where it has no partitions
  *          {"device": "", "files": ["disk-f001"]}   extents of the disk follow
  *          {"problem": "..."}                       the list could not be finished
  * RUNS     records of WIRE_RUN_SIZE, in order and without gaps, numbers little-endian:

@@ -3,7 +3,7 @@
 # map.sh: where imgport says that bytes are stored, against qemu-img map
 # shellcheck disable=SC2016 # scripts for an inner shell
 . "$(dirname "$0")/../lib.sh"
-requires jq qemu-img qemu-io python3 xmllint sfdisk mkfs.ext4 mkfs.xfs
+requires jq qemu-img qemu-io python3 xmllint sfdisk mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat
 
 # against_qemu FORMAT FILE: the same bytes are data, at the same places.  We look further than
 # qemu-img does: what a container stores in a hole of its file is zeros.
@@ -164,6 +164,33 @@ layout() {
     jq -S "$pick" "$work/out" | diff - "$work/mapped"
 }
 case_ 'the layout is what info tells' layout "$(guest lvm)"
+
+# ---- a filesystem that stands on the disk without a partition table
+
+# stands COMMAND...: made on a disk of 400 MiB; all of it is told, and drawn.
+stands() {
+    rm -f "$work/bare.raw"
+    truncate -s 400M "$work/bare.raw"
+    "$@" "$work/bare.raw" >/dev/null || return
+    expect 0 imgport map --json "$work/bare.raw" || return
+    same 'device, kinds, most of 400 MiB' 'disk ["free","used"] null true' \
+        "$(jq -r '.filesystems[] | "\(.device) \([.areas[].kind] | unique | tojson) \(.problem) " +
+            "\(.used + .free > 390 * 1048576 and .used < .free)"' "$work/out")" || return
+    expect 0 imgport map --svg "$work/bare.raw" && matches "$work/out" '>disk · [a-z0-9]+( · .bare.)?<' &&
+        matches "$work/out" 'class="used"'
+}
+case_ 'ext4 without a table' stands mkfs.ext4 -q -F -L bare
+case_ 'XFS without a table' stands mkfs.xfs -q -L bare
+case_ 'btrfs without a table' stands mkfs.btrfs -q -L bare
+case_ 'FAT without a table' stands mkfs.vfat -n bare
+# The group descriptors are gone, and none is elsewhere.
+mkfs.ext4 -q -F -O ^metadata_csum,sparse_super2 "$work/bare.raw"
+dd if=/dev/urandom of="$work/bare.raw" bs=4096 seek=1 count=1 conv=notrunc status=none
+broken() {
+    expect 3 imgport map --json "$work/bare.raw" &&
+        same problems '["disk",true]' "$(jq -c '.filesystems[] | [.device, .problem != null]' "$work/out")"
+}
+case_ 'one that is broken is told as such' broken
 
 # ---- ways in
 

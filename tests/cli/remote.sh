@@ -83,6 +83,24 @@ little_is_read() {
 }
 case_ 'no more is transferred than the initramfs and 16 MiB, and nothing by HEAD' little_is_read 150
 
+# The same extents at the same offsets, and the same areas of filesystems.  What is there once
+# with ranges, once without, and once from a server that breaks the connection.
+mapped() { imgport map --json "$1" | jq -S 'del(.source)'; }
+same_map() {
+    mapped "$work/www/small.qcow2" >"$work/want.map" && mapped "$1" | diff "$work/want.map" - &&
+        same 'areas and streams are told' true "$(jq '([.extents[] | select(.compressed and .offset > 0)] |
+            length > 100) and ([.filesystems[].areas[]] | length > 1)' "$work/want.map")"
+}
+case_ 'a map of a URL is that of the file' same_map "$url/small.qcow2"
+case_ 'from a server without ranges' same_map "$url/whole/small.qcow2"
+case_ 'while the connection breaks' same_map "$flaky_small/cut/5"
+map_fails() {
+    local status=0
+    imgport map --json "$url/nothing" >"$work/out" 2>"$work/err" || status=$?
+    same 'exit status' 3 $status && matches "$work/err" '404 Not Found'
+}
+case_ 'a map of nothing' map_fails
+
 case_ 'a server without ranges' same_report "$url/whole/disk.qcow2"
 pipe() { dd if="$image" bs=1M status=none | judge - >"$work/got" && diff "$work/want" "$work/got"; }
 case_ 'standard input, a pipe' pipe
