@@ -163,7 +163,8 @@ int call_refused(struct call *c, int r, const struct err *err)
     case REFUSED_ACCOUNT:
         return call_error(c, "InvalidAccountId.NotFound", _("there is no such account"));
     case REFUSED_SELF:
-        return call_error(c, "InvalidAccountIs.YourSelf", _("this is your own account"));
+        return call_error(c, "FailedOperation.AccountIsYourSelf",
+                          _("this is your own account"));
     case REFUSED_BUSY:
         return call_error(c, "MutexOperation.TaskRunning",
                           _("a task works on the image"));
