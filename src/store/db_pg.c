@@ -66,11 +66,12 @@ static int fail(struct pg *p, const PGresult *res, struct err *err)
 
     if (!text || !*text)
         text = PQerrorMessage(p->h);
-    if (PQstatus(p->h) == CONNECTION_BAD) {
-        p->db.lost = p->db.again = true;
-    } else if (!state) {
+    if (!state && strstr(text, "out of memory")) {
         code = ERR_NOMEM;
-        text = "out of memory";
+    } else if (!state || PQstatus(p->h) == CONNECTION_BAD) {
+        /* What libpq says by itself is about the connection, also before it knows that it
+         * is lost. */
+        p->db.lost = p->db.again = true;
     } else if (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0 ||
                strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0) {
         p->db.again = true;
