@@ -112,6 +112,10 @@ int job_persist(struct job *j, db_fn *fn, void *arg, struct err *err)
 {
     int64_t until = now() + PATIENCE_S;
 
+    /* The step is done, and its time no longer runs. */
+    pthread_mutex_lock(&j->pulse->lock);
+    j->pulse->deadline = 0;
+    pthread_mutex_unlock(&j->pulse->lock);
     for (;;) {
         struct err e = {0};
         int r = catalog_tx(j->service->catalog, fn, arg, &e);

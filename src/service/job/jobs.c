@@ -25,6 +25,7 @@ enum {
     CLAIMS_MAX = 50,     /* of one that takes whoever claims it along */
     IDLE_MS = 30 * 1000, /* a look at the table when nothing was heard */
     BEAT_MS = 500,
+    LATE_MS = 3 * BEAT_MS, /* after which a round of beats is late */
 };
 
 static const struct job_kind *const kinds[] = {&import_job, &copy_job, &export_job};
@@ -45,6 +46,7 @@ struct jobs {
     struct i18n_catalog *zh;
     unsigned kinds;
     atomic_bool ending;
+    atomic_llong beaten_ms; /* when everybody who is at work was told of */
     pthread_mutex_t lock;
     pthread_cond_t wake; /* of the beating thread */
     pthread_t beater;
@@ -71,7 +73,8 @@ static void stop_job(struct job_pulse *p, enum job_stop stop)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void beat(struct jobs *jobs, struct worker *w)
+/* False: the catalogue was not told. */
+static bool beat(struct jobs *jobs, struct worker *w)
 {
     struct task_beat beat;
     struct task_lease lease;
@@ -85,7 +88,7 @@ static void beat(struct jobs *jobs, struct worker *w)
     lease = w->lease;
     pthread_mutex_unlock(&jobs->lock);
     if (!busy)
-        return;
+        return true;
     pthread_mutex_lock(&w->pulse.lock);
     beat = (struct task_beat){
         .phase = w->pulse.phase,
@@ -113,6 +116,14 @@ static void beat(struct jobs *jobs, struct worker *w)
     pthread_mutex_unlock(&jobs->lock);
     if (r < 0)
         journal_message("beat", &err, "task %" PRId64, lease.id);
+    return r >= 0;
+}
+
+/* Leases run out while the catalogue is away, and whoever claims first when it is back
+ * has the task: those who are at work are to beat before. */
+static bool may_claim(const struct jobs *jobs)
+{
+    return job_now_ms() - atomic_load(&jobs->beaten_ms) < LATE_MS;
 }
 
 static void *beater_main(void *arg)
@@ -123,9 +134,13 @@ static void *beater_main(void *arg)
     while (!atomic_load(&jobs->ending)) {
         struct timespec until;
 
+        bool all = true;
+
         pthread_mutex_unlock(&jobs->lock);
         for (unsigned i = 0; i < jobs->n; i++)
-            beat(jobs, &jobs->workers[i]);
+            all &= beat(jobs, &jobs->workers[i]);
+        if (all)
+            atomic_store(&jobs->beaten_ms, job_now_ms());
         pthread_mutex_lock(&jobs->lock);
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += BEAT_MS * 1000000L;
@@ -193,8 +208,12 @@ static int put_off(struct job *j, const struct job_kind *kind, const struct err 
     if (r != 0)
         return r;
     if (times >= TRIES_MAX) {
-        job_fail(&why, "InternalError", err_code_name(because->code), "%s",
-                 _("something failed on our side, also when it was tried again"));
+        if (because->sys == ENOSPC || because->sys == EDQUOT)
+            job_fail(&why, "InternalError", "no-space", "%s",
+                     _("the service had no space left, also when it was tried again"));
+        else
+            job_fail(&why, "InternalError", err_code_name(because->code), "%s",
+                     _("something failed on our side, also when it was tried again"));
         log_task(j->task, "task-gave-up", &why, because);
         return kind->end(j, TASK_FAILED, &why, err);
     }
@@ -338,9 +357,13 @@ static void *worker_main(void *arg)
         struct err err = {0};
         struct task task;
         unsigned told;
-        int wait;
-        int r = claim(w, &task, &arena, &wait, &err);
+        int wait, r;
 
+        if (!may_claim(w->jobs)) {
+            usleep(100 * 1000);
+            continue;
+        }
+        r = claim(w, &task, &arena, &wait, &err);
         if (r == 0) {
             work_on(w, &task);
             pthread_mutex_lock(&w->jobs->lock);
@@ -433,6 +456,7 @@ int jobs_start(struct jobs **ret, struct service *service, struct err *err)
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->wake, NULL);
     jobs->service = service;
+    atomic_store(&jobs->beaten_ms, job_now_ms());
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         jobs->kinds |= TASK_OF(kinds[i]->kind);
     if (place_messages(folder, NULL) == 0)
