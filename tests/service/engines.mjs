@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 const { STORE_URL, S3_ENDPOINT, S3_KEY_ID, S3_KEY_SECRET } = process.env;
 
@@ -63,10 +64,17 @@ function bucket(prefix) {
   };
 }
 
-// { catalog, objects, keys (lines of section [objects]), blobs, sql(text) }
-export function engines(dir) {
+// PostgreSQL "down" and "up" (run.sh has started it).
+export const postgresql = (what) => execFileSync("bash", ["-c", '. "$0"; "pg_$1"',
+  fileURLToPath(new URL("../store/pg.sh", import.meta.url)), what], { env: { ...process.env, work: process.env.PG_FOLDER } });
+
+// { catalog, objects, keys (lines of section [objects]), blobs }
+export function engines(dir, { s3, disk } = {}) {
   const name = `t${crypto.randomBytes(6).toString("hex")}`;
   const catalog = catalogOf(dir, name);
+  if (s3) return { catalog, objects: s3.url, keys: s3.keys, blobs: { list: (prefix = "") => [...s3.objects.keys()]
+    .filter((key) => key.startsWith(prefix)).sort(), get: (key) => s3.objects.get(key), unfinished: () => [] } };
+  if (disk) return { catalog: `sqlite:${dir}/data/catalog.db`, objects: `dir:${dir}/data/objects`, keys: "" };
   return {
     catalog,
     objects: S3_ENDPOINT ? `s3://images/${name}?endpoint=${S3_ENDPOINT}&style=path` : `dir:${dir}/data/objects`,

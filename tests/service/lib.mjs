@@ -48,12 +48,15 @@ const inSection = (conf, section, lines) => {
     : `${conf}\n[${section}]\n${lines}`;
 };
 
-// `beside`: another daemon, whose catalogue and store this one shares.
-export async function startDaemon({ conf = "", regions = "ap-guangzhou ap-shanghai", service = "", beside } = {}) {
+// `beside`: another daemon, whose catalogue and store this one shares.  `s3`: its store (s3.mjs).
+// `disk`: the data folder, with what is staged, lies on a tmpfs of that size, in a namespace of
+// the daemon's own; daemon.mount("size=90m") changes it.
+export async function startDaemon({ conf = "", regions = "ap-guangzhou ap-shanghai", service = "", beside, s3,
+  disk } = {}) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "imgportd-"));
   const config = path.join(dir, "imgportd.conf");
   const log = path.join(dir, "log");
-  const on = beside?.engines ?? engines(dir);
+  const on = beside?.engines ?? engines(dir, { s3, disk });
   fs.writeFileSync(config, `[service]
 listen = 127.0.0.1:0
 data = ${dir}/data
@@ -63,7 +66,19 @@ catalog = ${on.catalog}
 objects = ${on.objects}
 ${service}
 ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate = 0\n"), "objects", on.keys)}`);
-  const env = { ...process.env, IMGPORTD_CONF: config };
+  const env = { ...process.env, IMGPORTD_CONF: config, ...(disk ? { TMPDIR: `${dir}/data` } : {}) };
+  if (disk) fs.mkdirSync(`${dir}/data`);
+  const user = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
+  const command = disk ? ["unshare", "--mount", ...user, "--", "sh", "-c",
+    'mount -t tmpfs -o "size=$1" none "$2" && exec "$3"', "sh", disk, `${dir}/data`, program("IMGPORTD")]
+    : [program("IMGPORTD")];
+  // Where the daemon sees its files.
+  const inside = (...words) => disk ? ["nsenter", "-t", `${daemon.child.pid}`, "--mount",
+    ...(user.length ? ["--user", "--preserve-credentials"] : []), "--", ...words] : words;
+  const run = (words) => {
+    const [name, ...rest] = inside(...words);
+    return execFileSync(name, rest, { env, encoding: "utf8" });
+  };
   // Whole lines only: it may be writing one.
   const lines = () => (fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "")
     .split("\n").slice(0, -1).map((line) => JSON.parse(line));
@@ -75,7 +90,7 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
     async start() {
       let complaint = "";
       const had = lines().length;
-      const child = spawn(program("IMGPORTD"), [], { env, stdio: ["ignore", "inherit", "pipe"] });
+      const child = spawn(command[0], command.slice(1), { env, stdio: ["ignore", "inherit", "pipe"] });
       child.stderr.on("data", (text) => (complaint += text));
       daemon.child = child;
       daemon.ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
@@ -87,7 +102,9 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       }
       assert.ok(daemon.port, `imgportd does not start: ${complaint}`);
     },
-    imgport: (...words) => execFileSync(program("IMGPORT"), words, { env, encoding: "utf8" }),
+    imgport: (...words) => run([program("IMGPORT"), ...words]),
+    mount: (options) => run(["mount", "-o", `remount,${options}`, `${dir}/data`]),
+    shell: (text) => run(["sh", "-c", `cd '${dir}/data' && ${text}`]),
     account(name, ...options) {
       const j = JSON.parse(daemon.imgport("account", "create", name, "--json", ...options));
       return { uin: j.Uin, appId: j.AppId, secretId: j.SecretId, secretKey: j.SecretKey };

@@ -25,6 +25,7 @@ if [ "$engines" != sqlite ]; then
     . "$(dirname "$0")/../store/pg.sh"
     requires setpriv psql curl
     pg_start
+    export PG_FOLDER=$work
 fi
 # Daemons of the tests lie in the folder that is removed with the script.
 cd "$here" && TMPDIR=$work node --test "${@/%/.test.mjs}"
