@@ -45,6 +45,7 @@ struct level_override { /* a line of [levels] */
 
 struct profile {
     const char *name, *title, *source;
+    char version[17];
     uint32_t formats, tables, firmware, archs;
     bool gpt_needs_esp;
     uint32_t sections_seen;                    /* the parser's */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/profile.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -166,6 +167,7 @@ struct parser {
     const struct key *keys; /* NULL: [levels] */
     void *target;
     uint64_t seen; /* bit i: keys[i] was given in this section */
+    uint64_t sum;  /* of the lines so far */
 };
 
 #define BAD(ps, err, ...) bad((ps), (err), __LINE__, __VA_ARGS__)
@@ -423,6 +425,14 @@ static int section_begin(struct parser *ps, struct bytes title, struct err *err)
     return BAD(ps, err, "unknown section [%s]", ps->section_name);
 }
 
+/* FNV-1a, with the line's end. */
+static uint64_t add_line(uint64_t sum, struct bytes line)
+{
+    for (size_t i = 0; i <= line.n; i++)
+        sum = (sum ^ (i < line.n ? line.p[i] : '\n')) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
 static int parse_line(struct parser *ps, struct bytes line, struct err *err)
 {
     const uint8_t *eq;
@@ -434,6 +444,7 @@ static int parse_line(struct parser *ps, struct bytes line, struct err *err)
     line = text_trim(line);
     if (line.n == 0 || line.p[0] == '#')
         return 0;
+    ps->sum = add_line(ps->sum, line);
     if (line.p[0] == '[') {
         if (line.p[line.n - 1] != ']')
             return BAD(ps, err, "section without \"]\"");
@@ -466,7 +477,11 @@ int profile_parse(const struct profile **ret, struct arena *a, const char *file,
                   struct bytes text, struct err *err)
 {
     struct profile *p = arena_alloc(a, sizeof *p);
-    struct parser ps = {.a = a, .p = p, .file = file, .section_name = ""};
+    struct parser ps = {.a = a,
+                        .p = p,
+                        .file = file,
+                        .section_name = "",
+                        .sum = UINT64_C(0xcbf29ce484222325)};
     struct bytes line;
     int r;
 
@@ -492,8 +507,14 @@ int profile_parse(const struct profile **ret, struct arena *a, const char *file,
     r = arena_check(a, err);
     if (r < 0)
         return r;
+    snprintf(p->version, sizeof p->version, "%016" PRIx64, ps.sum);
     *ret = p;
     return 0;
+}
+
+const char *profile_version(const struct profile *p)
+{
+    return p->version;
 }
 
 const char *profile_name(const struct profile *p)

@@ -56,6 +56,8 @@ int profile_parse(const struct profile **ret, struct arena *a, const char *file,
                   struct bytes text, struct err *err);
 
 const char *profile_name(const struct profile *p);
+/* 16 hexadecimal digits that change when a line does that is no comment. */
+const char *profile_version(const struct profile *p);
 const char *profile_title(const struct profile *p);  /* one line for a list */
 const char *profile_source(const struct profile *p); /* the document the rules are from */
 /* Bytes; 0: no limit.  Who has only an upper bound of the qcow2 size needs the exact one

@@ -132,6 +132,20 @@ static void test_limits(void **state)
     assert_string_equal(err.msg, "x.profile:777: more than 256 systems");
 }
 
+/* What makes another version, and what does not. */
+static void test_version(void **state)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    struct err err = {0};
+    const char *first = profile_version(parse(&a, HEAD, &err));
+
+    (void)state;
+    assert_int_equal(strlen(first), 16);
+    assert_string_equal(first, profile_version(parse(&a, HEAD "\n  # more\r\n", &err)));
+    assert_string_not_equal(
+        first, profile_version(parse(&a, HEAD "gpt-needs-esp = yes\n", &err)));
+}
+
 static void test_values(void **state)
 {
     AUTO(arena_fini) struct arena a = {0};
@@ -279,8 +293,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_sources), cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_version),
+        cmocka_unit_test(test_shipped), cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_budget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct profile;
 struct service {
     const struct config *config;
     const struct profile *profile;
+    const char *profile_id; /* its name and version: what images are judged by */
     struct catalog *catalog;
     struct blobs *blobs;
     struct jobs *jobs;       /* NULL: none run here */

@@ -10,6 +10,7 @@
 #include "api/session.h"
 #include "base/scoped.h"
 #include "imgport/imgport.h"
+#include "rules/profile.h"
 #include "service/api.h"
 #include "service/cos/endpoint.h"
 #include "service/folder.h"
@@ -95,6 +96,13 @@ static int serve_until(const sigset_t *signals)
     }
 }
 
+static int name_profile(struct service *s, struct arena *arena, struct err *err)
+{
+    s->profile_id = arena_printf(arena, "%s %s", profile_name(s->profile),
+                                 profile_version(s->profile));
+    return arena_check(arena, err);
+}
+
 static int run(const struct config *config, struct arena *arena, const sigset_t *signals,
                struct err *err)
 {
@@ -107,6 +115,8 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
     r = metrics_new(&d.service.metrics, err);
     if (r == 0)
         r = session_profile(&d.service.profile, arena, config->profile, err);
+    if (r == 0)
+        r = name_profile(&d.service, arena, err);
     if (r == 0)
         r = folder_make(config->data, err);
     if (r == 0)

@@ -209,6 +209,11 @@ const struct param params_describe_import_tasks[] = {
     END,
 };
 
+const struct param params_recheck_images[] = {
+    {"ImageIds", PARAM_TEXTS, REQUIRED, .max = 64, .items = 100},
+    END,
+};
+
 const struct param params_cancel_import_task[] = {
     {"TaskId", PARAM_INT, REQUIRED, .min = 1, .max = INT64_MAX},
     END,

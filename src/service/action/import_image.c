@@ -151,7 +151,7 @@ static int begin(struct db *db, void *arg, struct err *err)
         .params = im->params,
         .step = "fetch",
         .bytes_total = -1,
-        .profile = profile_name(c->service->profile),
+        .profile = c->service->profile_id,
     };
     int64_t id;
     int r =
@@ -226,7 +226,7 @@ static int prepare(struct import *im, const struct import_os *os, char *os_name,
         .reason = "",
         .sub_cause = "",
         .detail = "",
-        .profile = profile_name(c->service->profile),
+        .profile = c->service->profile_id,
         .seller = "",
     };
     return 0;

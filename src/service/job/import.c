@@ -20,6 +20,7 @@
 #include "service/job/import.h"
 #include "service/job/job.h"
 #include "service/job/tell.h"
+#include "service/job/verdict.h"
 #include "store/bucket.h"
 #include "store/image.h"
 
@@ -240,57 +241,6 @@ static int check(json_t **ret, struct import *im, struct err *err)
     return r < 0 ? r : job_step_done(im->job, "check", *ret, "convert", err);
 }
 
-/* The finding that decided: the first error with this code, or without one. */
-static const json_t *decisive(const json_t *report, const char *code)
-{
-    const json_t *f;
-    size_t i;
-
-    json_array_foreach(json_object_get(report, "findings"), i, f)
-    {
-        if (strcmp(text_of(f, "level"), "error") == 0 &&
-            strcmp(text_of(f, "code"), code) == 0)
-            return f;
-    }
-    return NULL;
-}
-
-/* The codes outlive the report. */
-static const char *known_code(const char *code)
-{
-    static const char *const codes[] = {
-        "InvalidUrl",       "InvalidFormatSize",     "PartitionNotPresent",
-        "VirtioNotInstall", "RootPartitionNotFound", "CloudInitNotInstalled",
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-        if (strcmp(codes[i], code) == 0)
-            return codes[i];
-    return "InternalError";
-}
-
-static int judge(const json_t *report, struct job_failure *why)
-{
-    const char *verdict = text_of(report, "verdict"), *code = text_of(report, "code");
-    const json_t *error = json_object_get(report, "error"), *finding;
-
-    if (strcmp(verdict, "accepted") == 0)
-        return 0;
-    if (strcmp(verdict, "undecided") == 0) {
-        char where[64];
-
-        snprintf(where, sizeof where, "undecided:%s:%s", text_of(error, "layer"),
-                 text_of(error, "code"));
-        return job_fail(why, "InternalError", where,
-                        _("the image could not be judged: %s"),
-                        text_of(error, "message"));
-    }
-    finding = decisive(report, code);
-    return job_fail(why, known_code(code), text_of(finding, "id"), "%s%s%s",
-                    text_of(finding, "subject"), *text_of(finding, "subject") ? ": " : "",
-                    text_of(finding, "detail"));
-}
-
 /* ---- convert */
 
 /* The size that was really written decides. */
@@ -443,7 +393,7 @@ static int write_end(struct import *im, const json_t *report, json_t *const *dis
     change.size_gib = gib_of(disks[0]);
     change.snapshots = snaps;
     change.disks = data;
-    change.profile = profile_name(im->job->service->profile);
+    change.profile = im->job->service->profile_id;
     change.cloud_init =
         json_is_true(json_object_get(json_object_get(facts, "cloud_init"), "installed"));
     r = tell_import_done(&message, im->job, param(im, "name"), err);
@@ -497,7 +447,7 @@ static int import_run(struct job *j, struct job_failure *why, struct err *err)
     if (r == 0)
         r = check(&report, &im, err);
     if (r == 0)
-        r = judge(report, why);
+        r = verdict_judge(report, why);
     return r == 0 ? convert_all(&im, report, why, err) : r;
 }
 

@@ -75,6 +75,7 @@ struct job_kind {
 extern const struct job_kind import_job;
 extern const struct job_kind copy_job;
 extern const struct job_kind export_job;
+extern const struct job_kind recheck_job;
 
 /* Sets *why; its value is JOB_FAILED. */
 int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,

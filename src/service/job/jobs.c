@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "service/job/job.h"
+#include "service/job/recheck.h"
 #include "service/job/sweep.h"
 #include "service/journal.h"
 #include "store/account.h"
@@ -28,7 +29,8 @@ enum {
     LATE_MS = 3 * BEAT_MS, /* after which a round of beats is late */
 };
 
-static const struct job_kind *const kinds[] = {&import_job, &copy_job, &export_job};
+static const struct job_kind *const kinds[] = {&import_job, &copy_job, &export_job,
+                                               &recheck_job};
 
 struct worker {
     struct jobs *jobs;
@@ -462,6 +464,8 @@ int jobs_start(struct jobs **ret, struct service *service, struct err *err)
     if (place_messages(folder, NULL) == 0)
         jobs->zh = i18n_load(folder, "zh_CN");
     r = sweep_run(service, err);
+    if (r == 0)
+        r = recheck_all(service, err);
     if (r < 0)
         return r;
     while (jobs->n < service->config->jobs_max && jobs->n < THREADS_MAX) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "rules/profile.h"
 
 /* What the codes mean, for those who have never read the guide. */
 static const char *meaning(const char *reason)
@@ -20,6 +21,7 @@ static const char *meaning(const char *reason)
         {"CloudInitNotInstalled", N_("the system has no cloud-init")},
         {"InternalError", N_("something failed on our side")},
         {"BucketNotFound", N_("the bucket cannot be written to")},
+        {"Refused", N_("the cloud does not take it")},
         {"Canceled", N_("it was canceled")},
     };
 
@@ -202,4 +204,34 @@ int tell_export_failed(struct message_new *ret, struct job *j, const char *bucke
                arena_printf(a, _("Image %s could not be exported: %s"), j->task->image,
                             why->reason),
                explain(j, sentence, why, NULL), err);
+}
+
+int tell_recheck(struct message_new *ret, struct job *j, const char *name,
+                 const struct job_failure *why, const json_t *report, struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *rules = profile_name(j->service->profile), *sentence;
+    struct job_failure told;
+
+    if (!why)
+        return say(ret, j, TELL_RECHECK, name, NULL,
+                   arena_printf(a, _("Image %s is accepted by the rules of now"),
+                                j->task->image),
+                   arena_printf(a,
+                                _("By the rules of %s as they are now, the image %s (%s) "
+                                  "in %s is accepted."),
+                                rules, j->task->image, name, j->task->region),
+                   err);
+    told = *why;
+    if (strcmp(why->reason, "InternalError") == 0)
+        told.reason = "Refused"; /* by a rule that has no code */
+    sentence = arena_printf(
+        a,
+        _("By the rules of %s as they are now, the image %s (%s) in %s would not be "
+          "imported any more.  It stays as it is and can be used."),
+        rules, j->task->image, name, j->task->region);
+    return say(ret, j, TELL_RECHECK, name, &told,
+               arena_printf(a, _("Image %s is refused by the rules of now: %s"),
+                            j->task->image, told.reason),
+               explain(j, sentence, &told, report), err);
 }

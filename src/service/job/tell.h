@@ -12,6 +12,7 @@
 #define TELL_COPY_FAILED   "copy-failed"
 #define TELL_EXPORT_DONE   "export-succeeded"
 #define TELL_EXPORT_FAILED "export-failed"
+#define TELL_RECHECK       "recheck-changed"
 
 /* Fills *ret with texts of the job's arena. */
 int tell_import_done(struct message_new *ret, struct job *j, const char *name,
@@ -29,3 +30,6 @@ int tell_export_done(struct message_new *ret, struct job *j, const char *objects
                      struct err *err);
 int tell_export_failed(struct message_new *ret, struct job *j, const char *bucket,
                        const struct job_failure *why, struct err *err);
+/* The verdict changed; why: NULL, accepted. */
+int tell_recheck(struct message_new *ret, struct job *j, const char *name,
+                 const struct job_failure *why, const json_t *report, struct err *err);

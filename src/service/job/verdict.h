@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verdict.h: what a report of a check means for a task */
+#pragma once
+
+#include "service/job/job.h"
+
+/* 0: accepted.  JOB_FAILED: *why has the finding that decided, or what kept the check
+ * from deciding ("undecided:..." as its sub-cause). */
+int verdict_judge(const json_t *report, struct job_failure *why);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Images that are there already when the rules change.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { after, test } from "node:test";
+import { refused, require, sleep, startDaemon } from "./lib.mjs";
+
+const COS = require("cos-nodejs-sdk-v5");
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "rules-"));
+after(() => fs.rmSync(dir, { recursive: true }));
+const rules = path.join(dir, "own.profile");
+const text = fs.readFileSync(here("../../profiles/tencent-2022.profile"), "utf8");
+const write = (size, more = "") => {
+  const own = text.replace(/^virtual-size-max = .*$/m, `virtual-size-max = ${size}`);
+  assert.ok(own.includes(`= ${size}`));
+  fs.writeFileSync(rules, own + more);
+};
+write("500 GiB");
+const d = await startDaemon({ service: `profile = ${rules}` });
+const alice = d.account("alice", "--language", "en"), operator = d.account("operator", "--operator");
+const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou", Key = "disk.raw";
+const file = path.join(d.dir, Key);
+execFileSync(here("make_disk.py"), [file, "48"]);
+const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
+await cos.putBucket({ Bucket, Region });
+await cos.uploadFile({ Bucket, Region, Key, FilePath: file, SliceSize: 8 << 20 });
+const link = () => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 3600, Protocol: "http:" });
+
+const tasks = async (ImageId) => (await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true })).TaskSet;
+const rechecks = async (ImageId) => (await tasks(ImageId)).filter((t) => t.Kind === "recheck");
+const settled = async (ImageId) => {
+  for (let i = 0; i < 600; i++) {
+    const all = await tasks(ImageId);
+    if (all.every((t) => t.EndedTime)) return all[0];
+    await sleep(50);
+  }
+  throw new Error("still under way");
+};
+const state = async (id) => (await d.client(alice).DescribeImages({ ImageIds: [id] })).ImageSet[0].ImageState;
+const messages = async (ImageId) => (await d.own(alice, "DescribeMessages", { ImageId, Type: "recheck-changed" })).MessageSet;
+const restart = async () => {
+  await d.stop();
+  await d.start();
+};
+const imported = async (ImageName, more = {}) => {
+  const { ImageId } = await d.client(alice).ImportImage({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12",
+    ImageUrl: link(), ImageName, ...more });
+  const task = await settled(ImageId);
+  assert.equal(task.State, "DONE", task.Detail);
+  return ImageId;
+};
+const id = await imported("disk");
+
+test("a start with the same rules, or other comments, judges nothing anew", async () => {
+  assert.match((await tasks(id))[0].Profile, /^\S+ [0-9a-f]{16}$/);
+  await restart();
+  write("500 GiB", "# a comment\n");
+  await restart();
+  assert.deepEqual(await rechecks(id), []);
+});
+
+test("rules that refuse an image are told to its owner, and it stays", async () => {
+  write("16 MiB");
+  await restart();
+  const task = await settled(id);
+  assert.deepEqual([task.Kind, task.State], ["recheck", "DONE"]);
+  assert.equal(task.Report.verdict, "refused");
+  assert.equal(task.Report.code, "InvalidFormatSize");
+  assert.equal(await state(id), "NORMAL");
+  const [message, ...others] = await messages(id);
+  assert.deepEqual(others, []);
+  assert.match(message.Body, /would not be imported any more/);
+  assert.equal(message.Data.Reason, "InvalidFormatSize");
+  // It was judged by these rules now.
+  await restart();
+  assert.equal((await rechecks(id)).length, 1);
+});
+
+test("rules that take it again are told as well", async () => {
+  write("500 GiB");
+  await restart();
+  assert.equal((await settled(id)).Report.verdict, "accepted");
+  const [message] = await messages(id);
+  assert.match(message.Body, /is accepted/);
+  assert.equal((await messages(id)).length, 2);
+});
+
+test("who asks for it gets a task, and nothing is told when nothing changed", async () => {
+  const { TaskSet: [one] } = await d.own(alice, "RecheckImages", { ImageIds: [id] });
+  assert.equal(one.ImageId, id);
+  assert.equal((await settled(id)).TaskId, one.TaskId);
+  assert.equal((await messages(id)).length, 2);
+  await refused(d.own(alice, "RecheckImages", { ImageIds: ["disk"] }), "InvalidImageId.Malformed");
+  await refused(d.own(alice, "RecheckImages", { ImageIds: ["img-00000000"] }), "InvalidImageId.NotFound");
+  await refused(d.own(d.account("bob"), "RecheckImages", { ImageIds: [id] }), "InvalidImageId.NotFound");
+  const [other, open] = d.seed({ owner: alice.uin, name: "other", state: "IMPORTFAILED" },
+    { owner: alice.uin, name: "open", kind: "public", blob: "image/1-1-1" });
+  await refused(d.own(alice, "RecheckImages", { ImageIds: [other] }), "InvalidImageId.IncorrectState");
+  const { TaskSet: [two] } = await d.own(operator, "RecheckImages", { ImageIds: [open] });
+  const t = await settled(open);
+  // Its bytes are gone: this is no verdict.
+  assert.deepEqual([t.TaskId, t.State, t.SubCause], [two.TaskId, "FAILED", "bytes-missing"]);
+  assert.equal(await state(open), "NORMAL");
+  assert.deepEqual(await messages(open), []);
+});
+
+test("a recheck keeps nobody from deleting", async () => {
+  const [gone] = d.seed({ owner: alice.uin, name: "gone", blob: "image/1-1-2" });
+  await d.own(alice, "RecheckImages", { ImageIds: [gone] });
+  await d.client(alice).DeleteImages({ ImageIds: [gone] });
+});
