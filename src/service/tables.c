@@ -209,6 +209,19 @@ const struct param params_describe_import_tasks[] = {
     END,
 };
 
+/* Of an import, what its check depends on. */
+const struct param params_check_image[] = {
+    {"ImageUrl", PARAM_TEXT, REQUIRED, .min = 1, .max = 4096,
+     .code = "InvalidParameter.InvalidParameterUrlError"},
+    {"OsType", PARAM_TEXT, .max = 60},
+    {"OsVersion", PARAM_TEXT, .max = 60},
+    {"Architecture", PARAM_TEXT, .choices = "x86_64|i386|arm_64"},
+    {"LicenseType", PARAM_TEXT, .choices = "TencentCloud|BYOL",
+     .code = "InvalidParameterValue.InvalidLicenseType"},
+    {"Force", PARAM_BOOL},
+    END,
+};
+
 const struct param params_recheck_images[] = {
     {"ImageIds", PARAM_TEXTS, REQUIRED, .max = 64, .items = 100},
     END,

@@ -26,6 +26,7 @@ extern const struct param params_publish_image[];
 extern const struct param params_withdraw_image[];
 extern const struct param params_inquiry_price_images[];
 extern const struct param params_describe_import_tasks[];
+extern const struct param params_check_image[];
 extern const struct param params_recheck_images[];
 extern const struct param params_cancel_import_task[];
 extern const struct param params_describe_messages[];

@@ -70,6 +70,8 @@ for (let i = 0; i < 10; i++) await ask(alice, "ExportImages", { BucketName, Imag
 const { ImageId: waiting } = await ask(alice, "ImportImage", importing({ ImageName: "waiting" }));
 const { TaskSet: [{ TaskId: canceled }] } = await ask(alice, "DescribeImportTasks", { ImageId: waiting });
 await ask(alice, "CancelImportTask", { TaskId: canceled });
+await ask(alice, "RecheckImages", { ImageIds: [plain] });
+await ask(alice, "CheckImage", { ImageUrl: url });
 // One that has ended, and told so.
 await ask(quick, "ImportImage", importing({ ImageUrl: "http://lab.example/disk.qcow2" }), { daemon: live });
 let told;
@@ -221,7 +223,7 @@ const further = {
   DescribeRegions: { Bogus: 1 }, DescribeImageQuota: { Bogus: 1 }, DescribeImportImageOs: { Bogus: 1 }, DescribeImageFromFamily: {},
   DescribeAccounts: { Bogus: 1 }, SubmitImage: { ImageId: "one", Target: "MARKET" }, ReviewImage: { ImageId: plain, Accept: true },
   PublishImage: { ImageId: plain }, WithdrawImage: { ImageId: "one" }, InquiryPriceImages: { ImageIds: ["one"] },
-  DescribeImportTasks: { TaskIds: ["one"] }, DescribeMessages: { Limit: 0 }, DescribeMessageSubscriptions: { Bogus: 1 },
+  CheckImage: { ImageUrl: "" }, RecheckImages: { ImageIds: ["one"] }, DescribeImportTasks: { TaskIds: ["one"] }, DescribeMessages: { Limit: 0 }, DescribeMessageSubscriptions: { Bogus: 1 },
 };
 for (const [action, params] of Object.entries(further))
   test(`${action} refuses`, () => assert.rejects(ask(alice, action, params), (e) => Boolean(e.code)));

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/job/sweep.h"
 
+#include <string.h>
+#include <time.h>
+
 #include "base/scoped.h"
 #include "service/job/job.h"
 #include "service/journal.h"
 #include "store/bucket.h"
 #include "store/image.h"
+
+enum { REQUEST_S = 600 }; /* no request takes so long */
 
 struct sweep {
     struct service *service;
@@ -53,6 +58,22 @@ static int sweep_one(void *arg, const char *key, uint64_t size, uint64_t age,
     return blob_delete(s->service->blobs, key, err);
 }
 
+/* A request is over soon; and beside SQLite no other daemon has one. */
+static int sweep_checked(void *arg, const char *key, uint64_t size, uint64_t age,
+                         struct err *err)
+{
+    struct sweep *s = arg;
+    bool alone = strncmp(s->service->config->catalog, "sqlite:", 7) == 0;
+    int64_t made, unique;
+
+    (void)size;
+    (void)age; /* that of the object, when the blob is its second name */
+    if (!job_blob_key_parse(&made, &unique, key) ||
+        (!alone && time(NULL) < made + REQUEST_S))
+        return 0;
+    return blob_delete(s->service->blobs, key, err);
+}
+
 int sweep_run(struct service *service, struct err *err)
 {
     static const char *const kinds[] = {"staging/", "image/", "export/"};
@@ -63,6 +84,8 @@ int sweep_run(struct service *service, struct err *err)
     s.db = db;
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
         r = blob_list(service->blobs, kinds[i], sweep_one, &s, err);
+    if (r == 0)
+        r = blob_list(service->blobs, SWEEP_CHECKED "/", sweep_checked, &s, err);
     if (r == 0)
         r = blobs_sweep_unfinished(service->blobs, BLOB_STALE_S, err);
     return r;

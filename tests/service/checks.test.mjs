@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// CheckImage: what an import would come to, without one.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { refused, require, startDaemon } from "./lib.mjs";
+
+const COS = require("cos-nodejs-sdk-v5");
+const d = await startDaemon();
+const alice = d.account("alice", "--language", "en"), api = d.client(alice);
+const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou";
+const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
+await cos.putBucket({ Bucket, Region });
+const file = path.join(d.dir, "disk.raw");
+execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [file, "48"]);
+await cos.uploadFile({ Bucket, Region, Key: "disk.raw", FilePath: file, SliceSize: 8 << 20 });
+await cos.putObject({ Bucket, Region, Key: "text", Body: "no image" });
+const link = (Key) => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 3600, Protocol: "http:" });
+const check = (ImageUrl, more, options) => d.own(alice, "CheckImage", { ImageUrl, ...more }, options);
+
+test("the report is that of imgport check, and nothing is kept or spent", async () => {
+  const url = link("disk.raw"), before = d.blobs.list();
+  const answer = await check(url);
+  assert.deepEqual([answer.Verdict, answer.Code, answer.SubCause], ["accepted", null, ""]);
+  const mine = JSON.parse(execFileSync(process.env.IMGPORT, ["check", "--json", file], { encoding: "utf8" }));
+  // The file here has holes, which the object has not.
+  for (const report of [answer.Report, mine]) {
+    delete report.source;
+    delete report.facts.image.data_size;
+    delete report.facts.image.qcow2_size;
+  }
+  assert.deepEqual(answer.Report, mine);
+  assert.deepEqual(d.blobs.list(), before);
+  assert.equal((await api.DescribeImages({})).TotalCount, 0);
+  assert.equal((await d.own(alice, "DescribeImportTasks", {})).TotalCount, 0);
+  assert.equal((await check(url)).Verdict, "accepted");
+});
+
+test("what an import declares is judged as well", async () => {
+  const { Verdict, Report } = await check(link("disk.raw"), { OsType: "CentOS", OsVersion: "7" });
+  assert.notDeepEqual(Report.findings, (await check(link("disk.raw"))).Report.findings);
+  assert.ok(["accepted", "refused"].includes(Verdict));
+});
+
+test("what is no image, and links that cannot be read, are verdicts", async () => {
+  const text = await check(link("text"));
+  assert.equal(text.Verdict, "refused", JSON.stringify(text));
+  assert.equal(text.Report.verdict, "refused");
+  const host = `http://${Bucket}.cos.${Region}.myqcloud.com`;
+  for (const [url, cause] of [["http://example.com/x", "not-cos"], [link("none"), "gone"], [`${host}/disk.raw`, "no-permission"],
+    [`http://${Bucket}.cos.ap-shanghai.myqcloud.com/disk.raw`, "wrong-region"]]) {
+    const answer = await check(url);
+    assert.deepEqual([answer.Verdict, answer.Code, answer.SubCause, answer.Report], ["refused", "InvalidUrl", cause, null]);
+    assert.ok(answer.Detail);
+  }
+  assert.match((await check(link("none"), {}, { language: "zh-CN" })).Detail, /[\u4e00-\u9fff]/);
+});
+
+test("few are checked at once", async () => {
+  const answers = await Promise.allSettled(Array.from({ length: 12 }, () => check(link("disk.raw"))));
+  for (const a of answers) if (a.status === "rejected") assert.equal(a.reason.code, "RequestLimitExceeded");
+  assert.ok(answers.some((a) => a.status === "fulfilled"));
+  assert.equal((await check(link("disk.raw"))).Verdict, "accepted");
+  await refused(check(""), "InvalidParameter.InvalidParameterUrlError");
+});
