@@ -195,3 +195,35 @@ test("exports that wait: so many, what they read stays, and their bucket may go"
   assert.deepEqual([t.State, t.Reason, t.SubCause], ["FAILED", "BucketNotFound", "bucket-gone"]);
   assert.deepEqual(idle.blobs.list("export/"), []);
 });
+
+test("killed at any moment, an export ends whole, once, and leaves nothing behind", async () => {
+  const k = await startDaemon({ conf: "[jobs]\nlease-seconds = 1\n" });
+  const zoe = k.account("zoe"), Bucket = `b-${zoe.appId}`;
+  const store = () => new COS({ SecretId: zoe.secretId, SecretKey: zoe.secretKey, Protocol: "http:", Ip: `127.0.0.1:${k.port}` });
+  await store().putBucket({ Bucket, Region });
+  k.blobs.put("image/1-1-0", d.blobs.get("image/9-1-0"));
+  const [id] = k.seed({ owner: zoe.uin, name: "a", blob: "image/1-1-0", virtual_size: 16 << 20, file_size: 2 << 20 });
+  for (let round = 0; round < 8; round++) {
+    const ExportFormat = ["RAW", "QCOW2", "VHD", "VMDK"][round % 4];
+    const { TaskId, CosPaths: [at] } = await k.client(zoe).ExportImages({ BucketName: Bucket, ImageIds: [id], ExportFormat });
+    await sleep(Math.random() * 120);
+    await k.stop("SIGKILL");
+    await k.start();
+    let t;
+    do {
+      await sleep(50);
+      t = (await k.own(zoe, "DescribeImportTasks", { TaskIds: [`${TaskId}`] })).TaskSet[0];
+    } while (!t.EndedTime);
+    assert.equal(t.State, "DONE", t.Detail);
+    const file = path.join(k.dir, `exported-${round}`);
+    await store().getObject({ Bucket, Region, Key: at.slice(1), Output: fs.createWriteStream(file) });
+    execFileSync("qemu-img", ["compare", "-f", ExportFormat.toLowerCase().replace("vhd", "vpc"), "-F", "raw", file, system]);
+    assert.equal((await k.own(zoe, "DescribeMessages", { TaskId })).TotalCount, 1);
+  }
+  await k.stop();
+  await k.start();
+  // Four names, each written twice.
+  assert.equal(k.blobs.list("export/").length, 4);
+  assert.deepEqual(k.blobs.unfinished(), []);
+  assert.deepEqual(k.blobs.list("image/"), ["image/1-1-0"]);
+});
