@@ -97,7 +97,7 @@ case_ 'while the connection breaks' same_map "$flaky_small/cut/5"
 map_fails() {
     local status=0
     imgport map --json "$url/nothing" >"$work/out" 2>"$work/err" || status=$?
-    same 'exit status' 3 $status && matches "$work/err" '404 Not Found'
+    same 'exit status' 3 "$status" && matches "$work/err" '404 Not Found'
 }
 case_ 'a map of nothing' map_fails
 
