@@ -32,7 +32,7 @@ enum {
 
 static size_t heap, heap_peak;
 
-#ifdef IMGPORT_SANITIZED
+#ifdef HAS_LSAN
 /* Of the sanitizers' own header, which gcc does not bring.  Their runtime has to see what
  * is ours. */
 #pragma GCC visibility push(default)
