@@ -135,6 +135,8 @@ shares-per-image = 500
 import-permission = no
 # Overseas and finance regions take links to objects of their own region only.
 cos-links = own-region-overseas
+# Document 4943: within the mainland, or overseas; finance regions among themselves; Taipei not.
+copy-own-group = yes
 
 [levels]
 # A recommendation is no more than a note.

@@ -149,6 +149,7 @@ static const struct key service_keys[] = {
     {"one-time-links", KEY_BOOL, AT(profile_service, one_time_links)},
     {"cos-links", KEY_WORD, AT(profile_service, cos_links), cos_words},
     {"copy-regions", KEY_WORDS, AT(profile_service, copy_regions)},
+    {"copy-own-group", KEY_BOOL, AT(profile_service, copy_own_group)},
     {"shares-only-create", KEY_BOOL, AT(profile_service, shares_only_create)},
     {"linux-settings", KEY_TEXT, AT(profile_service, linux_settings)},
     {"windows-settings", KEY_TEXT, AT(profile_service, windows_settings)},

@@ -46,6 +46,8 @@ struct profile_service {
     bool one_time_links;          /* a signed link to an object serves one full GET */
     const char *cos_links;        /* "any", "own-region", "own-region-overseas" */
     profile_names copy_regions;   /* images are copied among these; empty: all */
+    bool copy_own_group;          /* of those only within the mainland, among finance
+                                     regions, or overseas; Taipei takes part in none */
     bool shares_only_create;      /* a received share makes instances, and nothing else */
     const char *linux_settings;   /* file in the guest that carries its settings; "" */
     const char *windows_settings; /* the same */

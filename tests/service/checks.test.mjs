@@ -58,6 +58,13 @@ test("what is no image, and links that cannot be read, are verdicts", async () =
   assert.match((await check(link("none"), {}, { language: "zh-CN" })).Detail, /[\u4e00-\u9fff]/);
 });
 
+test("what a daemon that was killed left of a check is swept", async () => {
+  d.blobs.put("check/1-2-0", "rest");
+  await d.stop();
+  await d.start();
+  assert.deepEqual(d.blobs.list("check/"), []);
+});
+
 test("few are checked at once", async () => {
   const answers = await Promise.allSettled(Array.from({ length: 12 }, () => check(link("disk.raw"))));
   for (const a of answers) if (a.status === "rejected") assert.equal(a.reason.code, "RequestLimitExceeded");

@@ -183,6 +183,22 @@ test("while a copy is made its source stays, and the copy can be canceled", asyn
   await idle.own(erin, "CancelImportTask", { TaskId: t.TaskId }, { region: "ap-shanghai" });
 });
 
+test("in 2023 copies stay within the mainland, overseas, or among finance regions", async () => {
+  const groups = [["ap-guangzhou", "ap-shanghai"], ["ap-shenzhen-fsi", "ap-shanghai-fsi"],
+    ["ap-hongkong", "ap-singapore", "na-siliconvalley"], ["ap-taipei"]];
+  const now = await startDaemon({ regions: groups.flat().join(" "), service: "profile = tencent-2023" });
+  const zoe = now.account("zoe");
+  for (const from of groups.flat()) {
+    const [id] = now.seed({ owner: zoe.uin, name: "image", region: from }), client = now.client(zoe, { region: from });
+    for (const to of groups.flat().filter((r) => r !== from)) {
+      const call = client.SyncImages({ ImageIds: [id], DestinationRegions: [to], DryRun: true, ImageName: "copy" });
+      if (to === "ap-taipei") await refused(call, "InvalidRegion.Unavailable");
+      else if (!groups.some((g) => g.includes(from) && g.includes(to))) await refused(call, "UnsupportedOperation.Region");
+      else await call;
+    }
+  }
+});
+
 test("in 2016 there are five operations a day, four regions, and no copies of shares", async () => {
   const old = await startDaemon({ regions, service: "profile = tencent-2016" });
   const zoe = old.account("zoe", "--import"), yves = old.account("yves", "--import");

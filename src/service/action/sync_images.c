@@ -33,12 +33,48 @@ static bool is_listed(const profile_names *list, const char *name)
     return false;
 }
 
+enum copy_group { COPY_MAINLAND, COPY_FINANCE, COPY_OVERSEAS, COPY_NONE };
+
+static enum copy_group copy_group(const struct config_region *r)
+{
+    switch ((enum region_group)r->group) {
+    case REGION_MAINLAND:
+        return COPY_MAINLAND;
+    case REGION_FINANCE:
+        return COPY_FINANCE;
+    case REGION_HONGKONG:
+    case REGION_OVERSEAS:
+    case REGION_AMERICA:
+        return COPY_OVERSEAS;
+    case REGION_TAIPEI:
+        break;
+    }
+    return COPY_NONE;
+}
+
+static int check_group(struct call *c, const struct config_region *to)
+{
+    enum copy_group from = copy_group(c->region), group = copy_group(to);
+
+    if (!profile_service(c->service->profile)->copy_own_group)
+        return 0;
+    if (group == COPY_NONE)
+        return call_error(c, "InvalidRegion.Unavailable", _("%s takes no copies"),
+                          to->id);
+    if (from != group)
+        return call_error(c, "UnsupportedOperation.Region",
+                          _("images of %s are not copied to %s"), c->region->id, to->id);
+    return 0;
+}
+
 static int check_region(struct call *c, const struct config_region *to)
 {
     const profile_names *list = &profile_service(c->service->profile)->copy_regions;
 
-    if (to == c->region || list->n == 0)
+    if (to == c->region)
         return 0; /* what is right for the same region depends on the image */
+    if (list->n == 0)
+        return check_group(c, to);
     if (!is_listed(list, c->region->id))
         return call_error(c, "UnsupportedOperation.Region",
                           _("images of %s are not copied to other regions"),
