@@ -8,6 +8,7 @@
 #include "cli/cloud.h"
 #include "cli/cmd.h"
 #include "cli/release.h"
+#include "cli/report.h"
 
 enum { WORDS_MAX = 64 };
 
@@ -169,6 +170,50 @@ static int do_import(const struct command *self, struct options *o, const struct
     return EXIT_OK;
 }
 
+/* What an import would come to. */
+static int do_check(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    const json_t *report;
+    const char *verdict, *code, *detail;
+    json_t *p = json_object();
+    struct term term;
+    int r;
+
+    (void)self;
+    put(p, "ImageUrl", w->v[0]);
+    put(p, "OsType", o->os_type);
+    put(p, "OsVersion", o->os_version);
+    put(p, "Architecture", o->arch);
+    put(p, "LicenseType", o->license);
+    put_flag(p, "Force", o->force);
+    r = cloud_call(&answer, &o->c, CLOUD_OWN, "CheckImage", p);
+    if (r != EXIT_OK)
+        return r;
+    verdict = json_string_value(json_object_get(answer, "Verdict"));
+    code = json_string_value(json_object_get(answer, "Code"));
+    detail = json_string_value(json_object_get(answer, "Detail"));
+    report = json_object_get(answer, "Report");
+    r = verdict && strcmp(verdict, "accepted") == 0  ? EXIT_OK
+        : verdict && strcmp(verdict, "refused") == 0 ? EXIT_REFUSED
+                                                     : EXIT_TROUBLE;
+    if (o->c.json) {
+        cloud_print_json(answer);
+        return r;
+    }
+    if (json_is_object(report)) {
+        term_init(&term, stdout);
+        report_print(&term, report);
+    } else {
+        struct imgport_error e = {.exit_status = r};
+
+        snprintf(e.message, sizeof e.message, "%.400s (%.90s)", detail ? detail : "",
+                 code ? code : "");
+        return cmd_fail(&e);
+    }
+    return r;
+}
+
 static int do_copy(const struct command *self, struct options *o, const struct words *w)
 {
     static const struct cloud_column made[] = {{N_("IMAGE"), "ImageId"},
@@ -328,6 +373,7 @@ static const struct verb {
     {"list", 0, 0, do_list},
     {"show", 1, 1, do_show},
     {"import", 2, 2, do_import},
+    {"check", 1, 1, do_check},
     {"copy", 2, WORDS_MAX, do_copy},
     {"share", 2, WORDS_MAX, do_share},
     {"unshare", 2, WORDS_MAX, do_unshare},
@@ -391,6 +437,7 @@ const struct command cmd_image = {
         "Usage: imgport image list [--type T] [--name WORD] [--platform WORD]\n"
         "       imgport image show|shares IMAGE\n"
         "       imgport image import NAME URL --os-type T --os-version V [OPTION ...]\n"
+        "       imgport image check URL [--os-type T] [--os-version V] [OPTION ...]\n"
         "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run]\n"
         "       imgport image share|unshare IMAGE ACCOUNT ...\n"
         "       imgport image export IMAGE BUCKET [--format F] [--prefix P] [--wait]\n"
@@ -398,6 +445,9 @@ const struct command cmd_image = {
         "       imgport image set IMAGE [--name N] [--description D] [--family F]\n"
         "       imgport image delete IMAGE ... [--dry-run]\n"
         "       imgport image quota|systems\n"
+        "\n"
+        "check says what an import would come to: its exit status is that of imgport\n"
+        "check.\n"
         "\n"
         "Asks an imgportd, or whatever speaks API 3.0 as it does.  URL is of an object\n"
         "in the service's object store.  What options do not tell, the environment\n"

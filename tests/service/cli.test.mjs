@@ -112,6 +112,22 @@ test("an import is followed to its end", async () => {
   await bad(["image", "import", "数据库", ...words.slice(3)], 1, /InvalidImageName\.Duplicate/);
 });
 
+test("what an import would come to is told without one", async () => {
+  const url = `http://x-${alice.appId}.cos.ap-guangzhou.myqcloud.com/nothing`;
+  await bad(["image", "check", url], 1, /\(InvalidUrl\)/);
+  const Bucket = `cli-${alice.appId}`, Region = "ap-guangzhou";
+  const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
+  await cos.putBucket({ Bucket, Region });
+  await cos.putObject({ Bucket, Region, Key: "zeros.raw", Body: Buffer.alloc(1 << 20) });
+  const link = cos.getObjectUrl({ Bucket, Region, Key: "zeros.raw", Sign: true, Expires: 900, Protocol: "http:" });
+  const refusal = await cli(["image", "check", link]);
+  assert.deepEqual([refusal.status, refusal.err], [1, ""]);
+  assert.match(refusal.out, /refused[\s\S]*P\d\d/i);
+  const { status, out } = await cli(["image", "check", link, "--json"]);
+  assert.equal(status, 1);
+  assert.deepEqual([JSON.parse(out).Verdict, JSON.parse(out).Code], ["refused", "PartitionNotPresent"]);
+});
+
 test("an image is copied", async () => {
   const [source] = d.seed({ owner: alice.uin, name: "to copy" });
   const made = await cli(["image", "copy", source, "ap-shanghai", "--name", "copied"]);
