@@ -51,7 +51,8 @@ fi
 
 build=${BUILD:-build-release}
 [ -f "$build/build.ninja" ] || meson setup "$build" --buildtype release -Db_ndebug=false >/dev/null
-ninja -C "$build" >/dev/null
+mapfile -t data < <(ninja -C "$build" -t targets all | sed -n 's,^\(\(profiles\|po\)/[^:]*\):.*,\1,p')
+ninja -C "$build" imgportd imgport imgport-worker tests/service/load tests/service/seed "${data[@]}" >/dev/null
 
 work=$(mktemp -d)
 pids=()
