@@ -45,7 +45,7 @@ const d = await startDaemon({ regions: `${Region} ${Far} ${Copies}`, conf: "[job
   `lease-seconds = 2\n[region ${Far}]\ncos-endpoint = ${source.url}\n` });
 const owner = d.account("owner", "--language", "en");
 const Bucket = `disks-${owner.appId}`;
-const cos = () => new COS({ SecretId: owner.secretId, SecretKey: owner.secretKey, Protocol: "http:",
+const cos = (account = owner) => new COS({ SecretId: account.secretId, SecretKey: account.secretKey, Protocol: "http:",
   Ip: `127.0.0.1:${d.port}` });
 await cos().putBucket({ Bucket, Region });
 for (const [Key, Body] of Object.entries(objects)) {
@@ -54,14 +54,22 @@ for (const [Key, Body] of Object.entries(objects)) {
 }
 
 const url = (region, key) => `http://${Bucket}.cos.${region}.myqcloud.com/${key}`;
-const importing = (region, link) => async (account, n) => (await d.client(account, { region }).ImportImage({
-  Architecture: "x86_64", OsType: "Debian", OsVersion: "12", ImageUrl: link(n), ImageName: `image ${n}` })).ImageId;
+const importing = (region, link) => async (account, n) => d.client(account, { region }).ImportImage({ Architecture: "x86_64",
+  OsType: "Debian", OsVersion: "12", ImageUrl: link(n), ImageName: `image ${n}` });
+const out = (account) => ({ Bucket: `exports-${account.appId}`, Region });
 const copying = async (account, n) => {
   const from = jobs.find((job) => !job.open && job.sort === sorts[0] && job.account === account);
   if (!from) return undefined;
   const { ImageSet } = await d.client(account).SyncImages({ ImageIds: [from.ImageId], ImageName: `copy ${n}`,
     DestinationRegions: [Copies], ImageSetRequired: true });
-  return ImageSet[0].ImageId;
+  return { ImageId: ImageSet[0].ImageId };
+};
+const exporting = async (account, n) => {
+  const from = jobs.find((job) => !job.open && job.sort === sorts[0] && job.account === account);
+  if (!from) return undefined;
+  const { TaskId } = await d.client(account).ExportImages({ BucketName: out(account).Bucket, ImageIds: [from.ImageId],
+    ExportFormat: "RAW", FileNamePrefixList: [`export ${n}`] });
+  return { ImageId: from.ImageId, TaskId };
 };
 const signed = (region) => (n) => region === Far ? `${url(Far, "good.raw")}?q-signature=${n}`
   : cos().getObjectUrl({ Bucket, Region, Key: "good.raw", Sign: true, Expires: 3600 + n, Protocol: "http:" });
@@ -78,17 +86,26 @@ const sorts = [
   { region: Far, begin: importing(Far, () => url(Far, "good.raw")), ends: [done] },
   { region: Far, begin: importing(Far, signed(Far)), ends: [done, cut] },
   { region: Copies, begin: copying, ends: [done], kind: "copy" },
+  { region: Region, begin: exporting, ends: [done], kind: "export" },
 ];
 const jobs = [];
-let account, accounts = 0;
+let account, accounts = 0, begun = 0;
 const begin = async (sort = sorts[Math.floor(random() * sorts.length)]) => {
-  const n = jobs.length;
-  if (n >= 12 * accounts) account = d.account(`user${++accounts}`, "--language", "en", "--images", "100");
-  const ImageId = await sort.begin(account, n);
-  if (ImageId) jobs.push({ n, sort, account, ImageId, open: true });
+  const n = begun;
+  if (n >= 12 * accounts) {
+    account = d.account(`user${++accounts}`, "--language", "en", "--images", "100");
+    await cos(account).putBucket(out(account));
+  }
+  const made = await sort.begin(account, n);
+  if (!made) return;
+  const job = { n, sort, account, open: true, ...made };
+  job.TaskId ??= (await d.own(account, "DescribeImportTasks", { ImageId: job.ImageId }, { region: sort.region }))
+    .TaskSet.at(-1).TaskId;
+  jobs.push(job);
+  begun++;
 };
 const look = async (job) => {
-  const { TaskSet: [task] } = await d.own(job.account, "DescribeImportTasks", { ImageId: job.ImageId },
+  const { TaskSet: [task] } = await d.own(job.account, "DescribeImportTasks", { TaskIds: [`${job.TaskId}`] },
     { region: job.sort.region });
   job.open = task.State === "QUEUED" || task.State === "RUNNING";
   return task;
@@ -110,9 +127,58 @@ await settle(0);
 const span = Date.now() - started;
 await begin(sorts[0]);
 
+// Every job ended as it had to, and told it once.
+const judge = async (job) => {
+  const task = await look(job);
+  const { region, kind = "import", ends } = job.sort;
+  const { ImageSet: [image] } = await d.client(job.account, { region }).DescribeImages({ ImageIds: [job.ImageId] });
+  const end = [image.ImageState, task.Reason, task.SubCause];
+  assert.ok(ends.some((e) => e.join() === end.join()),
+    `${job.n}, ${kind} to ${region}: ${end.join()}: ${task.Detail}\n${
+      d.lines().filter((l) => l.task === task.TaskId).map((l) => JSON.stringify(l)).join("\n")}`);
+  const { MessageSet } = await d.own(job.account, "DescribeMessages", { ImageId: job.ImageId });
+  assert.deepEqual(MessageSet.filter((m) => m.TaskId === task.TaskId).map((m) => m.Type),
+    [`${kind}-${image.ImageState === "NORMAL" ? "succeeded" : "failed"}`]);
+  return kind === "import" && image.ImageState === "NORMAL";
+};
+// After the next start the store has the images and exports, whole, and nothing else; and when
+// they are deleted it has nothing.
+const audit = async () => {
+  await settle(0);
+  await d.stop();
+  await d.start();
+  const exports = jobs.filter((job) => job.sort.kind === "export");
+  const stored = [];
+  for (const job of jobs) if (await judge(job)) stored.push(job);
+  const images = d.blobs.list("image/");
+  for (const job of stored) {
+    const keys = images.filter((key) => key.startsWith(`image/${job.TaskId}-`));
+    assert.equal(keys.length, 1, `job ${job.n}: ${keys}`);
+    assert.equal(sha256(d.blobs.get(keys[0])), wanted, `job ${job.n}`);
+  }
+  assert.equal(images.length, stored.length);
+  assert.equal(d.blobs.list("export/").length, exports.length);
+  for (const { account, n, ImageId } of exports) {
+    const { Contents } = await cos(account).getBucket({ ...out(account), Prefix: `export ${n}_${ImageId}_` });
+    assert.equal(Contents.length, 1, `export ${n}`);
+    const { Body } = await cos(account).getObject({ ...out(account), Key: Contents[0].Key });
+    assert.equal(sha256(Body), sha256(objects["good.raw"]), `export ${n}`);
+    await cos(account).deleteObject({ ...out(account), Key: Contents[0].Key });
+  }
+  assert.deepEqual(d.blobs.list("staging/"), []);
+  assert.deepEqual(d.blobs.unfinished(), []);
+  for (const job of jobs.filter((j) => j.sort.kind !== "export"))
+    await d.client(job.account, { region: job.sort.region }).DeleteImages({ ImageIds: [job.ImageId] });
+  assert.deepEqual([...d.blobs.list("image/"), ...d.blobs.list("export/")], []);
+  for (const [Key, body] of Object.entries(objects))
+    assert.equal(sha256((await cos().getObject({ Bucket, Region, Key: `public/${Key}` })).Body), sha256(body));
+  jobs.length = 0;
+};
+
 const counts = { daemon: 0, worker: 0 };
 test(`${kills} kills, seed ${seed}`, async () => {
   for (let n = 0; n < kills; n++) {
+    if (n % 20 === 19) await audit();
     await settle(1);
     while (open().length < 3) await begin();
     let victim = random() < 0.5 ? "daemon" : "worker";
@@ -141,39 +207,6 @@ test(`${kills} kills, seed ${seed}`, async () => {
       await d.start();
     }
   }
-  await settle(0);
-  console.log(`${counts.daemon} daemons and ${counts.worker} workers killed, ${jobs.length} jobs`);
-});
-
-test("every job ended as it had to, and told it once", async () => {
-  for (const job of jobs) {
-    const task = await look(job);
-    const { region, kind = "import", ends } = job.sort;
-    const { ImageSet: [image] } = await d.client(job.account, { region }).DescribeImages({ ImageIds: [job.ImageId] });
-    const end = [image.ImageState, task.Reason, task.SubCause];
-    assert.ok(ends.some((e) => e.join() === end.join()),
-      `${job.n}, ${kind} to ${region}: ${end.join()}: ${task.Detail}\n${
-        d.lines().filter((l) => l.task === task.TaskId).map((l) => JSON.stringify(l)).join("\n")}`);
-    const { MessageSet } = await d.own(job.account, "DescribeMessages", { ImageId: job.ImageId });
-    assert.deepEqual(MessageSet.map((m) => m.Type),
-      [`${kind}-${image.ImageState === "NORMAL" ? "succeeded" : "failed"}`]);
-    job.task = task.TaskId;
-    job.stored = kind === "import" && image.ImageState === "NORMAL";
-  }
-});
-
-test("after the next start the store has the images, whole, and nothing else", async () => {
-  await d.stop();
-  await d.start();
-  const images = d.blobs.list("image/");
-  const of = (job) => images.filter((key) => key.startsWith(`image/${job.task}-`));
-  for (const job of jobs.filter((j) => j.stored)) {
-    assert.equal(of(job).length, 1, `job ${job.n}: ${of(job)}`);
-    assert.equal(sha256(d.blobs.get(of(job)[0])), wanted, `job ${job.n}`);
-  }
-  assert.equal(images.length, jobs.filter((job) => job.stored).length);
-  assert.deepEqual(d.blobs.list("staging/"), []);
-  assert.deepEqual(d.blobs.unfinished(), []);
-  for (const [Key, body] of Object.entries(objects))
-    assert.equal(sha256((await cos().getObject({ Bucket, Region, Key: `public/${Key}` })).Body), sha256(body));
+  await audit();
+  console.log(`${counts.daemon} daemons and ${counts.worker} workers killed, ${begun} jobs`);
 });

@@ -134,6 +134,8 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       return daemon.ended;
     },
   };
+  // Also of a file that ends before its tests begin: nobody waits for what a daemon prints.
+  process.on("exit", () => daemon.child?.kill("SIGKILL"));
   after(async () => {
     const { child } = daemon;
     if (child && child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");

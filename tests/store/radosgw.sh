@@ -83,6 +83,10 @@ rgw_frontends = beast endpoint=127.0.0.1:$port
 rgw_run_sync_thread = false
 rgw_dns_name = localhost
 rgw_rados_pool_pg_num_min = 4
+# What is deleted gives its memory back soon.
+rgw_gc_obj_min_wait = 1
+rgw_gc_processor_period = 2
+rgw_gc_processor_max_time = 2
 X
 export CEPH_CONF=$C/ceph.conf
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
