@@ -235,6 +235,29 @@ static int stop_at_once(void *arg, const char *key, uint64_t size, uint64_t age,
     return FAIL(err, ERR_CANCELED, "enough");
 }
 
+/* Where a store cannot, it says so: then it is copied. */
+static void a_second_name_lives_by_itself(void **state)
+{
+    AUTO(blob_closep) struct blob *o = NULL;
+    struct err err = {0}, why = {0};
+    int r;
+
+    (void)state;
+    ok(put("object/ab/first", 100000, 100000, 4096, &err), &err);
+    r = blob_link(blobs, "object/ab/first", "staging/second", &why);
+    assert_true(r == 0 || r == -ERR_UNSUPPORTED);
+    ok(blob_delete(blobs, "object/ab/first", &err), &err);
+    if (r == 0) {
+        ok(blob_open(&o, blobs, "staging/second", &err), &err);
+        assert_int_equal(blob_size(o), 100000);
+        expect_bytes(o, 0, 100000);
+    } else {
+        assert_int_equal(blob_open(&o, blobs, "staging/second", NULL), -ERR_NOTFOUND);
+    }
+    ok(blob_delete(blobs, "staging/second", &err), &err);
+    assert_int_equal(count(""), 0);
+}
+
 static void blobs_are_listed_by_prefix(void **state)
 {
     static const char *const keys[] = {"a/1", "a/2", "a/b/3", "ab/4", "b/5"};
@@ -331,6 +354,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_is_there_before_the_commit),
         cmocka_unit_test(a_size_that_was_told_is_kept),
         cmocka_unit_test(a_deleted_blob_is_gone),
+        cmocka_unit_test(a_second_name_lives_by_itself),
         cmocka_unit_test(blobs_are_listed_by_prefix),
         cmocka_unit_test(keys_that_are_none_are_refused),
         cmocka_unit_test(threads_write_at_once),
