@@ -22,8 +22,10 @@
 #include "base/err.h"
 
 enum {
-    BLOB_KEY_MAX = 200,  /* with its NUL */
-    BLOB_STALE_S = 3600, /* younger blobs without a row may still get one */
+    BLOB_KEY_MAX = 200, /* with its NUL */
+    /* Younger blobs without a row may still get one; longer than any stage of a job, six
+     * hours, so that nobody sweeps an upload in parts that another daemon is at. */
+    BLOB_STALE_S = 24 * 3600,
 };
 
 /* Any thread. */
