@@ -189,6 +189,21 @@ test("staging space that is full", async () => {
   assert.equal(source.asked[job.name], 1, "what was fetched is there still");
 });
 
+test("being started again is no failure", async () => {
+  const s3 = await startS3();
+  const e = await startDaemon({ ...jobs(), s3 });
+  const job = await begin(e, e.account("bob", "--language", "en"), whole(body, { pause: 200 }));
+  for (let n = 1; n <= 6; n++) {
+    await until(() => said(job, "task-begins").length === n);
+    await e.stop();
+    await e.start();
+  }
+  s3.refuse = ({ method, key }) => method === "PUT" && key.includes("image/") && 403;
+  await until(() => said(job, "task-put-off").length);
+  s3.refuse = () => false;
+  await sound(job);
+});
+
 if (process.env.PG_FOLDER)
   test("a database that is gone for a while", async () => {
     const job = await begin(d, alice, once_(whole(body, { pause: 400 })), { signed: true });
