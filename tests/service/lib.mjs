@@ -103,7 +103,7 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       assert.ok(daemon.port, `imgportd does not start: ${complaint}`);
     },
     imgport: (...words) => run([program("IMGPORT"), ...words]),
-    mount: (options) => run(["mount", "-o", `remount,${options}`, `${dir}/data`]),
+    mount: (options) => run(["mount", "-o", `remount,${options}`, "none", `${dir}/data`]),
     shell: (text) => run(["sh", "-c", `cd '${dir}/data' && ${text}`]),
     account(name, ...options) {
       const j = JSON.parse(daemon.imgport("account", "create", name, "--json", ...options));
