@@ -11,7 +11,7 @@ import { sleep, startDaemon } from "./lib.mjs";
 import { startSource, whole } from "./source.mjs";
 
 const source = await startSource({});
-const options = { regions: "ap-guangzhou", conf: "[jobs]\nat-once = 2\nlease-seconds = 2\n" +
+const options = { regions: "ap-guangzhou", conf: "[jobs]\nat-once = 2\nlease-seconds = 8\n" +
   `[region ap-guangzhou]\ncos-endpoint = ${source.url}\n` };
 const a = await startDaemon(options), b = await startDaemon({ ...options, beside: a });
 const alice = a.account("alice", "--language", "en", "--images", "100");
@@ -110,7 +110,7 @@ test("a stopped one gives its task back at once", async () => {
   const had = holder(t.TaskId);
   if (had === b) return; // its API is what we look through
   assert.equal(await a.stop(), 0);
-  await until(() => holder(t.TaskId) === b, 2);
+  await until(() => holder(t.TaskId) === b, 5);
   await sound(id);
   await a.start();
 });
