@@ -149,7 +149,7 @@ if [ -n "$all" ]; then
     say 'build with TSan'
     if CC=gcc build build-tsan -Db_sanitize=thread; then
         say 'tests with TSan'
-        suites build-tsan -t 4 convert clone fault_convert object \
+        suites build-tsan -t 4 convert clone direct fault_convert object \
             store_account store_crash store_race store_task
         step 'a URL with TSan' env IMGPORT="$PWD/build-tsan/imgport" \
             TSAN_OPTIONS=halt_on_error=1 tests/cli/remote.sh 3

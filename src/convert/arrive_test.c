@@ -8,16 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "block/stream_testing.h"
+#include "convert/convert_testing.h"
 #include "convert/sink.h"
 #include "convert/verify.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, DISK = 9 * MIB + 300 };
+enum { DISK = 9 * MIB + 300 };
 
 static uint8_t disk[DISK];
 
@@ -86,14 +85,6 @@ static int from_stream(const struct convert_options *options, struct mem_stream 
     return r;
 }
 
-static bool same_files(int a, int b)
-{
-    static uint8_t pa[40 * MIB], pb[40 * MIB];
-    ssize_t n = pread(a, pa, sizeof pa, 0), m = pread(b, pb, sizeof pb, 0);
-
-    return n == m && n > 0 && (size_t)n < sizeof pa && memcmp(pa, pb, (size_t)n) == 0;
-}
-
 static void same_bytes_as_from_a_file(void **state)
 {
     static const unsigned threads[] = {1, 2, 8};
@@ -102,7 +93,7 @@ static void same_bytes_as_from_a_file(void **state)
     (void)state;
     assert_int_equal(block_mem_open(&file, disk, DISK, NULL), 0);
     for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
-        AUTO(closep) int first = memfd_create("first", 0);
+        AUTO(closep) int first = testing_file();
         struct convert_options o = options_of(k, first);
         struct convert_result want, got;
         struct err err = {0};
@@ -113,7 +104,7 @@ static void same_bytes_as_from_a_file(void **state)
         assert_int_equal(convert_run(&want, &o, &err), 0);
         o.source = NULL;
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
-            AUTO(closep) int fd = memfd_create("output", 0);
+            AUTO(closep) int fd = testing_file();
             struct mem_stream m = mem_stream_of(bytes_of(disk, DISK), i ? MIB : 777);
             int r;
 
@@ -126,7 +117,7 @@ static void same_bytes_as_from_a_file(void **state)
                 break;
             }
             assert_int_equal(r, 0);
-            assert_true(same_files(fd, first));
+            assert_true(testing_same(fd, first));
             assert_int_equal(got.virtual_size, want.virtual_size);
             assert_int_equal(got.file_size, want.file_size);
             assert_int_equal(got.data_bytes, want.data_bytes);
@@ -142,7 +133,7 @@ static void verify_notices_what_differs(void **state)
     (void)state;
     for (size_t i = 0; i <= ARRAY_SIZE(spoilt); i++) {
         AUTO(block_unrefp) struct block *written = NULL;
-        AUTO(closep) int fd = memfd_create("output", 0);
+        AUTO(closep) int fd = testing_file();
         struct tally tally = {0};
         struct convert_options o = options_of(&kinds[4], fd);
         struct mem_stream m = mem_stream_of(bytes_of(disk, DISK), MIB);
@@ -159,7 +150,7 @@ static void verify_notices_what_differs(void **state)
         m = mem_stream_of(bytes_of(disk, DISK), MIB);
         /* Converted once more elsewhere, for the flow to be at its end. */
         {
-            AUTO(closep) int other = memfd_create("other", 0);
+            AUTO(closep) int other = testing_file();
 
             tally = (struct tally){0};
             o.fd = other;
@@ -176,7 +167,7 @@ static void a_source_that_breaks_is_told(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
-        AUTO(closep) int fd = memfd_create("output", 0);
+        AUTO(closep) int fd = testing_file();
         struct convert_options o = options_of(&kinds[1], fd);
         struct mem_stream m = mem_stream_of(bytes_of(disk, DISK), 4096);
         struct convert_result got;

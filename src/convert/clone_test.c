@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,9 +16,9 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
-#include "convert/convert.h"
+#include "convert/convert_testing.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, UNIT = 4096, NEVER = 0 };
+enum { UNIT = 4096, NEVER = 0 };
 
 /* ---- a filesystem that shares, up to the Nth call */
 
@@ -55,35 +54,7 @@ static int share(int to, int from, uint64_t where, uint64_t n, uint64_t off)
     return 0;
 }
 
-/* ---- files in memory */
-
-static int memory_file(void)
-{
-    int fd = memfd_create("clone_test", 0);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
-/* Small buffers: they stay in the cache. */
-static bool same_files(int a, int b)
-{
-    static uint8_t pa[256 * KIB], pb[256 * KIB];
-    struct stat sa, sb;
-
-    assert_int_equal(fstat(a, &sa), 0);
-    assert_int_equal(fstat(b, &sb), 0);
-    if (sa.st_size != sb.st_size)
-        return false;
-    for (off_t off = 0; off < sa.st_size; off += (off_t)sizeof pa) {
-        ssize_t n = pread(a, pa, sizeof pa, off);
-
-        assert_int_equal(pread(b, pb, sizeof pb, off), n);
-        if (memcmp(pa, pb, (size_t)n) != 0)
-            return false;
-    }
-    return true;
-}
+/* ---- sources */
 
 static void fill(int fd, uint64_t off, uint64_t n, bool compressible)
 {
@@ -108,7 +79,7 @@ enum { STORED_ZEROS = 128 * KIB };
 static int raw_file(void)
 {
     static uint8_t zeros[STORED_ZEROS];
-    int fd = memory_file();
+    int fd = testing_file();
 
     fill(fd, 0, 4 * MIB + 5000, false);
     assert_int_equal(pwrite(fd, zeros, STORED_ZEROS, 1 * MIB + 192 * KIB), STORED_ZEROS);
@@ -167,7 +138,7 @@ static struct block *source_of(const struct kind *k)
     assert_int_equal(block_file_open(&raw, raw_file(), &err), 0);
     if (k->format == IMAGE_RAW)
         return TAKE(raw);
-    int fd = memory_file();
+    int fd = testing_file();
     struct convert_options o = options_of(k, fd, raw);
 
     assert_int_equal(convert_run(&result, &o, &err), 0);
@@ -191,7 +162,7 @@ static void test_same_bytes(void **state)
             continue;
         source = source_of(from);
         for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
-            AUTO(closep) int plain = memory_file();
+            AUTO(closep) int plain = testing_file();
             struct convert_options o = options_of(k, plain, source);
             struct convert_result want, got;
             struct err err = {0};
@@ -200,7 +171,7 @@ static void test_same_bytes(void **state)
             assert_int_equal(convert_run(&want, &o, &err), 0);
             assert_int_equal(want.cloned_bytes, 0);
             for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
-                AUTO(closep) int fd = memory_file();
+                AUTO(closep) int fd = testing_file();
 
                 o.fd = fd;
                 o.threads = threads[i];
@@ -208,7 +179,7 @@ static void test_same_bytes(void **state)
                 o.clone_unit = UNIT;
                 fs_begin(NEVER, 0);
                 assert_int_equal(convert_run(&got, &o, &err), 0);
-                assert_true(same_files(fd, plain));
+                assert_true(testing_same(fd, plain));
                 assert_int_equal(got.data_bytes, want.data_bytes);
                 assert_int_equal(got.file_size, want.file_size);
                 assert_int_equal(got.cloned_bytes, fs.bytes);
@@ -223,7 +194,7 @@ static void test_same_bytes(void **state)
 static void test_calls(void **state)
 {
     AUTO(block_unrefp) struct block *source = source_of(&kinds[0]);
-    AUTO(closep) int fd = memory_file();
+    AUTO(closep) int fd = testing_file();
     struct convert_options o = options_of(&kinds[1], fd, source);
     struct convert_result result;
     struct err err = {0};
@@ -243,7 +214,7 @@ static void test_refused(void **state)
     (void)state;
     for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
         AUTO(block_unrefp) struct block *source = source_of(&kinds[0]);
-        AUTO(closep) int plain = memory_file();
+        AUTO(closep) int plain = testing_file();
         struct convert_options o = options_of(k, plain, source);
         struct convert_result result;
         struct err err = {0};
@@ -253,12 +224,12 @@ static void test_refused(void **state)
         o.clone = share;
         o.clone_unit = UNIT;
         for (unsigned nth = 1;; nth++) {
-            AUTO(closep) int fd = memory_file();
+            AUTO(closep) int fd = testing_file();
 
             o.fd = fd;
             fs_begin(nth, errors[nth % ARRAY_SIZE(errors)]);
             assert_int_equal(convert_run(&result, &o, &err), 0);
-            assert_true(same_files(fd, plain));
+            assert_true(testing_same(fd, plain));
             assert_int_equal(result.cloned_bytes, fs.bytes);
             if (fs.calls < nth) {
                 assert_true(nth > 3 || !k->least);
@@ -330,7 +301,7 @@ static void test_most_is_not_read(void **state)
          16 * MIB},
     };
     AUTO(block_unrefp) struct block *file = NULL;
-    int from = memory_file();
+    int from = testing_file();
     struct err err = {0};
 
     (void)state;
@@ -338,7 +309,7 @@ static void test_most_is_not_read(void **state)
     assert_int_equal(block_file_open(&file, from, &err), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct counted counted = {.under = file};
-        AUTO(closep) int fd = memory_file();
+        AUTO(closep) int fd = testing_file();
         struct convert_options o = options_of(&cases[i].kind, fd, &counted.block);
         struct convert_result result;
 
@@ -454,8 +425,8 @@ static void test_places(void **state)
     };
     static uint8_t bytes[512];
     AUTO(block_unrefp) struct block *file = NULL, *memory = NULL;
-    AUTO(closep) int to = memory_file();
-    int from = memory_file();
+    AUTO(closep) int to = testing_file();
+    int from = testing_file();
     struct err err = {0};
 
     (void)state;

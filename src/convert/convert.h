@@ -73,11 +73,11 @@ struct convert_result {
 bool convert_needs_size(const struct convert_options *options);
 
 /* Writes everything but syncs nothing.  The bytes written depend on what the source reads
- * as and on these options but threads and cloning, and on nothing else.  Needs about 32
- * MiB at most, whatever the size of the disk, and no system calls but pwrite, ftruncate,
- * those of the source, those of threads, and FICLONERANGE when blocks are shared.  On
- * failure the content of fd is garbage: the caller discards it. ERR_IO carries the errno
- * (ENOSPC) in err->sys; under RLIMIT_FSIZE the caller ignores SIGXFSZ.  When several
- * things fail, the one that comes first on the disk is told. */
+ * as and on these options but direct, threads and cloning, and on nothing else.  Needs
+ * about 32 MiB at most, whatever the size of the disk, and no system calls but pwrite,
+ * ftruncate, those of the source, those of threads, and FICLONERANGE when blocks are
+ * shared.  On failure the content of fd is garbage: the caller discards it. ERR_IO
+ * carries the errno (ENOSPC) in err->sys; under RLIMIT_FSIZE the caller ignores SIGXFSZ.
+ * When several things fail, the one that comes first on the disk is told. */
 int convert_run(struct convert_result *ret, const struct convert_options *options,
                 struct err *err);

@@ -7,171 +7,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
-#include "convert/convert.h"
+#include "convert/convert_testing.h"
 #include "convert/plan.h"
 #include "convert/sink.h"
 #include "convert/verify.h"
-
-enum { KIB = 1024, MIB = 1024 * KIB };
-
-/* ---- a disk out of a table: data where a piece says so, holes elsewhere */
-
-enum fill {
-    ZEROS,
-    NOISE, /* does not compress */
-    TEXT,  /* does */
-};
-
-struct piece {
-    uint64_t offset, length;
-    enum fill fill;
-};
-
-struct disk {
-    struct block block;
-    const struct piece *pieces;
-    unsigned count;
-    bool solid; /* owns to no holes */
-};
-
-static uint8_t noise(uint64_t off)
-{
-    uint64_t x = (off + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-    x ^= x >> 29;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    return (uint8_t)(x >> 56 | 1);
-}
-
-static uint8_t fill_at(enum fill fill, uint64_t off)
-{
-    return fill == NOISE  ? noise(off)
-           : fill == TEXT ? (uint8_t)("port of entry\n"[off % 14])
-                          : 0;
-}
-
-static int disk_extent(struct block *b, struct extent *ret, uint64_t off, struct err *err)
-{
-    struct disk *d = CONTAINER_OF(b, struct disk, block);
-    uint64_t end = b->size;
-
-    (void)err;
-    *ret = (struct extent){EXTENT_HOLE, 0};
-    for (unsigned i = 0; i < d->count && ret->kind == EXTENT_HOLE; i++) {
-        const struct piece *p = &d->pieces[i];
-
-        if (off >= p->offset && off - p->offset < p->length) {
-            ret->kind = EXTENT_DATA;
-            end = p->offset + p->length;
-        } else if (p->offset > off) {
-            end = min_u64(end, p->offset);
-        }
-    }
-    ret->length = end - off;
-    if (d->solid)
-        *ret = (struct extent){EXTENT_DATA, b->size - off};
-    return 0;
-}
-
-static int disk_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
-{
-    struct disk *d = CONTAINER_OF(b, struct disk, block);
-    bool touched = d->solid;
-
-    memset(buf, 0, n);
-    for (unsigned i = 0; i < d->count; i++) {
-        const struct piece *p = &d->pieces[i];
-        uint64_t from = max_u64(off, p->offset);
-        uint64_t to = min_u64(off + n, p->offset + p->length);
-
-        touched = touched || from < to;
-        for (uint64_t at = from; at < to; at++)
-            ((uint8_t *)buf)[at - off] = fill_at(p->fill, at);
-    }
-    return touched ? 0 : FAIL(err, ERR_IO, "a hole was read");
-}
-
-static void disk_close(struct block *b)
-{
-    (void)b;
-}
-
-static const struct block_driver disk_driver = {
-    .name = "test disk",
-    .read = disk_read,
-    .extent = disk_extent,
-    .close = disk_close,
-};
-
-#define DISK(name, bytes, list, full)                                                  \
-    struct disk name = {.pieces = (list), .count = ARRAY_SIZE(list), .solid = (full)}; \
-    block_init(&name.block, &disk_driver, (bytes))
-
-static const struct piece mixed[] = {
-    {0, 1 * KIB, NOISE}, /* a disk that begins with text is refused */
-    {1 * KIB, 3 * KIB, TEXT},
-    {100 * KIB, 700, NOISE},
-    {1 * MIB - 5, 10, TEXT},
-    {2 * MIB, 3 * MIB, NOISE},
-    {6 * MIB + 1, 2 * MIB, TEXT},
-    {9 * MIB, 1 * MIB, ZEROS},
-    {11 * MIB, 100 * KIB, NOISE},
-    {12 * MIB, 100 * KIB, TEXT},
-    {13 * MIB, 64 * KIB, NOISE},
-    {13 * MIB + 64 * KIB, 64 * KIB, TEXT},
-    {13 * MIB + 128 * KIB, 64 * KIB, NOISE},
-    {13 * MIB + 192 * KIB, 700 * KIB, TEXT},
-};
-
-enum { MIXED_SIZE = 15 * MIB + 77 };
-
-/* ---- an output in memory */
-
-static int output(void)
-{
-    int fd = memfd_create("convert_test", 0);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static uint64_t size_of(int fd)
-{
-    struct stat st;
-
-    assert_int_equal(fstat(fd, &st), 0);
-    return (uint64_t)st.st_size;
-}
-
-static void read_at(int fd, void *buf, size_t n, uint64_t off)
-{
-    assert_int_equal(pread(fd, buf, n, (off_t)off), n);
-}
-
-static bool same_files(int a, int b)
-{
-    static uint8_t pa[MIB], pb[MIB];
-    uint64_t size = size_of(a);
-
-    if (size != size_of(b))
-        return false;
-    for (uint64_t off = 0; off < size; off += MIB) {
-        size_t n = (size_t)min_u64(MIB, size - off);
-
-        read_at(a, pa, n, off);
-        read_at(b, pb, n, off);
-        if (memcmp(pa, pb, n) != 0)
-            return false;
-    }
-    return true;
-}
 
 static int convert(struct convert_result *ret, int fd, struct block *source,
                    enum convert_compression c, unsigned threads, struct err *err)
@@ -185,55 +29,6 @@ static int convert(struct convert_result *ret, int fd, struct block *source,
                            .threads = threads,
                        },
                        err);
-}
-
-/* Everything that is written, with every kind of compression it holds. */
-static const struct kind {
-    const char *name;
-    enum image_format format;
-    const char *kind;
-    enum convert_compression compression;
-    uint32_t cluster;
-    uint64_t unit; /* the disk is rounded up to it */
-} kinds[] = {
-    {"qcow2", IMAGE_QCOW2, "", CONVERT_PLAIN, 0, 512},
-    {"qcow2, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 0, 512},
-    {"qcow2, zstd", IMAGE_QCOW2, "", CONVERT_ZSTD, 0, 512},
-    {"qcow2 of 512 B", IMAGE_QCOW2, "", CONVERT_PLAIN, 512, 512},
-    {"qcow2 of 512 B, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 512, 512},
-    {"qcow2 of 4 KiB, zstd", IMAGE_QCOW2, "", CONVERT_ZSTD, 4 * KIB, 512},
-    {"qcow2 of 2 MiB", IMAGE_QCOW2, "", CONVERT_PLAIN, 2 * MIB, 512},
-    {"qcow2 of 2 MiB, zlib", IMAGE_QCOW2, "", CONVERT_ZLIB, 2 * MIB, 512},
-    {"raw", IMAGE_RAW, "", CONVERT_PLAIN, 0, 512},
-    {"vhd, dynamic", IMAGE_VHD, "", CONVERT_PLAIN, 0, MIB},
-    {"vhd, fixed", IMAGE_VHD, "fixed", CONVERT_PLAIN, 0, MIB},
-    {"vmdk, monolithicSparse", IMAGE_VMDK, "monolithicSparse", CONVERT_PLAIN, 0, 512},
-    {"vmdk, streamOptimized", IMAGE_VMDK, "streamOptimized", CONVERT_USUAL, 0, 512},
-};
-
-static int convert_direct(struct convert_result *ret, int fd, int direct,
-                          struct block *source, const struct kind *k, unsigned threads,
-                          struct err *err)
-{
-    return convert_run(ret,
-                       &(struct convert_options){
-                           .source = source,
-                           .fd = fd,
-                           .direct = direct,
-                           .format = k->format,
-                           .kind = k->kind,
-                           .name = "a disk.vmdk",
-                           .compression = k->compression,
-                           .cluster = k->cluster,
-                           .threads = threads,
-                       },
-                       err);
-}
-
-static int convert_kind(struct convert_result *ret, int fd, struct block *source,
-                        const struct kind *k, unsigned threads, struct err *err)
-{
-    return convert_direct(ret, fd, 0, source, k, threads, err);
 }
 
 /* ---- tests */
@@ -281,17 +76,18 @@ static void test_same_bytes(void **state)
     static const unsigned threads[] = {2, 3, 8, 0};
 
     (void)state;
-    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
-        AUTO(closep) int first = output(), by_solid = output();
+    for (const struct testing_kind *k = testing_kinds; k < testing_kinds + TESTING_KINDS;
+         k++) {
+        AUTO(closep) int first = testing_file(), by_solid = testing_file();
         struct convert_result want, got;
         struct err err = {0};
 
         print_message("%s\n", k->name);
         assert_int_equal(convert_kind(&want, first, &holes.block, k, 1, &err), 0);
         assert_int_equal(want.virtual_size, round_up(MIXED_SIZE, k->unit));
-        assert_int_equal(want.file_size, size_of(first));
+        assert_int_equal(want.file_size, testing_size(first));
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
-            AUTO(closep) int fd = output();
+            AUTO(closep) int fd = testing_file();
 
             assert_int_equal(convert_kind(&got, fd, &holes.block, k, threads[i], &err),
                              0);
@@ -300,11 +96,11 @@ static void test_same_bytes(void **state)
             assert_int_equal(got.file_size, want.file_size);
             assert_ptr_equal(got.kind, want.kind);
             assert_int_equal(got.compression, want.compression);
-            assert_true(same_files(fd, first));
+            assert_true(testing_same(fd, first));
         }
         /* What is stored as zeros, or not at all, makes no difference either. */
         assert_int_equal(convert_kind(&got, by_solid, &solid.block, k, 4, &err), 0);
-        assert_true(same_files(by_solid, first));
+        assert_true(testing_same(by_solid, first));
     }
 }
 
@@ -315,12 +111,13 @@ static void test_read_back(void **state)
     DISK(d, MIXED_SIZE, mixed, true);
 
     (void)state;
-    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+    for (const struct testing_kind *k = testing_kinds; k < testing_kinds + TESTING_KINDS;
+         k++) {
         AUTO(block_unrefp) struct block *file = NULL, *disk = NULL;
         struct convert_result result;
         struct image_info info;
         struct err err = {0};
-        int fd = output();
+        int fd = testing_file();
 
         print_message("%s\n", k->name);
         assert_int_equal(convert_kind(&result, fd, &d.block, k, 2, &err), 0);
@@ -360,11 +157,12 @@ static void test_verify(void **state)
     struct err err = {0};
 
     (void)state;
-    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+    for (const struct testing_kind *k = testing_kinds; k < testing_kinds + TESTING_KINDS;
+         k++) {
         AUTO(block_unrefp) struct block *file = NULL;
         struct convert_options as = {.source = &d.block, .format = k->format};
         struct convert_result result;
-        int fd = output();
+        int fd = testing_file();
 
         print_message("%s\n", k->name);
         assert_int_equal(convert_kind(&result, fd, &d.block, k, 2, &err), 0);
@@ -377,9 +175,9 @@ static void test_verify(void **state)
         uint8_t byte;
 
         print_message("%s\n", cases[i].name);
-        o.fd = output();
+        o.fd = testing_file();
         assert_int_equal(convert_run(&result, &o, &err), 0);
-        read_at(o.fd, &byte, 1, cases[i].at);
+        testing_read(o.fd, &byte, 1, cases[i].at);
         byte ^= 0x80;
         assert_int_equal(pwrite(o.fd, &byte, 1, (off_t)cases[i].at), 1);
         assert_int_equal(block_file_open(&file, o.fd, &err), 0);
@@ -394,7 +192,7 @@ static void test_golden_bytes(void **state)
 {
     static const struct piece pieces[] = {{70000, 1, TEXT}, {3 * MIB, 1, NOISE}};
     DISK(d, 512 * UINT64_C(1048576) + 1, pieces, false);
-    AUTO(closep) int fd = output();
+    AUTO(closep) int fd = testing_file();
     struct convert_result result;
     struct err err = {0};
     uint8_t h[120], entry[8];
@@ -402,7 +200,7 @@ static void test_golden_bytes(void **state)
     (void)state;
     assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 2, &err), 0);
     assert_int_equal(result.data_bytes, 2 * CONVERT_CLUSTER);
-    read_at(fd, h, sizeof h, 0);
+    testing_read(fd, h, sizeof h, 0);
     assert_memory_equal(h, "QFI\xfb\0\0\0\3", 8);
     assert_int_equal(load_be64(h + 8), 0);   /* no backing file */
     assert_int_equal(load_be32(h + 20), 16); /* cluster bits */
@@ -415,16 +213,16 @@ static void test_golden_bytes(void **state)
     assert_int_equal(load_be64(h + 80), 0); /* compatible: no lazy refcounts */
     assert_int_equal(load_be64(h + 88), 0); /* autoclear */
     assert_int_equal(load_be32(h + 96), 4); /* 16 bits a refcount */
-    read_at(fd, entry, 8, 0x10000);
+    testing_read(fd, entry, 8, 0x10000);
     assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x40000);
-    read_at(fd, entry, 8, 0x40000 + 1 * 8);
+    testing_read(fd, entry, 8, 0x40000 + 1 * 8);
     assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x20000);
-    read_at(fd, entry, 8, 0x40000 + 48 * 8);
+    testing_read(fd, entry, 8, 0x40000 + 48 * 8);
     assert_int_equal(load_be64(entry), UINT64_C(1) << 63 | 0x30000);
-    read_at(fd, entry, 8, 0x60000);
+    testing_read(fd, entry, 8, 0x60000);
     assert_int_equal(load_be64(entry), 0x50000);
     assert_int_equal(result.file_size, 0x70000);
-    assert_int_equal(size_of(fd), 0x70000);
+    assert_int_equal(testing_size(fd), 0x70000);
 }
 
 static void test_size_is_foretold(void **state)
@@ -450,17 +248,17 @@ static void test_size_is_foretold(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct disk d = {.pieces = pieces, .count = cases[i].count};
-        AUTO(closep) int fd = output();
+        AUTO(closep) int fd = testing_file();
         struct convert_result result;
         struct err err = {0};
         uint64_t bound = 0;
 
-        block_init(&d.block, &disk_driver, cases[i].size);
+        block_init(&d.block, &testing_disk_driver, cases[i].size);
         print_message("%s\n", cases[i].name);
         assert_int_equal(convert(&result, fd, &d.block, CONVERT_PLAIN, 2, &err), 0);
         assert_int_equal(image_qcow2_bound(&d.block, &bound, &err), 0);
         assert_int_equal(result.file_size, bound);
-        assert_int_equal(size_of(fd), bound);
+        assert_int_equal(testing_size(fd), bound);
     }
 }
 
@@ -495,7 +293,7 @@ static int watch(void *arg, const struct convert_progress *p)
 
 static int convert_watched(struct watcher *w, struct block *source, struct err *err)
 {
-    AUTO(closep) int fd = output();
+    AUTO(closep) int fd = testing_file();
     struct convert_result result;
 
     return convert_run(&result,
@@ -542,10 +340,11 @@ static void test_every_failing_access(void **state)
     struct err err = {0};
 
     (void)state;
-    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+    for (const struct testing_kind *k = testing_kinds; k < testing_kinds + TESTING_KINDS;
+         k++) {
         for (unsigned nth = 1;; nth++) {
             AUTO(block_unrefp) struct block *b = NULL;
-            AUTO(closep) int fd = output();
+            AUTO(closep) int fd = testing_file();
             struct convert_result result = {.file_size = 42};
             atomic_uint count = 0;
             int r;
@@ -565,82 +364,26 @@ static void test_every_failing_access(void **state)
     }
 }
 
-static int again(int fd, int flags)
-{
-    char path[40];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_CLOEXEC | flags);
-}
-
-static void test_past_the_page_cache(void **state)
-{
-    DISK(d, MIXED_SIZE, mixed, false);
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        for (unsigned threads = 1; threads <= 3; threads++) {
-            AUTO(closep) int want = output(), fd = output(), refused = output();
-            AUTO(closep) int direct = again(fd, O_DIRECT);
-            /* A file that takes numbers only: EINVAL. */
-            AUTO(closep) int picky = open("/proc/self/oom_score_adj", O_WRONLY);
-            struct convert_result result;
-            struct err err = {0};
-
-            print_message("%s, %u threads\n", kinds[i].name, threads);
-            if (direct < 0) /* a tmpfs of Linux before 6.6 */
-                direct = again(fd, 0);
-            assert_true(direct >= 0 && picky >= 0);
-            assert_int_equal(
-                convert_kind(&result, want, &d.block, &kinds[i], threads, &err), 0);
-            assert_int_equal(
-                convert_direct(&result, fd, direct, &d.block, &kinds[i], threads, &err),
-                0);
-            assert_true(same_files(want, fd));
-            assert_int_equal(convert_direct(&result, refused, picky, &d.block, &kinds[i],
-                                            threads, &err),
-                             0);
-            assert_true(same_files(want, refused));
-        }
-    }
-}
-
-static void test_what_goes_past_the_page_cache(void **state)
-{
-    AUTO(closep) int fd = output(), direct = output(), full = open("/dev/full", O_WRONLY);
-    DISK(d, MIXED_SIZE, mixed, false);
-    struct convert_result result;
-    struct err err = {0};
-
-    (void)state;
-    assert_int_equal(convert_direct(&result, fd, direct, &d.block, &kinds[0], 2, &err),
-                     0);
-    /* All clusters and tables: only the header is less than a page. */
-    assert_int_equal(size_of(direct), result.file_size);
-    assert_int_equal(size_of(fd), 120);
-    assert_int_equal(convert_direct(&result, fd, full, &d.block, &kinds[0], 2, &err),
-                     -ERR_IO);
-    assert_int_equal(err.sys, ENOSPC);
-}
-
 /* Fails where it is told to, however the threads race. */
 static int torn_read(struct block *b, void *buf, size_t n, uint64_t off, struct err *err)
 {
     if (off >= 7 * MIB)
         return FAIL(err, ERR_IO, "torn at %d", (int)(off / MIB));
-    return disk_read(b, buf, n, off, err);
+    return testing_disk_read(b, buf, n, off, err);
 }
 
 static void test_first_error_wins(void **state)
 {
-    static const struct block_driver torn_driver = {
-        .name = "torn", .read = torn_read, .extent = disk_extent, .close = disk_close};
+    static const struct block_driver torn_driver = {.name = "torn",
+                                                    .read = torn_read,
+                                                    .extent = testing_disk_extent,
+                                                    .close = testing_disk_close};
     struct disk d = {.pieces = mixed, .count = ARRAY_SIZE(mixed), .solid = true};
 
     (void)state;
     block_init(&d.block, &torn_driver, MIXED_SIZE);
     for (unsigned threads = 1; threads <= 8; threads++) {
-        AUTO(closep) int fd = output();
+        AUTO(closep) int fd = testing_file();
         struct convert_result result;
         struct err err = {0};
 
@@ -677,7 +420,7 @@ static void test_refusals(void **state)
         {IMAGE_VMDK, UINT64_C(64) << 40},
     };
     DISK(d, MIXED_SIZE, mixed, false);
-    AUTO(closep) int full = open("/dev/full", O_WRONLY), fd = output();
+    AUTO(closep) int full = open("/dev/full", O_WRONLY), fd = testing_file();
     struct convert_result result;
     struct err err = {0};
 
@@ -725,8 +468,6 @@ int main(void)
         cmocka_unit_test(test_size_is_foretold),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_every_failing_access),
-        cmocka_unit_test(test_past_the_page_cache),
-        cmocka_unit_test(test_what_goes_past_the_page_cache),
         cmocka_unit_test(test_first_error_wins),
         cmocka_unit_test(test_refusals),
     };
