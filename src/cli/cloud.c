@@ -367,3 +367,12 @@ int cloud_print_json(const json_t *j)
     putchar('\n');
     return EXIT_OK;
 }
+
+int cloud_print_answer(const struct cloud *c, const json_t *answer, const char *set,
+                       const struct cloud_column *columns, size_t n)
+{
+    if (c->json)
+        return cloud_print_json(answer);
+    cloud_print_table(json_object_get(answer, set), columns, n);
+    return EXIT_OK;
+}

@@ -59,6 +59,9 @@ struct cloud_column {
 
 /* Rows of a list, their columns below each other. */
 void cloud_print_table(const json_t *list, const struct cloud_column *columns, size_t n);
+/* The list `set` of an answer as a table, or as --json wants it the answer; EXIT_OK. */
+int cloud_print_answer(const struct cloud *c, const json_t *answer, const char *set,
+                       const struct cloud_column *columns, size_t n);
 /* Every member of an object that is not null. */
 void cloud_print_fields(const json_t *object);
 /* As JSON; EXIT_OK. */

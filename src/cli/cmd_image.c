@@ -105,12 +105,9 @@ static int do_list(const struct command *self, struct options *o, const struct w
         json_object_set(params, "Filters", filters);
     json_decref(filters);
     r = cloud_list(&all, &o->c, CLOUD_CVM, "DescribeImages", "ImageSet", params);
-    if (r != EXIT_OK)
-        return r;
-    if (o->c.json)
-        return cloud_print_json(all);
-    cloud_print_table(json_object_get(all, "ImageSet"), columns, ARRAY_SIZE(columns));
-    return EXIT_OK;
+    return r == EXIT_OK
+               ? cloud_print_answer(&o->c, all, "ImageSet", columns, ARRAY_SIZE(columns))
+               : r;
 }
 
 static int do_show(const struct command *self, struct options *o, const struct words *w)
@@ -227,12 +224,9 @@ static int do_copy(const struct command *self, struct options *o, const struct w
     put(p, "ImageName", o->name);
     put_flag(p, "DryRun", o->dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "SyncImages", p);
-    if (r != EXIT_OK)
-        return r;
-    if (o->c.json)
-        return cloud_print_json(answer);
-    cloud_print_table(json_object_get(answer, "ImageSet"), made, ARRAY_SIZE(made));
-    return EXIT_OK;
+    return r == EXIT_OK
+               ? cloud_print_answer(&o->c, answer, "ImageSet", made, ARRAY_SIZE(made))
+               : r;
 }
 
 static int do_share(const struct command *self, struct options *o, const struct words *w)
@@ -261,13 +255,9 @@ static int do_shares(const struct command *self, struct options *o, const struct
                        json_pack("{s:s}", "ImageId", w->v[0]));
 
     (void)self;
-    if (r != EXIT_OK)
-        return r;
-    if (o->c.json)
-        return cloud_print_json(answer);
-    cloud_print_table(json_object_get(answer, "SharePermissionSet"), with,
-                      ARRAY_SIZE(with));
-    return EXIT_OK;
+    return r == EXIT_OK ? cloud_print_answer(&o->c, answer, "SharePermissionSet", with,
+                                             ARRAY_SIZE(with))
+                        : r;
 }
 
 static int do_export(const struct command *self, struct options *o, const struct words *w)
@@ -356,13 +346,9 @@ static int do_systems(const struct command *self, struct options *o,
 
     (void)self;
     (void)w;
-    if (r != EXIT_OK)
-        return r;
-    if (o->c.json)
-        return cloud_print_json(answer);
-    cloud_print_table(json_object_get(answer, "ImportImageOsVersionSet"), systems,
-                      ARRAY_SIZE(systems));
-    return EXIT_OK;
+    return r == EXIT_OK ? cloud_print_answer(&o->c, answer, "ImportImageOsVersionSet",
+                                             systems, ARRAY_SIZE(systems))
+                        : r;
 }
 
 static const struct verb {

@@ -33,14 +33,9 @@ static int run(const struct command *self, int argc, char **argv)
                    of_regions ? "DescribeRegions" : "DescribeZones", NULL);
     if (r != EXIT_OK)
         return r;
-    if (c.json)
-        return cloud_print_json(answer);
-    if (of_regions)
-        cloud_print_table(json_object_get(answer, "RegionSet"), regions,
-                          ARRAY_SIZE(regions));
-    else
-        cloud_print_table(json_object_get(answer, "ZoneSet"), zones, ARRAY_SIZE(zones));
-    return EXIT_OK;
+    return of_regions
+               ? cloud_print_answer(&c, answer, "RegionSet", regions, ARRAY_SIZE(regions))
+               : cloud_print_answer(&c, answer, "ZoneSet", zones, ARRAY_SIZE(zones));
 }
 
 const struct command cmd_region = {

@@ -30,12 +30,9 @@ static int list(struct options *o)
     if (o->image)
         json_object_set_new(params, "ImageId", json_string(o->image));
     r = cloud_list(&all, &o->c, CLOUD_OWN, "DescribeImportTasks", "TaskSet", params);
-    if (r != EXIT_OK)
-        return r;
-    if (o->c.json)
-        return cloud_print_json(all);
-    cloud_print_table(json_object_get(all, "TaskSet"), columns, ARRAY_SIZE(columns));
-    return EXIT_OK;
+    return r == EXIT_OK
+               ? cloud_print_answer(&o->c, all, "TaskSet", columns, ARRAY_SIZE(columns))
+               : r;
 }
 
 static int show(struct options *o, const char *id)

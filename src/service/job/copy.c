@@ -217,15 +217,10 @@ static int copy_run(struct job *j, struct job_failure *why, struct err *err)
 static int copy_end(struct job *j, enum task_state state, const struct job_failure *why,
                     struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     AUTO(copy_fini) struct copy c = {0};
-    struct image_change change = IMAGE_CHANGE_NOTHING;
+    struct image_change change = job_image_failed(IMAGE_CREATEFAILED, why);
     struct message_new message;
     struct task_end end = {
-        .state = state,
-        .reason = why->reason,
-        .sub_cause = why->sub_cause,
-        .detail = why->detail,
         .image = j->task->image,
         .image_from = IMAGE_IN(IMAGE_SYNCING),
         .image_change = &change,
@@ -236,15 +231,9 @@ static int copy_end(struct job *j, enum task_state state, const struct job_failu
 
     if (r < 0)
         return r;
-    change.state = IMAGE_CREATEFAILED;
-    change.reason = why->reason;
-    change.sub_cause = why->sub_cause;
-    change.detail = why->detail;
     change.sync_percent = IMAGE_PERCENT_NONE;
     r = tell_copy_failed(&message, j, param(&c, "name"), param(&c, "source"), why, err);
-    if (r == 0)
-        r = catalog_get(&db, j->service->catalog, err);
-    return r < 0 ? r : task_finish(db, j->lease, &end, err);
+    return r < 0 ? r : job_end(j, &end, state, why, err);
 }
 
 const struct job_kind copy_job = {

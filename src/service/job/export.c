@@ -274,14 +274,9 @@ static int export_run(struct job *j, struct job_failure *why, struct err *err)
 static int export_end(struct job *j, enum task_state state, const struct job_failure *why,
                       struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     AUTO(export_fini) struct export x = {0};
     struct message_new message;
     struct task_end end = {
-        .state = state,
-        .reason = why->reason,
-        .sub_cause = why->sub_cause,
-        .detail = why->detail,
         .messages = &message,
         .n_messages = 1,
     };
@@ -290,9 +285,7 @@ static int export_end(struct job *j, enum task_state state, const struct job_fai
     if (r == 0)
         r = tell_export_failed(&message, j, text_of(x.params, "bucket"), why, err);
     if (r == 0)
-        r = catalog_get(&db, j->service->catalog, err);
-    if (r == 0)
-        r = task_finish(db, j->lease, &end, err);
+        r = job_end(j, &end, state, why, err);
     if (r == 0)
         drop(&x, false);
     return r;

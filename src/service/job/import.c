@@ -454,17 +454,12 @@ static int import_run(struct job *j, struct job_failure *why, struct err *err)
 static int import_end(struct job *j, enum task_state state, const struct job_failure *why,
                       struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     AUTO(import_fini) struct import im = {0};
     AUTO(json_freep) json_t *report = NULL;
     AUTO(freep) char *text = NULL;
-    struct image_change change = IMAGE_CHANGE_NOTHING;
+    struct image_change change = job_image_failed(IMAGE_IMPORTFAILED, why);
     struct message_new message;
     struct task_end end = {
-        .state = state,
-        .reason = why->reason,
-        .sub_cause = why->sub_cause,
-        .detail = why->detail,
         .image = j->task->image,
         .image_from = IMAGE_IN(IMAGE_IMPORTING),
         .image_change = &change,
@@ -479,15 +474,9 @@ static int import_end(struct job *j, enum task_state state, const struct job_fai
         return r;
     text = report ? json_dumps(report, JSON_COMPACT) : NULL;
     end.report = text;
-    change.state = IMAGE_IMPORTFAILED;
-    change.reason = why->reason;
-    change.sub_cause = why->sub_cause;
-    change.detail = why->detail;
     r = tell_import_failed(&message, j, param(&im, "name"), why, report, err);
     if (r == 0)
-        r = catalog_get(&db, j->service->catalog, err);
-    if (r == 0)
-        r = task_finish(db, j->lease, &end, err);
+        r = job_end(j, &end, state, why, err);
     if (r == 0) {
         job_drop_blobs(j, "image", im.disks, NULL, 0);
         job_drop_blobs(j, "staging", im.disks, NULL, 0);

@@ -171,6 +171,31 @@ int job_result(json_t **ret, struct job *j, const char *step, struct err *err)
     return *ret ? 0 : FAIL(err, ERR_CORRUPT, "the result of step %s is no JSON", step);
 }
 
+struct image_change job_image_failed(enum image_state state,
+                                     const struct job_failure *why)
+{
+    struct image_change change = IMAGE_CHANGE_NOTHING;
+
+    change.state = state;
+    change.reason = why->reason;
+    change.sub_cause = why->sub_cause;
+    change.detail = why->detail;
+    return change;
+}
+
+int job_end(struct job *j, struct task_end *end, enum task_state state,
+            const struct job_failure *why, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = catalog_get(&db, j->service->catalog, err);
+
+    end->state = state;
+    end->reason = why->reason;
+    end->sub_cause = why->sub_cause;
+    end->detail = why->detail;
+    return r < 0 ? r : task_finish(db, j->lease, end, err);
+}
+
 static void make_key(char ret[BLOB_KEY_MAX], const char *kind, int64_t task,
                      int64_t attempt, size_t n)
 {

@@ -21,6 +21,7 @@
 #include "store/account.h"
 #include "store/blob.h"
 #include "store/catalog.h"
+#include "store/image.h"
 #include "store/task.h"
 
 enum { JOB_FAILED = 100 }; /* beside 0, refusals and error codes: *why says it */
@@ -76,6 +77,13 @@ extern const struct job_kind import_job;
 extern const struct job_kind copy_job;
 extern const struct job_kind export_job;
 extern const struct job_kind recheck_job;
+
+/* Ends the task, with *end for what depends on it; state and reason are filled in. */
+int job_end(struct job *j, struct task_end *end, enum task_state state,
+            const struct job_failure *why, struct err *err);
+/* The change of an image whose task ended so. */
+struct image_change job_image_failed(enum image_state state,
+                                     const struct job_failure *why);
 
 /* Sets *why; its value is JOB_FAILED. */
 int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,

@@ -219,16 +219,7 @@ static int recheck_run(struct job *j, struct job_failure *why, struct err *err)
 static int recheck_end(struct job *j, enum task_state state,
                        const struct job_failure *why, struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
-    struct task_end end = {
-        .state = state,
-        .reason = why->reason,
-        .sub_cause = why->sub_cause,
-        .detail = why->detail,
-    };
-    int r = catalog_get(&db, j->service->catalog, err);
-
-    return r < 0 ? r : task_finish(db, j->lease, &end, err);
+    return job_end(j, &(struct task_end){.image = NULL}, state, why, err);
 }
 
 const struct job_kind recheck_job = {
