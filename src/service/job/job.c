@@ -176,7 +176,7 @@ struct image_change job_image_failed(enum image_state state,
 {
     struct image_change change = IMAGE_CHANGE_NOTHING;
 
-    change.state = state;
+    change.state = (int)state;
     change.reason = why->reason;
     change.sub_cause = why->sub_cause;
     change.detail = why->detail;
