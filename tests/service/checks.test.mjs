@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { refused, require, startDaemon } from "./lib.mjs";
+import { here, refused, require, startDaemon } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const d = await startDaemon();
@@ -14,7 +13,7 @@ const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou";
 const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
 await cos.putBucket({ Bucket, Region });
 const file = path.join(d.dir, "disk.raw");
-execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [file, "48"]);
+execFileSync(here("make_disk.py"), [file, "48"]);
 await cos.uploadFile({ Bucket, Region, Key: "disk.raw", FilePath: file, SliceSize: 8 << 20 });
 await cos.putObject({ Bucket, Region, Key: "text", Body: "no image" });
 const link = (Key) => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 3600, Protocol: "http:" });

@@ -3,12 +3,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { refused, require, startDaemon } from "./lib.mjs";
+import { here, refused, require, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const regions = "ap-guangzhou ap-shanghai ap-beijing na-siliconvalley";
 const d = await startDaemon({ regions });
 const alice = d.account("alice", "--language", "en"), bob = d.account("bob", "--language", "zh");
@@ -16,14 +14,10 @@ const api = d.client(alice), there = d.client(alice, { region: "ap-shanghai" });
 
 const stored = () => d.blobs.list("image/");
 const see = async (client, id) => (await client.DescribeImages({ ImageIds: [id] })).ImageSet[0];
-const ended = async (client, id) => {
-  for (let i = 0; i < 600; i++) {
-    const image = await see(client, id);
-    if (!/ING$/.test(image.ImageState)) return image;
-    await sleep(50);
-  }
-  throw new Error("still under way");
-};
+const ended = (client, id) => until(async () => {
+  const image = await see(client, id);
+  return !/ING$/.test(image.ImageState) && image;
+});
 const task = async (who, ImageId, region) =>
   (await d.own(who, "DescribeImportTasks", { ImageId }, { region })).TaskSet[0];
 const message = async (who, ImageId) => (await d.own(who, "DescribeMessages", { ImageId })).MessageSet[0];
@@ -33,7 +27,7 @@ const imported = async (name) => {
   const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou", Key = `${name}.qcow2`;
   const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:",
     Ip: `127.0.0.1:${d.port}` });
-  const guest = execFileSync(fileURLToPath(new URL("../guests/build.sh", import.meta.url)), ["--file", "good"],
+  const guest = execFileSync(here("../guests/build.sh"), ["--file", "good"],
     { encoding: "utf8" }).trim();
   const file = path.join(d.dir, Key);
   execFileSync(process.env.IMGPORT, ["convert", "-c", "zstd", guest, file], { stdio: "ignore" });

@@ -5,14 +5,12 @@
 // cut; every image has all its bytes, and nothing is left in the store that belongs to nothing.
 // CRASH_KILLS: how many.  CRASH_SEED: the moments and victims of an earlier run.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
-import { children, require, sleep, startDaemon } from "./lib.mjs";
+import { children, makeDisk, require, sha256, sleep, startDaemon } from "./lib.mjs";
 import { once_, startSource, whole } from "./source.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
@@ -27,15 +25,11 @@ const random = () => {
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 };
-const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 
 // A disk that is taken, and one that is not.
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "crash-"));
-const disk = path.join(dir, "good.raw"), converted = path.join(dir, "good.qcow2");
-execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "64"]);
-execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
-const wanted = sha256(fs.readFileSync(converted));
-const objects = { "good.raw": fs.readFileSync(disk), "bad.raw": Buffer.alloc(4 << 20) };
+const { body, wanted } = makeDisk(dir, 64);
+const objects = { "good.raw": body, "bad.raw": Buffer.alloc(4 << 20) };
 
 const source = await startSource({ "good.raw": once_(whole(objects["good.raw"])) });
 after(() => fs.rmSync(dir, { recursive: true }));

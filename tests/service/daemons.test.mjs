@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Two daemons over one PostgreSQL and one store: what one leaves the other finishes, once.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import crypto from "node:crypto";
-import fs from "node:fs";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { sleep, startDaemon } from "./lib.mjs";
+import { makeDisk, sha256, startDaemon, until } from "./lib.mjs";
 import { startSource, whole } from "./source.mjs";
 
 const source = await startSource({});
@@ -16,11 +11,7 @@ const options = { regions: "ap-guangzhou", conf: "[jobs]\nat-once = 2\nlease-sec
 const a = await startDaemon(options), b = await startDaemon({ ...options, beside: a });
 const alice = a.account("alice", "--language", "en", "--images", "100");
 
-const disk = path.join(a.dir, "good.raw"), converted = path.join(a.dir, "good.qcow2");
-execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "48"]);
-execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
-const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
-const wanted = sha256(fs.readFileSync(converted)), body = fs.readFileSync(disk);
+const { body, wanted } = makeDisk(a.dir, 48);
 
 const begin = async (name, { pause = 5 } = {}) => {
   source.answers[name] = whole(body, { pause });
@@ -29,13 +20,6 @@ const begin = async (name, { pause = 5 } = {}) => {
   return ImageId;
 };
 const task = async (ImageId) => (await b.own(alice, "DescribeImportTasks", { ImageId })).TaskSet[0];
-const until = async (what, seconds = 60) => {
-  for (const end = Date.now() + seconds * 1000; ; await sleep(25)) {
-    const got = await what();
-    if (got) return got;
-    assert.ok(Date.now() < end, `in vain: ${what}`);
-  }
-};
 const ended = (ImageId) => until(async () => {
   const t = await task(ImageId);
   return !["QUEUED", "RUNNING"].includes(t.State) && t;

@@ -5,12 +5,10 @@ import crypto from "node:crypto";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { refused, require, startDaemon } from "./lib.mjs";
+import { here, refused, require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const d = await startDaemon();
 const alice = d.account("alice", "--language", "en"), bob = d.account("bob", "--language", "zh");
 const api = d.client(alice);
@@ -24,14 +22,10 @@ await cosOf(bob).putBucket({ Bucket: his, Region });
 
 const task = async (TaskId, who = alice) =>
   (await d.own(who, "DescribeImportTasks", { TaskIds: [`${TaskId}`] })).TaskSet[0];
-const ended = async (TaskId) => {
-  for (let i = 0; i < 1200; i++) {
-    const t = await task(TaskId);
-    if (t.EndedTime) return t;
-    await sleep(50);
-  }
-  throw new Error("still under way");
-};
+const ended = (TaskId) => until(async () => {
+  const t = await task(TaskId);
+  return t.EndedTime && t;
+});
 const message = async (TaskId) => (await d.own(alice, "DescribeMessages", { TaskId })).MessageSet[0];
 const fetched = async (CosPath) => {
   const Key = CosPath.slice(1), file = path.join(d.dir, path.basename(Key));
@@ -107,7 +101,7 @@ test("an export that is done again replaces its object, and nothing is left of t
 
 test("a guest that was imported is the same when it was exported", async () => {
   const Key = "good.qcow2", file = path.join(d.dir, Key);
-  const guest = execFileSync(fileURLToPath(new URL("../guests/build.sh", import.meta.url)), ["--file", "good"],
+  const guest = execFileSync(here("../guests/build.sh"), ["--file", "good"],
     { encoding: "utf8" }).trim();
   execFileSync(process.env.IMGPORT, ["convert", "-c", "zstd", guest, file], { stdio: "ignore" });
   await cos.uploadFile({ Bucket: BucketName, Region, Key, FilePath: file, SliceSize: 8 << 20 });
@@ -182,14 +176,10 @@ test("exports that wait: so many, what they read stays, and their bucket may go"
   await idle.stop();
   fs.writeFileSync(idle.config, fs.readFileSync(idle.config, "utf8").replace("run = no", "run = yes"));
   await idle.start();
-  const end = async (id) => {
-    for (let i = 0; i < 600; i++) {
-      const { TaskSet: [t] } = await idle.own(erin, "DescribeImportTasks", { TaskIds: [`${id}`] });
-      if (t.EndedTime) return t;
-      await sleep(50);
-    }
-    throw new Error("still under way");
-  };
+  const end = (id) => until(async () => {
+    const { TaskSet: [t] } = await idle.own(erin, "DescribeImportTasks", { TaskIds: [`${id}`] });
+    return t.EndedTime && t;
+  });
   assert.equal((await end(TaskId)).State, "CANCELED");
   const t = await end(rest[0]);
   assert.deepEqual([t.State, t.Reason, t.SubCause], ["FAILED", "BucketNotFound", "bucket-gone"]);
@@ -209,11 +199,10 @@ test("killed at any moment, an export ends whole, once, and leaves nothing behin
     await sleep(Math.random() * 120);
     await k.stop("SIGKILL");
     await k.start();
-    let t;
-    do {
-      await sleep(50);
-      t = (await k.own(zoe, "DescribeImportTasks", { TaskIds: [`${TaskId}`] })).TaskSet[0];
-    } while (!t.EndedTime);
+    const t = await until(async () => {
+      const { TaskSet: [now] } = await k.own(zoe, "DescribeImportTasks", { TaskIds: [`${TaskId}`] });
+      return now.EndedTime && now;
+    });
     assert.equal(t.State, "DONE", t.Detail);
     const file = path.join(k.dir, `exported-${round}`);
     await store().getObject({ Bucket, Region, Key: at.slice(1), Output: fs.createWriteStream(file) });

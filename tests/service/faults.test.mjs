@@ -2,26 +2,19 @@
 // Sources that fail, stores that refuse, disks that are full: the right reason, nothing left, and
 // another try where that can help.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import crypto from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
-import { refused, sleep, startDaemon } from "./lib.mjs";
+import { makeDisk, refused, sha256, sleep, startDaemon, until } from "./lib.mjs";
 import { postgresql } from "./engines.mjs";
 import { startS3 } from "./s3.mjs";
 import { first, head, once_, startSource, status, stuck, whole } from "./source.mjs";
 
 const MIB = 1 << 20;
-const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "faults-"));
 after(() => fs.rmSync(dir, { recursive: true }));
-const disk = path.join(dir, "good.raw"), converted = path.join(dir, "good.qcow2");
-execFileSync(fileURLToPath(new URL("make_disk.py", import.meta.url)), [disk, "48"]);
-execFileSync(process.env.IMGPORT, ["convert", disk, converted], { stdio: "ignore" });
-const body = fs.readFileSync(disk), wanted = sha256(fs.readFileSync(converted));
+const { body, wanted } = makeDisk(dir, 48);
 
 const source = await startSource({});
 const region = `[region ap-guangzhou]\ncos-endpoint = ${source.url}\n[region ap-shanghai]\n` +
@@ -38,19 +31,12 @@ const begin = async (d, account, answer, { signed = false, at = "ap-guangzhou" }
     ImageUrl: `http://disks-1250000001.cos.${at}.myqcloud.com/${name}${signed ? "?q-signature=1" : ""}` });
   return { d, account, name, ImageId, at };
 };
-const until = async (what, seconds = 90) => {
-  for (const end = Date.now() + seconds * 1000; ; await sleep(50)) {
-    const got = await what();
-    if (got) return got;
-    assert.ok(Date.now() < end, `in vain: ${what}`);
-  }
-};
 const look = async ({ d, account, ImageId, at }) =>
   (await d.own(account, "DescribeImportTasks", { ImageId }, { region: at })).TaskSet[0];
 const ended = (job) => until(async () => {
   const t = await look(job);
   return !["QUEUED", "RUNNING"].includes(t.State) && t;
-});
+}, 90);
 const said = (job, event) => job.d.lines().filter((l) => l.event === event && l.image === job.ImageId);
 // It ends as NORMAL, with all its bytes, and nothing else is left.
 const sound = async (job) => {

@@ -5,20 +5,17 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { refused, require, startDaemon } from "./lib.mjs";
+import { here, refused, require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const guest = (name) => execFileSync(fileURLToPath(new URL("../guests/build.sh", import.meta.url)), ["--file", name],
-  { encoding: "utf8" }).trim();
+const guest = (name) => execFileSync(here("../guests/build.sh"), ["--file", name], { encoding: "utf8" }).trim();
 const d = await startDaemon();
 const alice = d.account("alice", "--language", "en");
 const api = d.client(alice);
 const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:",
   Ip: `127.0.0.1:${d.port}` });
 const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou";
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 await cos.putBucket({ Bucket, Region });
 
@@ -34,14 +31,10 @@ const small = (name) => {
 };
 const request = (ImageUrl, ImageName, more = {}) => ({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12",
   ImageUrl, ImageName, ...more });
-const imported = async (id) => {
-  for (let i = 0; i < 1200; i++) {
-    const image = (await api.DescribeImages({ ImageIds: [id] })).ImageSet[0];
-    if (image.ImageState !== "IMPORTING") return image;
-    await sleep(100);
-  }
-  throw new Error("still importing");
-};
+const imported = (id) => until(async () => {
+  const image = (await api.DescribeImages({ ImageIds: [id] })).ImageSet[0];
+  return image.ImageState !== "IMPORTING" && image;
+}, 120);
 const blobs = (kind) => d.blobs.list(`${kind}/`);
 
 test("a guest becomes an image", async () => {

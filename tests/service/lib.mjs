@@ -15,6 +15,7 @@ import http from "node:http";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { after } from "node:test";
 import { engines } from "./engines.mjs";
 
@@ -30,6 +31,25 @@ const { AbstractClient } = require("tencentcloud-sdk-nodejs-common");
 export { require };
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// What this says, as soon as that is something.
+export async function until(what, seconds = 60) {
+  for (const end = Date.now() + seconds * 1000; ; await sleep(50)) {
+    const got = await what();
+    if (got) return got;
+    assert.ok(Date.now() < end, `not within ${seconds} seconds: ${what}`);
+  }
+}
+
+export const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+// A disk of make_disk.py: { file, body, wanted: SHA-256 of the image that comes of it }.
+export function makeDisk(dir, mib) {
+  const file = path.join(dir, "good.raw"), converted = path.join(dir, "good.qcow2");
+  execFileSync(here("make_disk.py"), [file, `${mib}`]);
+  execFileSync(program("IMGPORT"), ["convert", file, converted], { stdio: "ignore" });
+  return { file, body: fs.readFileSync(file), wanted: sha256(fs.readFileSync(converted)) };
+}
 
 // The processes that this one has started and that still run.
 export function children(pid) {
@@ -129,6 +149,14 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       });
       return client.request(action, params);
     },
+    // The service's own failure: that table is not found any more.
+    loseTable(name) {
+      const statement = `ALTER TABLE ${name} RENAME TO elsewhere`;
+      if (daemon.catalog.startsWith("sqlite:"))
+        execFileSync("python3", ["-c", "import sqlite3, sys\nsqlite3.connect(sys.argv[1], timeout=20).execute(sys.argv[2])",
+          daemon.catalog.slice("sqlite:".length), statement]);
+      else execFileSync("psql", ["-X", "-q", "-d", daemon.catalog, "-c", statement]);
+    },
     async stop(signal = "SIGTERM") {
       daemon.child.kill(signal);
       return daemon.ended;
@@ -157,7 +185,7 @@ export async function refused(call, code, message) {
   return error;
 }
 
-export const sha256 = (text) => crypto.createHash("sha256").update(text).digest("hex");
+export const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 const hmac = (key, text) => crypto.createHmac("sha256", key).update(text).digest();
 
 // A TC3 request made by hand, so that each part of it can be wrong.

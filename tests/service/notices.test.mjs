@@ -11,18 +11,9 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { refused, require, sha256, startDaemon } from "./lib.mjs";
+import { refused, require, sha256, startDaemon, until } from "./lib.mjs";
 
 const { SMTPServer } = require("smtp-server");
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-const until = async (what, condition, seconds = 30) => {
-  for (let i = 0; i < seconds * 20; i++) {
-    const got = await condition();
-    if (got) return got;
-    await sleep(50);
-  }
-  throw new Error(`not within ${seconds} seconds: ${what}`);
-};
 const listening = (server) => new Promise((done) => {
   server.listen(0, "127.0.0.1", () => done((server.address ?? (() => server.server.address())).call(server).port));
 });
@@ -148,9 +139,9 @@ const person = (language = "en", daemon = d) => daemon.account(`person-${++accou
 const modify = (who, params, options, daemon = d) => daemon.own(who, "ModifyMessageSubscription", params, options);
 const confirm = (who, SubscriptionId, Code, daemon = d) => modify(who, { Operation: "VERIFY", SubscriptionId, Code }, {}, daemon);
 const code = {
-  mail: async (at) => (await until(`a code for ${at}`, () => mailsTo(at)[0])).headers.subject.match(/\d{6}/)[0],
-  sms: async (at) => (await until(`a code for ${at}`, () => sms.got.find((s) => s.PhoneNumberSet[0] === at))).TemplateParamSet[0],
-  webhook: async (at) => (await until(`a code for ${at}`, () => hook.got.find((h) => at.endsWith(h.path)))).Data.Code,
+  mail: async (at) => (await until(() => mailsTo(at)[0])).headers.subject.match(/\d{6}/)[0],
+  sms: async (at) => (await until(() => sms.got.find((s) => s.PhoneNumberSet[0] === at))).TemplateParamSet[0],
+  webhook: async (at) => (await until(() => hook.got.find((h) => at.endsWith(h.path)))).Data.Code,
 };
 async function subscribe(who, Channel, Address, Type, daemon = d) {
   const answer = await modify(who, { Operation: "ADD", Channel, Address, Type }, {}, daemon);
@@ -163,12 +154,12 @@ let images = 0;
 async function failing(who, ImageName = `image-${++images}`, daemon = d) {
   const { ImageId } = await daemon.client(who).ImportImage({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12",
     ImageUrl: "http://example.com/disk.qcow2", ImageName });
-  return until(`the message of ${ImageId}`, async () =>
+  return until(async () =>
     (await daemon.own(who, "DescribeMessages", { ImageId })).MessageSet[0]);
 }
 const delivery = async (who, message, daemon = d) => (await daemon.own(who, "DescribeMessages",
   { ImageId: message.ImageId, WithDeliveries: true })).MessageSet[0].DeliverySet;
-const settled = (who, message, state, daemon = d) => until(`${state}: ${message.ImageId}`, async () =>
+const settled = (who, message, state, daemon = d) => until(async () =>
   (await delivery(who, message, daemon)).find((one) => one.State === state));
 
 test("a mail says what the message says, in both languages", async () => {
@@ -176,7 +167,7 @@ test("a mail says what the message says, in both languages", async () => {
     const who = person(language), address = `${language}@lab.example`;
     await subscribe(who, "mail", address);
     const message = await failing(who);
-    const mail = await until("the mail", () => mailsTo(address)[1]);
+    const mail = await until(() => mailsTo(address)[1]);
     assert.deepEqual(mail.defects, []);
     assert.equal(mail.from, "imgport@lab.example");
     assert.equal(mail.headers.to, address);
@@ -254,7 +245,7 @@ test("a name cannot write headers of a mail", async () => {
   const who = person(), address = "names@lab.example", name = "x =?UTF-8?B?DQpCY2M6IGV2aWw=?= 镜像";
   await subscribe(who, "mail", address);
   const message = await failing(who, name);
-  const mail = await until("the mail", () => mailsTo(address)[1]);
+  const mail = await until(() => mailsTo(address)[1]);
   assert.deepEqual(Object.keys(mail.headers).sort(), ["auto-submitted", "content-transfer-encoding", "content-type", "date",
     "from", "message-id", "mime-version", "subject", "to"]);
   assert.deepEqual(mail.to, [address]);
@@ -265,7 +256,7 @@ test("a webhook is signed with the secret of its subscription", async () => {
   const who = person("zh"), url = hookUrl("signed");
   const { Secret, SubscriptionId } = await subscribe(who, "webhook", url);
   const message = await failing(who);
-  const got = await until("the hook", () => hooksTo("signed")[1]);
+  const got = await until(() => hooksTo("signed")[1]);
   const want = crypto.createHmac("sha256", Secret).update(`${got.headers["x-imgport-timestamp"]}.${got.raw}`).digest("hex");
   assert.equal(got.headers["x-imgport-signature"], `sha256=${want}`);
   assert.ok(Math.abs(got.headers["x-imgport-timestamp"] - Date.now() / 1000) < 60);
@@ -309,7 +300,7 @@ test("a name that leads to a private address is not followed there", async () =>
   // localhost is not configured, whatever listens on that port.
   const { SubscriptionId } = await modify(who, { Operation: "ADD", Channel: "webhook", Address: `http://localhost:${hookPort}/name` });
   assert.ok(SubscriptionId);
-  const line = await until("an attempt", () => d.lines().find((l) => l.event === "notice" && l.address?.includes("localhost")));
+  const line = await until(() => d.lines().find((l) => l.event === "notice" && l.address?.includes("localhost")));
   assert.equal(line.result, "put-off");
   assert.match(line.reason, /private address/);
   assert.equal(hooksTo("name").length, 0);
@@ -320,7 +311,7 @@ test("an SMS has template, values and signature as SendSms asks", async () => {
   await subscribe(who, "sms", number);
   assert.deepEqual([sms.got[0].TemplateId, sms.got[0].SignName], ["200", "实验室"]);
   const message = await failing(who);
-  const got = await until("the SMS", () => sms.got.find((s) => s.TemplateId === "100"));
+  const got = await until(() => sms.got.find((s) => s.TemplateId === "100"));
   assert.deepEqual([got.action, got.version, got.region], ["SendSms", "2021-01-11", "ap-guangzhou"]);
   assert.deepEqual([got.PhoneNumberSet, got.SmsSdkAppId, got.TemplateParamSet],
     [[number], "1400000001", [message.ImageId, "ap-guangzhou", "InvalidUrl"]]);
@@ -399,7 +390,7 @@ test("a mail server that hangs or dies in the middle loses nothing", async () =>
     const other = person("en", own);
     // Where it cannot be proved by mail, the code waits as any other delivery does.
     await modify(other, { Operation: "ADD", Channel: "mail", Address: address }, {}, own);
-    const line = await until(name, () => own.lines().find((l) => l.event === "notice" && l.attempt === 2));
+    const line = await until(() => own.lines().find((l) => l.event === "notice" && l.attempt === 2));
     assert.equal(line.result, "put-off", name);
     assert.ok(broken.connections >= 2, name);
     await own.stop();
@@ -412,12 +403,12 @@ test("a daemon that was killed leaves its deliveries to the next", async () => {
   const first = await startDaemon({ conf: conf(broken.port) });
   const who = person("en", first), address = "killed@lab.example";
   await modify(who, { Operation: "ADD", Channel: "mail", Address: address }, {}, first);
-  await until("a connection", () => broken.connections > 0);
+  await until(() => broken.connections > 0);
   await first.stop("SIGKILL");
   assert.equal(mailsTo(address).length, 0);
   // It goes on when the lease of the dead one has run out.
   const second = await startDaemon({ conf: conf(smtpPort), beside: first });
-  await until("the mail", () => mailsTo(address)[0], 40);
+  await until(() => mailsTo(address)[0], 40);
   await second.stop();
   assert.equal(mailsTo(address).length, 1);
 });
@@ -448,7 +439,7 @@ test("a login and a secured connection are used where they are configured", asyn
   const wrong = await startDaemon({ conf: notice({ "smtp-user": "imgport", "smtp-password": "no" }) });
   const other = person("en", wrong);
   await modify(other, { Operation: "ADD", Channel: "mail", Address: "wrong@lab.example" }, {}, wrong);
-  const line = await until("an attempt", () => wrong.lines().find((l) => l.event === "notice"));
+  const line = await until(() => wrong.lines().find((l) => l.event === "notice"));
   assert.equal(line.result, "put-off");
   assert.match(line.reason, /535|denied/i);
   await wrong.stop();
@@ -456,11 +447,11 @@ test("a login and a secured connection are used where they are configured", asyn
   const plain = await scripted(["220 here\r\n", "250-here\r\n250 AUTH PLAIN\r\n", "502 no\r\n"], "dies");
   const careful = await startDaemon({ conf: notice({ smtp: `smtp://127.0.0.1:${plain.port}`, "smtp-user": "u", "smtp-password": "p" }) });
   await modify(person("en", careful), { Operation: "ADD", Channel: "mail", Address: "plain@lab.example" }, {}, careful);
-  assert.match((await until("an attempt", () => careful.lines().find((l) => l.event === "notice"))).reason, /SSL/);
+  assert.match((await until(() => careful.lines().find((l) => l.event === "notice"))).reason, /SSL/);
   await careful.stop();
   const strange = await startDaemon({ conf: notice({ "smtp-ca": "" }) });
   await modify(person("en", strange), { Operation: "ADD", Channel: "mail", Address: "strange@lab.example" }, {}, strange);
-  assert.match((await until("an attempt", () => strange.lines().find((l) => l.event === "notice"))).reason, /certificate/);
+  assert.match((await until(() => strange.lines().find((l) => l.event === "notice"))).reason, /certificate/);
   assert.equal(mailsTo("strange@lab.example").length, 0);
   await strange.stop();
 });

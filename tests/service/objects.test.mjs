@@ -6,7 +6,7 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { test } from "node:test";
-import { require, send, startDaemon } from "./lib.mjs";
+import { require, send, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const d = await startDaemon();
@@ -29,7 +29,6 @@ const bucketOf = (account, name) => ({ Bucket: `${name}-${account.appId}`, Regio
 const md5 = (data) => crypto.createHash("md5").update(data).digest("hex");
 const random = (n) => crypto.randomBytes(n);
 const MIB = 1 << 20;
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function refused(call, status, code, message) {
   const error = await call.then((r) => assert.fail(`not refused: ${r.statusCode}`), (e) => e);
@@ -126,7 +125,7 @@ test("an upload that was broken off goes on with the parts that are there", asyn
   const { UploadId } = await a.multipartInit({ ...main, Key });
   await a.multipartUpload({ ...main, Key, UploadId, PartNumber: 2, Body: data.subarray(MIB, 2 * MIB) });
   // A line is written when its request is over, which the client may know first.
-  while (!d.lines().some((l) => l.action === "UploadPart" && l.path === "/resumed")) await pause(20);
+  await until(() => d.lines().some((l) => l.action === "UploadPart" && l.path === "/resumed"));
   const before = d.lines().length;
   await a.sliceUploadFile({ ...main, Key, FilePath, ChunkSize: MIB });
   const sent = d.lines().slice(before).filter((l) => l.action === "UploadPart");
@@ -261,7 +260,7 @@ test("an upload whose client goes away leaves nothing", async () => {
       socket.write(random(2 * MIB), () => setTimeout(() => { socket.destroy(); done(); }, 100));
     });
   });
-  await pause(200);
+  await sleep(200);
   await refused(a.getObject({ ...main, Key }), 404, "NoSuchKey");
   assert.deepEqual(d.blobs.unfinished(), []);
 });

@@ -5,12 +5,10 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
-import { refused, require, sleep, startDaemon } from "./lib.mjs";
+import { here, refused, require, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "rules-"));
 after(() => fs.rmSync(dir, { recursive: true }));
 const rules = path.join(dir, "own.profile");
@@ -33,14 +31,10 @@ const link = () => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 
 
 const tasks = async (ImageId) => (await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true })).TaskSet;
 const rechecks = async (ImageId) => (await tasks(ImageId)).filter((t) => t.Kind === "recheck");
-const settled = async (ImageId) => {
-  for (let i = 0; i < 600; i++) {
-    const all = await tasks(ImageId);
-    if (all.every((t) => t.EndedTime)) return all[0];
-    await sleep(50);
-  }
-  throw new Error("still under way");
-};
+const settled = (ImageId) => until(async () => {
+  const all = await tasks(ImageId);
+  return all.every((t) => t.EndedTime) && all[0];
+});
 const state = async (id) => (await d.client(alice).DescribeImages({ ImageIds: [id] })).ImageSet[0].ImageState;
 const messages = async (ImageId) => (await d.own(alice, "DescribeMessages", { ImageId, Type: "recheck-changed" })).MessageSet;
 const restart = async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
-import { refused, send, startDaemon } from "./lib.mjs";
+import { refused, send, sleep, startDaemon, until } from "./lib.mjs";
 
 const d = await startDaemon({ conf: "[server]\nrate = 5\nidle-seconds = 2\nconnections-per-address = 60\n",
   service: "profile = tencent-2016" });
@@ -37,7 +37,7 @@ test("five operations a day, the sixth is refused, a dry run is none", async () 
   const api = d.client(alice);
   const rename = (n) => api.ModifyImageAttribute({ ImageId: id, ImageName: `day ${n}` });
   const slowly = async (f) => {
-    await new Promise((done) => setTimeout(done, 250));
+    await sleep(250);
     return f();
   };
   await slowly(() => refused(api.ModifyImageAttribute({ ImageId: "img-00000000" }), "InvalidImageId.NotFound"));
@@ -86,7 +86,7 @@ test("SIGHUP opens the log again, SIGTERM ends with status 0", async () => {
   const fs = await import("node:fs");
   fs.renameSync(`${d.dir}/log`, `${d.dir}/log.1`);
   d.child.kill("SIGHUP");
-  for (let i = 0; i < 100 && !fs.existsSync(`${d.dir}/log`); i++) await new Promise((done) => setTimeout(done, 20));
+  await until(() => fs.existsSync(`${d.dir}/log`));
   await send(d.port, { path: "/healthz" });
   assert.equal(await d.stop(), 0);
   assert.ok(d.lines().some((l) => l.path === "/healthz"));

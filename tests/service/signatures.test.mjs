@@ -2,7 +2,7 @@
 // Who may ask: both signatures, by the real SDK and by hand where the SDK cannot be wrong.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { refused, send, startDaemon, tc3, v1 } from "./lib.mjs";
+import { refused, send, sleep, startDaemon, tc3, v1 } from "./lib.mjs";
 
 const d = await startDaemon({ service: "support = ops@example.com" });
 const alice = d.account("alice", "--language", "zh");
@@ -143,11 +143,11 @@ test("a disabled key and a disabled account are not known", async () => {
   const ask = () => d.client(carol).DescribeRegions({});
   await ask();
   d.imgport("account", "key", "disable", "carol", carol.secretId);
-  await new Promise((done) => setTimeout(done, 2500));
+  await sleep(2500);
   await refused(ask(), "AuthFailure.SecretIdNotFound");
   d.imgport("account", "key", "enable", "carol", carol.secretId);
   d.imgport("account", "disable", "carol");
-  await new Promise((done) => setTimeout(done, 2500));
+  await sleep(2500);
   await refused(ask(), "AuthFailure.SecretIdNotFound");
 });
 

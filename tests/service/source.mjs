@@ -11,8 +11,8 @@ import { once } from "node:events";
 import net from "node:net";
 import path from "node:path";
 import { after } from "node:test";
+import { sleep } from "./lib.mjs";
 
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const MIB = 1 << 20;
 
 export const head = (status, headers = {}) => `HTTP/1.1 ${status} X\r\n${Object.entries({ connection: "close",
