@@ -5,9 +5,12 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { test } from "node:test";
 import { here, refused, require, startDaemon } from "./lib.mjs";
+import { startSource, status } from "./source.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const d = await startDaemon();
+const source = await startSource({ "used.raw": status(403, "<Error><Code>AccessDenied</Code><Message>The link " +
+  "has been used</Message></Error>") });
+const d = await startDaemon({ conf: `[region ap-shanghai]\ncos-endpoint = ${source.url}\n` });
 const alice = d.account("alice", "--language", "en"), api = d.client(alice);
 const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou";
 const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
@@ -55,6 +58,13 @@ test("what is no image, and links that cannot be read, are verdicts", async () =
     assert.ok(answer.Detail);
   }
   assert.match((await check(link("none"), {}, { language: "zh-CN" })).Detail, /[\u4e00-\u9fff]/);
+});
+
+test("a link to another store is judged by what that store says", async () => {
+  for (const [name, cause] of [["used.raw", "used"], ["none.raw", "gone"]]) {
+    const answer = await check(`http://images-1250000009.cos.ap-shanghai.myqcloud.com/${name}`, {}, { region: "ap-shanghai" });
+    assert.deepEqual([answer.Verdict, answer.Code, answer.SubCause], ["refused", "InvalidUrl", cause]);
+  }
 });
 
 test("what a daemon that was killed left of a check is swept", async () => {

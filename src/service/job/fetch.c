@@ -223,9 +223,10 @@ int fetch_too_large(const struct job *j, struct job_failure *why)
 /* The link may be spent because we had it: a daemon that died had begun to read. */
 static int refused(const struct fetch *f, long status, struct job_failure *why)
 {
+    const struct task_lease *lease = f->job->lease;
     int r = fetch_refused(f->words, status, why);
 
-    if (strcmp(why->sub_cause, "used") == 0 && f->job->lease->attempt > 1)
+    if (strcmp(why->sub_cause, "used") == 0 && lease && lease->attempt > 1)
         return job_fail(why, "InternalError", "fetch-cut", "%s",
                         _("an earlier try was interrupted on our side, and the link was "
                           "good for one access: import again with a new link"));

@@ -57,9 +57,10 @@ struct job_pulse {
 struct job {
     struct service *service;
     struct arena *arena; /* of this claim */
+    struct job_pulse *pulse;
+    /* NULL, all three, for a request that fetches and judges without a task. */
     const struct task *task;
     const struct task_lease *lease;
-    struct job_pulse *pulse;
     const struct account *account; /* whose task it is */
 };
 
