@@ -108,3 +108,18 @@ test("a recheck keeps nobody from deleting", async () => {
   await d.own(alice, "RecheckImages", { ImageIds: [gone] });
   await d.client(alice).DeleteImages({ ImageIds: [gone] });
 });
+
+test("many whose images went meanwhile end, and keep nobody waiting", async () => {
+  const set = async (how) => {
+    await d.stop();
+    const text = fs.readFileSync(d.config, "utf8").split("\n[jobs]\n")[0];
+    fs.writeFileSync(d.config, `${text}\n[jobs]\n${how}\n`);
+    await d.start();
+  };
+  await set("run = no");
+  const ImageIds = d.seed(...Array.from({ length: 60 }, (_, i) => ({ owner: alice.uin, name: `gone ${i}`, blob: `image/1-2-${i}` })));
+  await d.own(alice, "RecheckImages", { ImageIds });
+  await d.client(alice).DeleteImages({ ImageIds });
+  await set("at-once = 32");
+  for (const id of ImageIds) assert.equal((await settled(id)).State, "DONE");
+});

@@ -130,13 +130,9 @@ static int read_bytes(json_t **ret, struct job *j, const struct image *image, bo
 /* ---- the end */
 
 /* It went meanwhile, or nothing is to be said of it. */
-static int end_plainly(struct job *j, struct err *err)
+static int end_plainly(struct job *j, struct db *db, struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
-    int r = catalog_get(&db, j->service->catalog, err);
-
-    return r < 0 ? r
-                 : task_finish(db, j->lease, &(struct task_end){.state = TASK_DONE}, err);
+    return task_finish(db, j->lease, &(struct task_end){.state = TASK_DONE}, err);
 }
 
 static const char *word(const json_t *report, const char *name, const char *otherwise)
@@ -155,9 +151,10 @@ static bool is_other(const char *before, const json_t *now)
            strcmp(word(old, "code", ""), word(now, "code", "")) != 0;
 }
 
-static int write_end(struct job *j, struct db *db, const struct image *image,
-                     const json_t *report, const struct job_failure *why, struct err *err)
+static int write_end(struct job *j, const struct image *image, const json_t *report,
+                     const struct job_failure *why, struct err *err)
 {
+    AUTO(catalog_put) struct db *db = NULL;
     AUTO(freep) char *text = json_dumps(report, JSON_COMPACT);
     struct image_change change = IMAGE_CHANGE_NOTHING;
     const char *before = NULL;
@@ -170,9 +167,11 @@ static int write_end(struct job *j, struct db *db, const struct image *image,
         .report = text,
         .messages = &message,
     };
-    int r = text ? image_get_report(&before, j->arena, db, image->id, err)
+    int r = text ? catalog_get(&db, j->service->catalog, err)
                  : FAIL(err, ERR_NOMEM, "report");
 
+    if (r == 0)
+        r = image_get_report(&before, j->arena, db, image->id, err);
     if (r < 0)
         return r;
     change.profile = j->service->profile_id;
@@ -183,37 +182,39 @@ static int write_end(struct job *j, struct db *db, const struct image *image,
             return r;
     }
     r = task_finish(db, j->lease, &end, err);
-    return r == REFUSED_NONE || r == REFUSED_STATE ? end_plainly(j, err) : r;
+    return r == REFUSED_NONE || r == REFUSED_STATE ? end_plainly(j, db, err) : r;
 }
 
-static int judge(struct job *j, struct db *db, const struct image *image,
+static int judge(struct job *j, const struct image *image, bool force,
                  struct job_failure *why, struct err *err)
 {
     AUTO(json_freep) json_t *report = NULL;
-    bool force;
-    int r = was_forced(&force, j, db, image, err);
+    int r = read_bytes(&report, j, image, force, why, err);
 
-    if (r == 0)
-        r = read_bytes(&report, j, image, force, why, err);
     if (r == 0)
         r = verdict_judge(report, why);
     /* What could not be looked at is not judged. */
     if (r != 0 && strcmp(word(report, "verdict", "undecided"), "undecided") == 0)
         return r;
-    return write_end(j, db, image, report, r == JOB_FAILED ? why : NULL, err);
+    return write_end(j, image, report, r == JOB_FAILED ? why : NULL, err);
 }
 
 static int recheck_run(struct job *j, struct job_failure *why, struct err *err)
 {
     AUTO(catalog_put) struct db *db = NULL;
     struct image image;
+    bool force;
     int r = catalog_get(&db, j->service->catalog, err);
 
     if (r == 0)
         r = image_get(&image, j->arena, db, j->task->image, false, err);
     if (r == REFUSED_NONE || (r == 0 && image.state != IMAGE_NORMAL))
-        return end_plainly(j, err);
-    return r == 0 ? judge(j, db, &image, why, err) : r;
+        return end_plainly(j, db, err);
+    if (r == 0)
+        r = was_forced(&force, j, db, &image, err);
+    /* There are few connections, and the check is long. */
+    catalog_put(&db);
+    return r == 0 ? judge(j, &image, force, why, err) : r;
 }
 
 static int recheck_end(struct job *j, enum task_state state,
