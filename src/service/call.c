@@ -168,8 +168,12 @@ int call_refused(struct call *c, int r, const struct err *err)
     case REFUSED_BUSY:
         return call_error(c, "MutexOperation.TaskRunning",
                           _("a task works on the image"));
+    case REFUSED_INSTANCE:
+        return call_error(c, "InvalidImageId.IncorrectState",
+                          _("the disk of an instance stands on the image"));
     case REFUSED_USED:
     case REFUSED_LEASE:
+    case REFUSED_FULL:
         break;
     }
     return call_fail(c, err);

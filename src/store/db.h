@@ -60,6 +60,8 @@ enum refusal {
     REFUSED_USED,        /* was accepted once, and once only */
     REFUSED_LEASE,       /* the lease is another's by now: stop at once */
     REFUSED_BUSY,        /* a task works on it */
+    REFUSED_INSTANCE,    /* an instance's disk stands on it */
+    REFUSED_FULL,        /* the zone has no room for it */
 };
 
 const char *refusal_name(int refusal);

@@ -271,6 +271,11 @@ static int delete_image(struct db *db, void *arg, struct err *err)
                    DB_ARGS(db_text(a->id), db_int(TASK_RECHECK)), err);
     if (r != 0)
         return r < 0 ? r : REFUSED_BUSY;
+    r = db_get_int(&n, db,
+                   "SELECT 1 FROM instance WHERE image = $1 AND blob <> '' LIMIT 1",
+                   DB_ARGS(db_text(a->id)), err);
+    if (r != 0)
+        return r < 0 ? r : REFUSED_INSTANCE;
     return db_exec(NULL, db, "DELETE FROM image WHERE id = $1", DB_ARGS(db_text(a->id)),
                    err);
 }

@@ -204,7 +204,7 @@ int image_change(struct db *db, const char *id, unsigned from,
 
 /* Removes the row, its tags and report.  REFUSED_NONE, REFUSED_STATE, REFUSED_SHARED (has
  * shares), REFUSED_BUSY (a task that is not ended makes or reads it; a re-check only
- * finds it gone). */
+ * finds it gone), REFUSED_INSTANCE. */
 int image_delete(struct db *db, const char *id, unsigned from, struct err *err);
 
 /* Does any image name this blob, as its own or as a data disk's? */

@@ -6,6 +6,7 @@
 #include "base/scoped.h"
 #include "store/account.h"
 #include "store/image.h"
+#include "store/instance.h"
 #include "store/message.h"
 #include "store/task.h"
 
@@ -45,6 +46,8 @@ const char *refusal_name(int refusal)
         [REFUSED_USED] = "used already",
         [REFUSED_LEASE] = "lease lost",
         [REFUSED_BUSY] = "a task works on it",
+        [REFUSED_INSTANCE] = "an instance stands on it",
+        [REFUSED_FULL] = "no room in the zone",
     };
 
     assert(refusal >= REFUSED_NONE && (size_t)refusal < ARRAY_SIZE(words));
@@ -90,7 +93,9 @@ static const char *const publish_states[] = {
 NAME_OF(publish_state, enum publish_state, publish_states)
 NAME_FROM(publish_state, publish_states)
 
-static const char *const task_kinds[] = {"import", "export", "copy", "recheck", "delete"};
+static const char *const task_kinds[] = {
+    "import", "export", "copy", "recheck", "delete", "instance", "create",
+};
 NAME_OF(task_kind, enum task_kind, task_kinds)
 NAME_FROM(task_kind, task_kinds)
 
@@ -103,3 +108,13 @@ NAME_FROM(task_state, task_states)
 static const char *const channels[] = {"mail", "sms", "webhook"};
 NAME_OF(channel, enum channel, channels)
 NAME_FROM(channel, channels)
+
+static const char *const instance_states[] = {
+    "PENDING",  "LAUNCH_FAILED", "RUNNING",   "STOPPED",
+    "STARTING", "STOPPING",      "REBOOTING", "TERMINATING",
+};
+NAME_OF(instance_state, enum instance_state, instance_states)
+NAME_FROM(instance_state, instance_states)
+
+static const char *const operation_states[] = {"", "OPERATING", "SUCCESS", "FAILED"};
+NAME_OF(operation_state, enum operation_state, operation_states)

@@ -12,7 +12,7 @@
     "x.id, x.kind, x.state, x.due, x.image, x.account, x.region, x.request_id, "    \
     "x.params, x.step, x.phase, x.bytes_done, x.bytes_total, x.attempt, x.holder, " \
     "x.cancel_asked, x.reason, x.sub_cause, x.detail, x.profile, x.created, "       \
-    "x.started, x.ended, x.seconds_left"
+    "x.started, x.ended, x.seconds_left, x.zone"
 
 static struct task read_task(const struct db_rows *rows, int col, struct arena *arena)
 {
@@ -40,6 +40,7 @@ static struct task read_task(const struct db_rows *rows, int col, struct arena *
         .started = db_col_int(rows, col + 21),
         .ended = db_col_int(rows, col + 22),
         .seconds_left = db_col_int(rows, col + 23),
+        .zone = sql_text(arena, rows, col + 24),
     };
 
     if (t.state == TASK_RUNNING)
@@ -81,16 +82,18 @@ static int new_task(struct db *db, void *arg, struct err *err)
                 "INSERT INTO task (id, kind, state, due, image, account, region, "
                 "request_id, params, step, phase, bytes_done, bytes_total, attempt, "
                 "holder, cancel_asked, reason, sub_cause, detail, profile, created, "
-                "started, ended) VALUES ($1, $2, 0, CASE WHEN $3 > @NOW THEN $3 ELSE "
+                "started, ended, zone) VALUES ($1, $2, 0, CASE WHEN $3 > @NOW THEN $3 "
+                "ELSE "
                 "@NOW END, $4, $5, $6, $7, $8, $9, '', 0, $10, 0, '', 0, '', '', '', "
-                "$11, @NOW, 0, 0) ON CONFLICT DO NOTHING",
+                "$11, @NOW, 0, 0, $12) ON CONFLICT DO NOTHING",
                 DB_ARGS(db_int(id), db_int(t->kind), db_int(t->not_before),
                         db_text(sql_or_empty(t->image)),
                         db_text(sql_or_empty(t->account)),
                         db_text(sql_or_empty(t->region)),
                         db_text(sql_or_empty(t->request_id)),
                         db_text(sql_or_empty(t->params)), db_text(sql_or_empty(t->step)),
-                        db_int(t->bytes_total), db_text(sql_or_empty(t->profile))),
+                        db_int(t->bytes_total), db_text(sql_or_empty(t->profile)),
+                        db_text(sql_or_empty(t->zone))),
                 err);
         if (r < 0)
             return r;

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "store/db.h"
 #include "store/image.h"
+#include "store/instance.h"
 #include "store/message.h"
 
 enum task_kind {
@@ -27,6 +28,8 @@ enum task_kind {
     TASK_COPY,
     TASK_RECHECK,
     TASK_DELETE,
+    TASK_INSTANCE, /* its step says what is done to it */
+    TASK_CREATE,   /* an image of an instance */
     TASK_KINDS,
 };
 #define TASK_OF(kind) (1u << (kind))
@@ -55,6 +58,7 @@ struct task {
     enum task_state state;
     const char *image; /* "" when it has none */
     const char *account, *region;
+    const char *zone;                /* whose daemon does it; "": any */
     const char *request_id;          /* of the request that made it */
     const char *params;              /* JSON, the service's own form */
     const char *step;                /* being done, or to be done next */
@@ -79,8 +83,8 @@ struct task_list {
     int64_t total;
 };
 
-/* Reads kind, image, account, region, request_id, params, step, not_before, bytes_total,
- * profile and uses; NULL strings become "". */
+/* Reads kind, image, account, region, zone, request_id, params, step, not_before,
+ * bytes_total, profile and uses; NULL strings become "". */
 int task_new(int64_t *ret_id, struct db *db, const struct task *task, struct err *err);
 
 /* account NULL: any.  REFUSED_NONE. */
@@ -121,6 +125,10 @@ struct task_lease {
 int task_claim(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
                struct arena *arena, struct db *db, unsigned kinds, const char *holder,
                int64_t lease_s, struct err *err);
+/* The same of the tasks of a zone, which nobody else gets. */
+int task_claim_zone(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
+                    struct arena *arena, struct db *db, unsigned kinds, const char *zone,
+                    const char *holder, int64_t lease_s, struct err *err);
 
 struct task_beat {
     const char *phase;               /* NULL: as it is */
@@ -158,13 +166,18 @@ struct task_end {
     const struct image_change *image_change;
     bool image_delete;  /* instead of a change: removes the row */
     const char *report; /* [opt] of the image */
+    /* [opt] The change of the instance that this task works on, in any state. */
+    const char *instance;
+    const struct instance_change *instance_change;
+    bool instance_delete; /* instead of a change: removes the row */
     /* [opt] Told to their accounts. */
     const struct message_new *messages;
     size_t n_messages;
 };
 
 /* All of it in one transaction.  REFUSED_LEASE; REFUSED_NONE, REFUSED_STATE: the image
- * was not in such a state, and the task is as it was. */
+ * was not in such a state, REFUSED_BUSY: the instance is another task's; and the task is
+ * as it was. */
 int task_finish(struct db *db, const struct task_lease *lease, const struct task_end *end,
                 struct err *err);
 

@@ -18,16 +18,18 @@ struct claim {
     int64_t *ret_due;
     struct arena *arena;
     unsigned kinds;
+    const char *zone;
     const char *holder;
     int64_t lease_s;
 };
 
 /* A kind a parameter; those that are not wanted say -1. */
 #define KIND_ARG(kinds, k) db_int((kinds) >> (k)&1 ? (k) : -1)
-#define KIND_ARGS(kinds)                                           \
-    KIND_ARG(kinds, TASK_IMPORT), KIND_ARG(kinds, TASK_EXPORT),    \
-        KIND_ARG(kinds, TASK_COPY), KIND_ARG(kinds, TASK_RECHECK), \
-        KIND_ARG(kinds, TASK_DELETE)
+#define KIND_ARGS(kinds)                                              \
+    KIND_ARG(kinds, TASK_IMPORT), KIND_ARG(kinds, TASK_EXPORT),       \
+        KIND_ARG(kinds, TASK_COPY), KIND_ARG(kinds, TASK_RECHECK),    \
+        KIND_ARG(kinds, TASK_DELETE), KIND_ARG(kinds, TASK_INSTANCE), \
+        KIND_ARG(kinds, TASK_CREATE)
 
 static int claim(struct db *db, void *arg, struct err *err)
 {
@@ -36,15 +38,16 @@ static int claim(struct db *db, void *arg, struct err *err)
     struct task_lease lease = {0};
     int r;
 
-    _Static_assert(TASK_KINDS == 5, "KIND_ARGS names every kind");
+    _Static_assert(TASK_KINDS == 7, "KIND_ARGS names every kind");
     r = db_query(&rows, db,
                  "UPDATE task SET state = 1, holder = $1, due = @NOW + $2, "
                  "attempt = attempt + 1, seconds_left = -1, "
                  "started = CASE WHEN started = 0 THEN @NOW ELSE started END "
                  "WHERE no = (SELECT no FROM task WHERE due IS NOT NULL AND due <= @NOW "
-                 "AND kind IN ($3, $4, $5, $6, $7) ORDER BY due, no LIMIT 1 @SKIP) "
-                 "RETURNING id, attempt",
-                 DB_ARGS(db_text(c->holder), db_int(c->lease_s), KIND_ARGS(c->kinds)),
+                 "AND kind IN ($3, $4, $5, $6, $7, $8, $9) AND zone = $10 "
+                 "ORDER BY due, no LIMIT 1 @SKIP) RETURNING id, attempt",
+                 DB_ARGS(db_text(c->holder), db_int(c->lease_s), KIND_ARGS(c->kinds),
+                         db_text(c->zone)),
                  err);
     if (r == 0)
         r = db_next(&rows, err);
@@ -68,8 +71,8 @@ static int next_due(const struct claim *c, struct db *db, struct err *err)
     int64_t due = 0;
     int r = db_get_int(&due, db,
                        "SELECT MIN(due) FROM task WHERE due IS NOT NULL "
-                       "AND kind IN ($1, $2, $3, $4, $5)",
-                       DB_ARGS(KIND_ARGS(c->kinds)), err);
+                       "AND kind IN ($1, $2, $3, $4, $5, $6, $7) AND zone = $8",
+                       DB_ARGS(KIND_ARGS(c->kinds), db_text(c->zone)), err);
 
     if (r < 0)
         return r;
@@ -77,11 +80,11 @@ static int next_due(const struct claim *c, struct db *db, struct err *err)
     return REFUSED_NONE;
 }
 
-int task_claim(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
-               struct arena *arena, struct db *db, unsigned kinds, const char *holder,
-               int64_t lease_s, struct err *err)
+int task_claim_zone(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
+                    struct arena *arena, struct db *db, unsigned kinds, const char *zone,
+                    const char *holder, int64_t lease_s, struct err *err)
 {
-    struct claim c = {ret, ret_lease, ret_due, arena, kinds, holder, lease_s};
+    struct claim c = {ret, ret_lease, ret_due, arena, kinds, zone, holder, lease_s};
     int64_t due = 0;
     int r;
 
@@ -89,12 +92,20 @@ int task_claim(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
     /* A look first, which costs no lock and no flush while there is nothing to do. */
     r = db_get_int(&due, db,
                    "SELECT 1 FROM task WHERE due IS NOT NULL AND due <= @NOW "
-                   "AND kind IN ($1, $2, $3, $4, $5) LIMIT 1",
-                   DB_ARGS(KIND_ARGS(kinds)), err);
+                   "AND kind IN ($1, $2, $3, $4, $5, $6, $7) AND zone = $8 LIMIT 1",
+                   DB_ARGS(KIND_ARGS(kinds), db_text(zone)), err);
     if (r < 0)
         return r;
     r = r == 0 ? REFUSED_NONE : db_tx(db, claim, &c, err);
     return r == REFUSED_NONE && ret_due ? next_due(&c, db, err) : r;
+}
+
+int task_claim(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
+               struct arena *arena, struct db *db, unsigned kinds, const char *holder,
+               int64_t lease_s, struct err *err)
+{
+    return task_claim_zone(ret, ret_lease, ret_due, arena, db, kinds, "", holder, lease_s,
+                           err);
 }
 
 int task_hold(struct db *db, const struct task_lease *lease, struct err *err)
@@ -273,6 +284,11 @@ static int finish(struct db *db, void *arg, struct err *err)
         r = image_delete(db, e->image, e->image_from, err);
     else if (r == 0 && e->image && e->image_change)
         r = image_change(db, e->image, e->image_from, e->image_change, err);
+    if (r == 0 && e->instance && e->instance_delete)
+        r = instance_delete(db, e->instance, lease->id, err);
+    else if (r == 0 && e->instance && e->instance_change)
+        r = instance_change(db, e->instance, INSTANCE_IN_ANY, lease->id,
+                            e->instance_change, err);
     for (size_t i = 0; r == 0 && i < e->n_messages; i++)
         r = message_post(db, &e->messages[i], err);
     return r;
