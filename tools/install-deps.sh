@@ -17,7 +17,7 @@ usage='usage: tools/install-deps.sh [-n] [build|run|check|all]   (-n: only say w
 build='
     make gcc libc6-dev meson ninja-build pkgconf gettext
     libcmocka-dev libext2fs-dev comerr-dev ntfs-3g-dev libjansson-dev libssl-dev libcurl4-openssl-dev libseccomp-dev
-    libmicrohttpd-dev libsqlite3-dev libpq-dev
+    libmicrohttpd-dev libsqlite3-dev libpq-dev libisofs-dev libcrypt-dev
     zlib1g-dev libdeflate-dev liblzo2-dev liblz4-dev libzstd-dev liblzma-dev libbz2-dev libisal-dev
 '
 # uidmap: the guests can be built without root.
