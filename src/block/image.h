@@ -55,6 +55,10 @@ struct image_options {
     enum image_format declared; /* IMAGE_UNKNOWN: not declared */
     image_sibling_fn *sibling;  /* NULL: extents are not at hand (URL, standard input) */
     void *sibling_arg;
+    /* [opt] What a qcow2 with a backing file stands on: the guest's disk of that image,
+     * of any size, borrowed.  The name in the header is never followed.  Without it such
+     * an image is refused; with it one that stands on nothing is. */
+    struct block *backing;
 };
 
 /* What drivers get: options to read, info to fill. */

@@ -165,6 +165,9 @@ int image_open(struct block **ret, struct image_info *info, struct block *file,
     r = choose(&driver, file, false, &ctx, err);
     if (r < 0)
         return r;
+    if (ctx.options->backing && driver != &qcow2_driver)
+        return FAIL(err, ERR_ARG, "%s stands on no other image, but one is given",
+                    driver->name);
     r = driver->open(&disk, file, &ctx, err);
     if (r < 0)
         return r;

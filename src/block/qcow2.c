@@ -95,6 +95,14 @@ static int read_compressed(struct qcow2 *q, const struct qcow2_run *run, void *b
     return 0;
 }
 
+static int read_hole(struct qcow2 *q, void *buf, size_t n, uint64_t off, struct err *err)
+{
+    size_t backed = (size_t)qcow2_backed(q, off, n);
+
+    memset((char *)buf + backed, 0, n - backed);
+    return backed ? block_read(q->backing, buf, backed, off, err) : 0;
+}
+
 static int read_run(struct qcow2 *q, const struct qcow2_run *run, void *buf, size_t n,
                     uint64_t off, struct err *err)
 {
@@ -109,6 +117,7 @@ static int read_run(struct qcow2 *q, const struct qcow2_run *run, void *buf, siz
     case QCOW2_KIND_COMPRESSED:
         return read_compressed(q, run, buf, n, off, err);
     case QCOW2_KIND_HOLE:
+        return read_hole(q, buf, n, off, err);
     case QCOW2_KIND_ZERO:
         break;
     }
@@ -145,6 +154,7 @@ static void qcow2_free(struct qcow2 *q)
     inflate_pool_free(q->inflate);
     block_unref(q->tables);
     block_unref(q->file);
+    block_unref(q->backing);
     free(q->l1);
     pthread_mutex_destroy(&q->lock);
     free(q);
@@ -225,6 +235,8 @@ static int qcow2_open(struct block **ret, struct block *file, struct image_ctx *
         return r;
     qcow2_geometry_of(&q->geo, &q->header);
     q->file = block_ref(file);
+    if (ctx->options->backing)
+        q->backing = block_ref(ctx->options->backing);
     r = read_l1(q, ctx, err);
     if (r < 0)
         return r;

@@ -113,8 +113,9 @@ struct qcow2_run {
  */
 struct qcow2 {
     struct block block;
-    struct block *file;   /* own reference */
-    struct block *tables; /* the file again, through a cache: L2 tables */
+    struct block *file;    /* own reference */
+    struct block *backing; /* what holes read as, and zeros behind its end; NULL: zeros */
+    struct block *tables;  /* the file again, through a cache: L2 tables */
     struct qcow2_header header;
     struct qcow2_geometry geo;
     uint64_t *l1;     /* host offsets of L2 tables, 0 for none; header.l1_size entries */
@@ -145,6 +146,9 @@ int qcow2_table_check(const char *what, uint64_t off, uint64_t len, uint64_t clu
                       struct block *file, struct image_ctx *ctx, struct err *err);
 
 /* ---- qcow2_map.c */
+
+/* How much of a hole at `off` is the base's; the rest of it is zeros. */
+uint64_t qcow2_backed(const struct qcow2 *q, uint64_t off, uint64_t len);
 
 /* NULL, or what is wrong with the L1 entry; *ret is the offset of the L2 table, 0: none.
  */

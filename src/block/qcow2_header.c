@@ -240,7 +240,10 @@ static int judge_needs(const struct qcow2_header *h, struct block *file,
 
     if (unknown)
         return unknown_feature(h, (unsigned)__builtin_ctzll(unknown), file, ctx, err);
-    if (h->backing_file_offset) {
+    if (ctx->options->backing && !h->backing_file_offset)
+        return FAIL(err, ERR_ARG,
+                    "qcow2 header: it stands on no other image, but one is given");
+    if (h->backing_file_offset && !ctx->options->backing) {
         r = read_name(name, file, h->backing_file_offset, h->backing_file_size, err);
         if (r < 0)
             return r;
@@ -269,7 +272,7 @@ static int judge_needs(const struct qcow2_header *h, struct block *file,
     r = extension_find(&data, &len, h, EXTENSION_BACKING_FORMAT, file, ctx, err);
     if (r < 0)
         return r;
-    if (data)
+    if (data && !h->backing_file_offset)
         return IMAGE_FAULT(ctx, err, BACKING_FILE, ERR_UNSUPPORTED,
                            "qcow2 header: the format of a backing file is given, but no "
                            "backing file");

@@ -13,6 +13,7 @@ enum {
     /* Entries one extent() looks at, at most.  It is asked for every few megabytes of a
      * disk, and with 2 MiB clusters one L2 table has 262144 entries. */
     EXTENT_ENTRIES = 4096,
+    EXTENT_ASKED = 64, /* runs put together, where each asks the base */
 };
 
 #define L1_RESERVED         UINT64_C(0x7f000000000001ff)
@@ -208,9 +209,19 @@ int qcow2_l2_is_hole(bool *ret, struct qcow2 *q, uint64_t l2, struct err *err)
     return 0;
 }
 
-static int extent_of_run(struct extent *ret, struct qcow2 *q, const struct qcow2_run *run,
-                         struct err *err)
+uint64_t qcow2_backed(const struct qcow2 *q, uint64_t off, uint64_t len)
 {
+    if (!q->backing || off >= q->backing->size)
+        return 0;
+    return min_u64(len, q->backing->size - off);
+}
+
+static int extent_of_run(struct extent *ret, struct qcow2 *q, const struct qcow2_run *run,
+                         uint64_t off, struct err *err)
+{
+    uint64_t backed;
+    int r;
+
     switch (run->kind) {
     case QCOW2_KIND_DATA:
         /* Stored clusters may lie in a hole of the file: preallocation=metadata, the
@@ -226,7 +237,12 @@ static int extent_of_run(struct extent *ret, struct qcow2 *q, const struct qcow2
         break;
     }
     *ret = (struct extent){EXTENT_HOLE, run->length};
-    return 0;
+    backed = qcow2_backed(q, off, run->length);
+    if (!backed)
+        return 0;
+    r = block_extent(q->backing, ret, off, err);
+    ret->length = min_u64(ret->length, backed);
+    return r;
 }
 
 int qcow2_extent(struct block *b, struct extent *ret, uint64_t off, struct err *err)
@@ -236,6 +252,7 @@ int qcow2_extent(struct block *b, struct extent *ret, uint64_t off, struct err *
     uint64_t end = min_u64(b->size, (off / span + 1) * span);
     uint64_t budget = EXTENT_ENTRIES * q->geo.cluster_size;
     struct extent all = {0}, e;
+    unsigned asked = 0;
 
     end = min_u64(end, budget < end - off ? off + budget : end);
     do {
@@ -245,14 +262,15 @@ int qcow2_extent(struct block *b, struct extent *ret, uint64_t off, struct err *
 
         if (r < 0)
             return r;
-        r = extent_of_run(&e, q, &run, err);
+        r = extent_of_run(&e, q, &run, at, err);
         if (r < 0)
             return r;
         if (all.length && e.kind != all.kind)
             break;
         all.kind = e.kind;
         all.length += e.length;
-    } while (off + all.length < end);
+        /* The base may have a million pieces in one run. */
+    } while (off + all.length < end && !(q->backing && ++asked == EXTENT_ASKED));
     *ret = all;
     return 0;
 }
@@ -261,6 +279,7 @@ int qcow2_locate(struct block *b, struct location *ret, uint64_t off, struct err
 {
     struct qcow2 *q = qcow2_of(b);
     struct qcow2_run run;
+    uint64_t backed;
     int r = qcow2_map(&run, q, off, b->size - off, err);
 
     if (r < 0)
@@ -278,5 +297,10 @@ int qcow2_locate(struct block *b, struct location *ret, uint64_t off, struct err
     case QCOW2_KIND_HOLE:
         break;
     }
-    return 0;
+    backed = qcow2_backed(q, off, run.length);
+    if (!backed)
+        return 0;
+    r = block_locate(q->backing, ret, off, err);
+    ret->extent.length = min_u64(ret->extent.length, backed);
+    return r;
 }
