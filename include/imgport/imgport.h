@@ -51,6 +51,10 @@ struct imgport_source {
      * and files beside it are not looked for. */
     bool is_open;
     int fd;
+    /* What a qcow2 with a backing file stands on, itself a file or open, and no other
+     * than what the caller says: the name in the qcow2 is never followed, and without a
+     * base it is refused.  NULL: none. */
+    const struct imgport_source *base;
 };
 
 enum imgport_verdict {

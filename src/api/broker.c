@@ -73,56 +73,76 @@ static int move_up(int fd, struct err *err)
     return up < 0 ? FAIL_SYS(err, errno, "descriptor") : up;
 }
 
+/* All that the worker starts with; -1 for what it does not get. */
+struct worker_fds {
+    int v[WIRE_FDS_END];
+};
+
+static void fds_close(struct worker_fds *fd)
+{
+    for (int i = 0; i < WIRE_FDS_END; i++)
+        closep(&fd->v[i]);
+}
+
+static int collect_fds(struct worker_fds *ret, int sock, const struct broker_job *job,
+                       struct err *err)
+{
+    AUTO(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    const int from[WIRE_FDS_END] = {
+        [STDIN_FILENO] = null,
+        [STDOUT_FILENO] = null,
+        [STDERR_FILENO] = wants_stderr() ? -1 : null,
+        [WIRE_SOCKET] = sock,
+        [WIRE_SOURCE] = job->source >= 0 ? job->source : null,
+        [WIRE_OUTPUT] = job->output,
+        [WIRE_DIRECT] = job->direct,
+        [WIRE_BASE] = job->base > 0 ? job->base : -1,
+    };
+
+    if (null < 0) /* here, since the child could only say that it did not start */
+        return FAIL_SYS(err, errno, "open /dev/null");
+    for (int i = 0; i < WIRE_FDS_END; i++) {
+        if (from[i] < 0)
+            continue;
+        ret->v[i] = move_up(from[i], err);
+        if (ret->v[i] < 0)
+            return ret->v[i];
+    }
+    return 0;
+}
+
+/* What our host left open without CLOEXEC is not the worker's. */
+static int place_fds(posix_spawn_file_actions_t *a, const struct worker_fds *fd)
+{
+    int r = 0;
+
+    for (int i = 0; i < WIRE_FDS_END && r == 0; i++) {
+        if (fd->v[i] >= 0)
+            r = posix_spawn_file_actions_adddup2(a, fd->v[i], i);
+        else if (i != STDERR_FILENO)
+            r = posix_spawn_file_actions_addclose(a, i); /* it need not be open */
+    }
+    return r ? r : posix_spawn_file_actions_addclosefrom_np(a, WIRE_FDS_END);
+}
+
 static int spawn(pid_t *ret, int sock, const struct broker_job *job, struct err *err)
 {
-    AUTO(closep) int s = -1, source = -1, output = -1, direct = -1, null = -1;
-    AUTO(closep) int low = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    AUTO(fds_close) struct worker_fds fd;
     AUTO(actions_fini) posix_spawn_file_actions_t a;
     char *argv[] = {(char *)(uintptr_t) "imgport-worker", NULL};
     char *env[8];
     char path[PATH_MAX];
     int r;
 
+    memset(&fd, 0xff, sizeof fd); /* -1 each */
     posix_spawn_file_actions_init(&a);
     r = place_worker(path, err);
+    if (r == 0)
+        r = collect_fds(&fd, sock, job, err);
     if (r < 0)
         return r;
-    if (low < 0) /* here, since the child could only say that it did not start */
-        return FAIL_SYS(err, errno, "open /dev/null");
-    null = move_up(low, err);
-    s = null < 0 ? null : move_up(sock, err);
-    source = s < 0 ? s : move_up(job->source >= 0 ? job->source : low, err);
-    if (source < 0)
-        return source;
-    if (job->output >= 0) {
-        output = move_up(job->output, err);
-        if (output < 0)
-            return output;
-    }
-    if (job->direct >= 0) {
-        direct = move_up(job->direct, err);
-        if (direct < 0)
-            return direct;
-    }
     pick_environment(env, ARRAY_SIZE(env));
-    r = posix_spawn_file_actions_adddup2(&a, null, STDIN_FILENO);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&a, null, STDOUT_FILENO);
-    if (r == 0 && !wants_stderr())
-        r = posix_spawn_file_actions_adddup2(&a, null, STDERR_FILENO);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&a, s, WIRE_SOCKET);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(&a, source, WIRE_SOURCE);
-    if (r == 0 && output >= 0)
-        r = posix_spawn_file_actions_adddup2(&a, output, WIRE_OUTPUT);
-    if (r == 0 && direct >= 0)
-        r = posix_spawn_file_actions_adddup2(&a, direct, WIRE_DIRECT);
-    /* What our host left open without CLOEXEC is not the worker's either. */
-    if (r == 0)
-        r = posix_spawn_file_actions_addclosefrom_np(&a, direct >= 0   ? WIRE_FDS_END
-                                                         : output >= 0 ? WIRE_DIRECT
-                                                                       : WIRE_OUTPUT);
+    r = place_fds(&a, &fd);
     if (r == 0)
         r = posix_spawn(ret, path, &a, NULL, argv, env);
     if (r)

@@ -32,6 +32,7 @@ struct broker_job {
     int folder; /* where siblings may be opened; -1: nowhere */
     int output; /* descriptor, open for writing; -1: none */
     int direct; /* the same file with O_DIRECT, as the request says; -1: none */
+    int base;   /* what the source stands on, as the request says; 0: nothing */
     /* [opt] Called at least five times a second; non-zero kills the worker. */
     int (*progress)(void *arg, const struct broker_progress *p);
     void *progress_arg;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "api/digest.h"
+#include "api/disk.h"
+#include "api/disk_convert.h"
 #include "api/output.h"
 #include "api/session.h"
 #include "api/stage.h"
@@ -214,7 +216,10 @@ static bool is_about_output(const struct err *err)
     return err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EFBIG;
 }
 
-static int convert(json_t **ret, const struct imgport_convert_options *o, struct err *err)
+/* *end tells whether it was the worker that died. */
+static int convert(json_t **ret, struct mend_report *mended,
+                   const struct imgport_convert_options *o,
+                   const struct mend_edits *edits, enum broker_end *end, struct err *err)
 {
     AUTO(session_source_close) struct session_source source = SESSION_SOURCE_NONE;
     AUTO(output_close) struct output out = {.fd = -1, .direct = -1, .folder = -1};
@@ -230,9 +235,11 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     };
     int r = check_words(o, err);
 
+    *end = BROKER_ERROR;
     if (r < 0)
         return r;
-    r = session_source_open(&source, &o->source, true, o->progress, o->progress_arg, err);
+    r = session_source_open(&source, &o->source, !mend_wants(edits), o->progress,
+                            o->progress_arg, err);
     if (r == 0) {
         r = o->dest_is_open ? output_borrow(&out, o->dest_fd, source.fd, err)
                             : output_open(&out, o->dest, o->overwrite, source.fd, err);
@@ -243,6 +250,8 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     if (r < 0)
         return r;
     r = make_request(&request, o, out.fd, err);
+    if (r == 0)
+        r = disk_request_edits(request, edits, err);
     if (r < 0)
         return r;
     out.no_sync = o->no_sync;
@@ -255,6 +264,9 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
     run.output = out.fd;
     r = run_worker(&result, sum, &run, err);
     answer = result.json;
+    *end = result.end;
+    if (r == 0)
+        r = disk_take_report(mended, answer, err);
     if (r < 0) {
         err_prefix(err, "%s",
                    is_about_output(err) ? o->dest : session_shown(shown, o->source.path));
@@ -268,10 +280,39 @@ static int convert(json_t **ret, const struct imgport_convert_options *o, struct
 int imgport_convert(char **ret, const struct imgport_convert_options *options,
                     struct imgport_error *error)
 {
-    AUTO(json_unrefp) json_t *result = NULL;
-    struct err err = {0};
-    int r = convert(&result, options, &err);
+    struct mend_report mended;
 
+    return disk_convert(ret, &mended, options, NULL, error);
+}
+
+/* What was written to a file of the caller's before the worker died goes. */
+static int convert_without(json_t **ret, struct mend_report *mended,
+                           const struct imgport_convert_options *o, const struct err *why,
+                           struct err *err)
+{
+    enum broker_end end;
+    int r;
+
+    if (o->dest_is_open && ftruncate(o->dest_fd, 0) < 0)
+        return FAIL_SYS(err, errno, "%s", o->dest);
+    r = convert(ret, mended, o, NULL, &end, err);
+    disk_blame_worker(mended, why);
+    return r;
+}
+
+int disk_convert(char **ret, struct mend_report *mended,
+                 const struct imgport_convert_options *options,
+                 const struct mend_edits *edits, struct imgport_error *error)
+{
+    AUTO(json_unrefp) json_t *result = NULL;
+    struct err err = {0}, why = {0};
+    enum broker_end end;
+    int r = convert(&result, mended, options, edits, &end, &why);
+
+    if (r < 0 && end == BROKER_DEAD && mend_wants(edits))
+        r = convert_without(&result, mended, options, &why, &err);
+    else
+        err = why;
     if (r == 0)
         r = session_dump(ret, result, &err);
     return r < 0 ? session_fail(error, &err) : 0;

@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "block/image.h"
 #include "config.h"
 
 void json_unrefp(json_t **j)
@@ -133,6 +134,8 @@ void session_source_close(struct session_source *s)
 {
     closep(&s->fd);
     closep(&s->folder);
+    if (s->base > 0)
+        closep(&s->base);
     remote_freep(&s->remote);
     pump_freep(&s->pump);
 }
@@ -217,6 +220,28 @@ const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path)
     return ret;
 }
 
+/* What a disk stands on is a file: whoever has a disk has its image. */
+static int open_base(struct session_source *ret, const struct imgport_source *base,
+                     struct err *err)
+{
+    AUTO(closep) int fd = -1, folder = -1;
+    int r = 0;
+
+    if (base->base)
+        return FAIL(err, ERR_ARG, "a base that stands on another one is not read");
+    if (!base->is_open && (strcmp(base->path, "-") == 0 || session_is_url(base->path)))
+        return FAIL(err, ERR_ARG, "a base is a file");
+    if (base->format && image_format_from_name(base->format) == IMAGE_FORMAT_MAX)
+        return FAIL(err, ERR_ARG, "unknown format \"%s\"", base->format);
+    if (!base->is_open)
+        r = broker_open_source(&fd, &folder, base->path, err);
+    if (r < 0)
+        return r;
+    ret->base = fcntl(base->is_open ? base->fd : fd, F_DUPFD_CLOEXEC, 3);
+    ret->base_format = base->format ? base->format : "";
+    return ret->base < 0 ? FAIL_SYS(err, errno, "descriptor") : 0;
+}
+
 int session_source_open(struct session_source *ret, const struct imgport_source *source,
                         bool may_pump, imgport_progress_fn *progress, void *progress_arg,
                         struct err *err)
@@ -224,6 +249,18 @@ int session_source_open(struct session_source *ret, const struct imgport_source 
     struct waiting w = {progress, progress_arg};
 
     *ret = (struct session_source)SESSION_SOURCE_NONE;
+    if (source->base) {
+        int r = 0;
+
+        if (!source->is_open &&
+            (strcmp(source->path, "-") == 0 || session_is_url(source->path)))
+            return FAIL(err, ERR_ARG, "only a file can stand on another image");
+        r = open_base(ret, source->base, err);
+        if (r < 0) {
+            err_prefix(err, "base");
+            return r;
+        }
+    }
     if (source->is_open) {
         ret->fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
         return ret->fd < 0 ? FAIL_SYS(err, errno, "%s", source->path) : 0;
@@ -286,6 +323,7 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .folder = run->source->folder,
         .output = run->output,
         .direct = run->direct,
+        .base = run->source->base,
         .piece = run->piece,
         .piece_arg = run->piece_arg,
         .progress = run->progress ? relay_progress : NULL,
@@ -295,6 +333,10 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
     if (run->source->remote &&
         json_object_set_new(run->request, "remote",
                             json_integer((json_int_t)remote_size(run->source->remote))) <
+            0)
+        return FAIL(err, ERR_NOMEM, "request");
+    if (run->source->base > 0 &&
+        json_object_set_new(run->request, "base", json_string(run->source->base_format)) <
             0)
         return FAIL(err, ERR_NOMEM, "request");
     if (run->source->pump && json_object_set_new(run->request, "stream", json_true()) < 0)

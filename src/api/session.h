@@ -46,6 +46,8 @@ const char *session_shown(char ret[SESSION_SHOWN_MAX], const char *path);
  * comes only once. */
 struct session_source {
     int fd, folder;
+    int base; /* 0: it stands on nothing */
+    const char *base_format;
     struct remote *remote;
     struct pump *pump;
 };

@@ -21,6 +21,8 @@
 #include "convert/verify.h"
 #include "guest/facts_json.h"
 #include "guest/inspect.h"
+#include "mend/edit_json.h"
+#include "mend/mend.h"
 #include "worker/arrive.h"
 #include "worker/map.h"
 #include "worker/wire_block.h"
@@ -117,7 +119,7 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 }
 
 struct job {
-    const char *name;               /* "inspect", "map" or "convert" */
+    const char *name;               /* "inspect", "map", "convert" or "mend" */
     json_int_t remote;              /* bytes of a source that the broker reads; -1 */
     bool stream;                    /* the source is a pipe */
     uint64_t stage_max;             /* bytes of it that may be kept in a file */
@@ -125,11 +127,19 @@ struct job {
     struct convert_options convert;
     bool verify;
     struct image_options image;
+    const char *base; /* format of what the source stands on, or ""; NULL: it does not */
+    struct mend_edits edits;
+    struct overlay_file overlay; /* of "mend" */
 };
 
 static bool is_convert(const struct job *job)
 {
     return strcmp(job->name, "convert") == 0;
+}
+
+static bool is_mend(const struct job *job)
+{
+    return strcmp(job->name, "mend") == 0;
 }
 
 /* As in requests and results. */
@@ -177,20 +187,37 @@ static int parse_convert(struct job *ret, json_t *j, struct err *err)
 }
 
 /* Strings stay in *j. */
-static int parse_job(struct job *ret, json_t *j, struct err *err)
+static int parse_mend(struct job *ret, json_t *j, struct err *err)
+{
+    struct overlay_file o = {0};
+    json_int_t size;
+
+    if (json_unpack(j, "{s:s, s:s, s:I}", "backing", &o.backing, "backing_format",
+                    &o.backing_format, "size", &size) < 0 ||
+        size < 0)
+        return FAIL(err, ERR_ARG, "request: not of the form");
+    o.size = (uint64_t)size;
+    ret->overlay = o;
+    return 0;
+}
+
+/* Strings stay in *j. */
+static int parse_job(struct job *ret, json_t *j, struct arena *a, struct err *err)
 {
     json_int_t size_limit = 0, size_stop = 0, remote = -1, stage_max = 0;
-    const char *name, *format;
-    int siblings, stream = 0;
+    const char *name, *format, *base = NULL;
+    const json_t *edits = NULL;
+    int siblings, stream = 0, r = 0;
     struct job job = {0};
 
-    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?I, s?b, s?I}", "job", &name, "format",
-                    &format, "siblings", &siblings, "size_limit", &size_limit,
+    if (json_unpack(j, "{s:s, s:s, s:b, s?I, s?I, s?I, s?b, s?I, s?s, s?o}", "job", &name,
+                    "format", &format, "siblings", &siblings, "size_limit", &size_limit,
                     "size_stop", &size_stop, "remote", &remote, "stream", &stream,
-                    "stage_max", &stage_max) < 0 ||
+                    "stage_max", &stage_max, "base", &base, "edits", &edits) < 0 ||
         size_limit < 0 || size_stop < 0 || stage_max < 0)
         return FAIL(err, ERR_ARG, "request: not of the form");
     job.name = name;
+    job.base = base;
     job.remote = remote;
     job.stream = stream;
     job.stage_max = (uint64_t)stage_max;
@@ -202,11 +229,17 @@ static int parse_job(struct job *ret, json_t *j, struct err *err)
         return FAIL(err, ERR_ARG, "unknown format \"%s\"", format);
     if (siblings)
         job.image.sibling = ask_sibling;
+    if (edits)
+        r = mend_edits_from_json(&job.edits, a, edits, err);
+    if (r < 0)
+        return r;
     *ret = job;
+    if (is_mend(ret))
+        return parse_mend(ret, j, err);
     return is_convert(ret) ? parse_convert(ret, j, err) : 0;
 }
 
-static int receive_job(struct job *ret, json_t **keep, struct err *err)
+static int receive_job(struct job *ret, json_t **keep, struct arena *a, struct err *err)
 {
     AUTO(buf_fini) struct buf b = {.max = WIRE_REQUEST_MAX};
     uint8_t type = 0;
@@ -219,20 +252,21 @@ static int receive_job(struct job *ret, json_t **keep, struct err *err)
     *keep = json_loadb(buf_str(&b), b.n, 0, NULL);
     if (!*keep)
         return FAIL(err, ERR_ARG, "request: not JSON");
-    return parse_job(ret, *keep, err);
+    return parse_job(ret, *keep, a, err);
 }
 
 static int enter_sandbox(const struct job *job, uint64_t source_size, struct err *err)
 {
+    bool writes = is_convert(job) || is_mend(job);
     struct sandbox_limits limits = {
-        .memory = is_convert(job) ? WIRE_CONVERT_MEMORY : WIRE_CHECK_MEMORY,
+        .memory = writes ? WIRE_CONVERT_MEMORY : WIRE_CHECK_MEMORY,
         .files = WIRE_FILES_MAX,
-        .truncate = is_convert(job),
+        .truncate = writes,
         .clone = is_convert(job) && job->convert.clone_unit ? WIRE_OUTPUT : 0,
     };
 
     if (!is_convert(job))
-        limits.cpu_seconds = WIRE_CHECK_CPU;
+        limits.cpu_seconds = is_mend(job) ? WIRE_MEND_CPU : WIRE_CHECK_CPU;
     if (job->size_limit && source_size > job->size_limit)
         limits.cpu_seconds += source_size / WIRE_SCAN_BYTES_A_SECOND;
 #ifdef IMGPORT_SANITIZED
@@ -273,6 +307,56 @@ static int map(const struct job *job, struct block *source, struct err *err)
     return map_run(source, &options, job->image.sibling_arg, err);
 }
 
+/* The disk with the edits in it; sealed. */
+static int open_mended(struct overlay **ret, struct mend_report *report,
+                       struct block *disk, uint64_t size, const struct job *job,
+                       struct err *err)
+{
+    AUTO(overlay_unrefp) struct overlay *o = NULL;
+    int r;
+
+    *report = (struct mend_report){.outcome = MEND_NOTHING};
+    r = overlay_open(&o, disk, size, err);
+    if (r == 0 && mend_wants(&job->edits))
+        r = mend_run(report, o, &job->edits, say_step, NULL, err);
+    if (r < 0)
+        return r;
+    overlay_seal(o);
+    *ret = TAKE(o);
+    return 0;
+}
+
+static int mend(const struct job *job, struct block *source, struct err *err)
+{
+    AUTO(overlay_unrefp) struct overlay *o = NULL;
+    AUTO(block_unrefp) struct block *disk = NULL;
+    AUTO(json_unrefp) json_t *j = NULL;
+    struct overlay_file file = job->overlay;
+    struct mend_report report;
+    struct image_info info;
+    int r;
+
+    say_step(NULL, "recognise");
+    r = image_open(&disk, &info, source, &job->image, err);
+    if (r < 0)
+        return r;
+    if (file.size == 0)
+        file.size = (disk->size + 511) / 512 * 512;
+    if (file.size < disk->size)
+        return FAIL(err, ERR_ARG, "disk of %llu bytes, but the image has %llu",
+                    (unsigned long long)file.size, (unsigned long long)disk->size);
+    r = open_mended(&o, &report, disk, file.size, job, err);
+    if (r < 0)
+        return r;
+    say_step(NULL, "write");
+    r = overlay_write_file(WIRE_OUTPUT, &file, o, err);
+    if (r < 0)
+        return r;
+    j = json_pack("{s:I, s:o}", "size", (json_int_t)file.size, "mended",
+                  mend_report_to_json(&report));
+    return say_json(WIRE_RESULT, j, err);
+}
+
 static int verify(const struct convert_options *options, struct err *err)
 {
     AUTO(block_unrefp) struct block *written = NULL;
@@ -286,7 +370,7 @@ static int verify(const struct convert_options *options, struct err *err)
 /* `info` may be known only when all is converted. */
 static int convert_disk(const struct job *job, const struct convert_options *options,
                         const struct image_info *info, const char *packing,
-                        struct err *err)
+                        const struct mend_report *report, struct err *err)
 {
     AUTO(json_unrefp) json_t *j = NULL;
     struct convert_result result;
@@ -305,6 +389,8 @@ static int convert_disk(const struct job *job, const struct convert_options *opt
                   (json_int_t)result.data_bytes, "file_size",
                   (json_int_t)result.file_size, "cloned_bytes",
                   (json_int_t)result.cloned_bytes);
+    if (report && json_object_set_new(j, "mended", mend_report_to_json(report)) < 0)
+        return FAIL(err, ERR_NOMEM, "report");
     return say_json(WIRE_RESULT, j, err);
 }
 
@@ -312,13 +398,21 @@ static int convert_file(const struct job *job, struct block *file, const char *p
                         struct image_info *info, struct err *err)
 {
     AUTO(block_unrefp) struct block *disk = NULL;
+    AUTO(overlay_unrefp) struct overlay *o = NULL;
     struct convert_options options = job->convert;
+    struct mend_report report;
     int r = image_open(&disk, info, file, &job->image, err);
 
     if (r < 0)
         return r;
     options.source = disk;
-    return convert_disk(job, &options, info, packing, err);
+    if (!mend_wants(&job->edits))
+        return convert_disk(job, &options, info, packing, NULL, err);
+    r = open_mended(&o, &report, disk, disk->size, job, err);
+    if (r < 0)
+        return r;
+    options.source = overlay_block(o);
+    return convert_disk(job, &options, info, packing, &report, err);
 }
 
 /* While it arrives, or, where that cannot be, when all of it is in a file. */
@@ -337,7 +431,7 @@ static int convert_plain(const struct job *job, struct stream *in, const char *p
     if (r > 0 && (flow_size(flow) != FLOW_SIZE_LATER || !convert_needs_size(&options))) {
         options.flow = flow;
         options.tally = job->verify ? &tally : NULL;
-        return convert_disk(job, &options, flow_info(flow), packing, err);
+        return convert_disk(job, &options, flow_info(flow), packing, NULL, err);
     }
     say_step(NULL, "download");
     r = arrive_whole(&file, in, job->stage_max, err);
@@ -380,16 +474,38 @@ static int convert(const struct job *job, struct block *source, struct err *err)
     return r < 0 ? r : convert_stream(job, in, err);
 }
 
+/* The guest's disk of what the source stands on. */
+static int open_base(struct block **ret, struct job *job, struct err *err)
+{
+    AUTO(block_unrefp) struct block *file = NULL;
+    struct image_options options = {.declared = IMAGE_UNKNOWN};
+    struct image_info info;
+    int r;
+
+    if (*job->base)
+        options.declared = image_format_from_name(job->base);
+    if (options.declared == IMAGE_FORMAT_MAX)
+        return FAIL(err, ERR_ARG, "unknown format \"%s\"", job->base);
+    r = block_file_open(&file, WIRE_BASE, err);
+    if (r == 0)
+        r = image_open(ret, &info, file, &options, err);
+    if (r < 0)
+        err_prefix(err, "base");
+    job->image.backing = *ret;
+    return r;
+}
+
 static int work(struct err *err)
 {
-    AUTO(block_unrefp) struct block *source = NULL;
+    AUTO(block_unrefp) struct block *source = NULL, *base = NULL;
+    AUTO(arena_fini) struct arena arena = {.max = 4 * WIRE_REQUEST_MAX};
     AUTO(stream_closep) struct stream *stream = NULL;
     AUTO(json_unrefp) json_t *keep = NULL;
     struct map_files files = {.n = 0};
     struct job job;
     int r;
 
-    r = receive_job(&job, &keep, err);
+    r = receive_job(&job, &keep, &arena, err);
     if (r < 0)
         return r;
     job.image.sibling_arg = &files;
@@ -405,6 +521,12 @@ static int work(struct err *err)
     r = enter_sandbox(&job, source ? source->size : 0, err);
     if (r < 0)
         return r;
+    if (job.base)
+        r = open_base(&base, &job, err);
+    if (r < 0)
+        return r;
+    if (is_mend(&job))
+        return mend(&job, source, err);
     if (job.stream)
         return convert_stream(&job, stream, err);
     if (is_convert(&job))

@@ -26,13 +26,21 @@
  *           "cluster": 0, "clone_unit": 4096, "threads": 2, "verify": false,
  *           "direct": false}
  *          {"job": "map", "format": "vhd", "siblings": true}
+ *          {"job": "mend", "format": "qcow2", "siblings": true, "size": N,
+ *           "backing": "/images/img.qcow2", "backing_format": "qcow2"}
+ *          size 0: as large as the source
+ *          of "mend" and "convert" also "edits": {...} of mend/edit_json.h, and of all
+ *          "base": "qcow2", the format of what the source stands on ("" not declared)
  *          and for each "remote": N, the size of a source that is read by READ;
  *          of a conversion "stage_max": N, bytes that a STAGE file may get, and
  *          "stream": true, the source is a pipe
  *          format "" is not declared; the sizes as in inspect_options; kind and
  *          compression "", cluster and threads 0: as usual; clone_unit 0: blocks are not
- * shared RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
+ *          shared
+ * RESULT   {"source_format", "kind", "compression", "virtual_size", "data_bytes",
  *           "file_size", "cloned_bytes"}
+ *          {"size"} of mend; of it and a conversion with edits also
+ *          "mended": {"outcome": "done", "why": "", "changed": N}
  *          {} of a map
  * LIST     {"device": "partition 1", "files": []}   areas of a filesystem follow in RUNS
  *          {"device": "disk", "files": []}          likewise, where it has no partitions
@@ -48,8 +56,9 @@
 enum wire_fd {
     WIRE_SOCKET = 3, /* numbers of the descriptors the worker starts with */
     WIRE_SOURCE = 4,
-    WIRE_OUTPUT = 5, /* convert only */
+    WIRE_OUTPUT = 5, /* convert and mend only */
     WIRE_DIRECT = 6, /* it again with O_DIRECT, when the request says so */
+    WIRE_BASE = 7,   /* what the source stands on, when the request says so */
     WIRE_FDS_END,
 };
 
@@ -80,7 +89,7 @@ enum wire_run_kind {
 };
 
 enum {
-    WIRE_REQUEST_MAX = 4096,
+    WIRE_REQUEST_MAX = 1 << 20, /* with the files that are to be written */
     WIRE_NAME_MAX = 255,
     WIRE_PROGRESS_SIZE = 24,
     WIRE_REPORT_MAX = 32 << 20, /* any frame from the worker */
@@ -102,6 +111,7 @@ enum {
 #define WIRE_CONVERT_MEMORY (1024ull << 20)
 enum {
     WIRE_CHECK_CPU = 60, /* seconds */
+    WIRE_MEND_CPU = 120,
     /* When zeros are looked for, one second more for each so many bytes of the file;
      * reading costs a tenth of that. */
     WIRE_SCAN_BYTES_A_SECOND = 256 << 20,
