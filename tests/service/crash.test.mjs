@@ -3,7 +3,8 @@
 //
 // In the end every job has ended, as it would have without it or with the reason that it was
 // cut; every image has all its bytes, and nothing is left in the store that belongs to nothing.
-// CRASH_KILLS: how many.  CRASH_SEED: the moments and victims of an earlier run.
+// CRASH_KILLS: how many.  CRASH_SEED: the victims and pauses of an earlier run; what they hit is the
+// machine's to say.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
@@ -18,13 +19,14 @@ const kills = Number(process.env.CRASH_KILLS ?? 8);
 const seed = Number(process.env.CRASH_SEED ?? crypto.randomInt(2 ** 31));
 console.log(`CRASH_KILLS=${kills} CRASH_SEED=${seed}`);
 // Mulberry32: [0, 1)
-let state = seed;
-const random = () => {
+const generator = (state) => () => {
   state = (state + 0x6d2b79f5) | 0;
   let t = Math.imul(state ^ (state >>> 15), 1 | state);
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 };
+// How many jobs are begun is a matter of time, how many kills there are is not.
+const random = generator(seed), anyJob = generator(~seed);
 
 // A disk that is taken, and one that is not.
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "crash-"));
@@ -84,7 +86,7 @@ const sorts = [
 ];
 const jobs = [];
 let account, accounts = 0, begun = 0;
-const begin = async (sort = sorts[Math.floor(random() * sorts.length)]) => {
+const begin = async (sort = sorts[Math.floor(anyJob() * sorts.length)]) => {
   const n = begun;
   if (n >= 12 * accounts) {
     account = d.account(`user${++accounts}`, "--language", "en", "--images", "100");
@@ -105,9 +107,12 @@ const look = async (job) => {
   return task;
 };
 const open = () => jobs.filter((job) => job.open);
+const lookAll = async () => {
+  for (const job of open()) await look(job);
+};
 const settle = async (most, seconds = 120) => {
   for (const until = Date.now() + seconds * 1000; ;) {
-    for (const job of open()) await look(job);
+    await lookAll();
     if (open().length <= most) return;
     assert.ok(Date.now() < until, `not ended: ${JSON.stringify(open().map((job) => job.n))}`);
     await sleep(50);
@@ -169,37 +174,50 @@ const audit = async () => {
   jobs.length = 0;
 };
 
+// A worker that runs still after that pause: they are short, and begin when they like.
+const worker = async (pause) => {
+  const end = Date.now() + 60000;
+  for (let seen = Date.now(); Date.now() < end; await sleep(2)) {
+    const [child] = children(d.child.pid);
+    if (child) {
+      seen = Date.now();
+      await sleep(pause);
+      if (children(d.child.pid).includes(child)) return child;
+    } else if (Date.now() - seen > 500) {
+      await lookAll();
+      await busy();
+      seen = Date.now();
+    }
+  }
+  throw new Error("no worker that could be killed");
+};
+const busy = async () => {
+  while (open().length < 3) await begin();
+};
+
 const counts = { daemon: 0, worker: 0 };
 test(`${kills} kills, seed ${seed}`, async () => {
   for (let n = 0; n < kills; n++) {
     if (n % 20 === 19) await audit();
     await settle(1);
-    while (open().length < 3) await begin();
-    let victim = random() < 0.5 ? "daemon" : "worker";
-    let pid = d.child.pid;
-    const wait = random();
+    await busy();
+    const victim = random() < 0.5 ? "daemon" : "worker", wait = random();
     if (victim === "worker") {
-      // They are short, and begin when they like: one that is there still after a while.
-      pid = 0;
-      for (const until = Date.now() + 5000 + 2 * span; !pid && Date.now() < until; await sleep(2)) {
-        const [child] = children(d.child.pid);
-        if (child) await sleep(wait * 60);
-        if (children(d.child.pid).includes(child)) pid = child;
+      for (;;) {
+        try {
+          process.kill(await worker(wait * 60), "SIGKILL");
+          break;
+        } catch (e) {
+          if (e.code !== "ESRCH") throw e; // it has just ended
+        }
       }
-      if (!pid) victim = "daemon", pid = d.child.pid;
     } else {
       await sleep(wait * span);
-    }
-    counts[victim]++;
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (e) {
-      assert.equal(e.code, "ESRCH"); // a worker that has just ended
-    }
-    if (victim === "daemon") {
+      d.child.kill("SIGKILL");
       assert.equal(await d.ended, "SIGKILL");
       await d.start();
     }
+    counts[victim]++;
   }
   await audit();
   console.log(`${counts.daemon} daemons and ${counts.worker} workers killed, ${begun} jobs`);

@@ -53,12 +53,18 @@ export function makeDisk(dir, mib) {
 
 // The processes that this one has started and that still run.
 export function children(pid) {
-  try {
-    return fs.readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      fs.readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number));
-  } catch {
-    return []; // it ends
-  }
+  // Of processes and threads that end meanwhile: nothing.
+  const read = (f) => {
+    try {
+      return f();
+    } catch (e) {
+      if (["ENOENT", "ESRCH"].includes(e.code)) return [];
+      throw e;
+    }
+  };
+  return read(() => fs.readdirSync(`/proc/${pid}/task`)).flatMap((thread) =>
+    read(() => fs.readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number)))
+    .filter((child) => read(() => [/^State:\s+[^ZX]/m.test(fs.readFileSync(`/proc/${child}/status`, "utf8"))])[0]);
 }
 
 // The text of a configuration with these lines in a section, which it may have or not.
