@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { here, require, send, startDaemon, tc3, until } from "./lib.mjs";
+import { here, refused, require, send, startDaemon, tc3, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const openapi = JSON.parse(fs.readFileSync(process.env.OPENAPI));
@@ -33,7 +33,7 @@ const ask = async (who, action, params = {}, { daemon = d, ...options } = {}) =>
     note(action, "good");
     return answer;
   } catch (e) {
-    if (e.code) note(action, "bad");
+    if (e.code && e.code !== "InternalError") note(action, "bad");
     throw e;
   }
 };
@@ -74,8 +74,6 @@ await ask(alice, "CheckImage", { ImageUrl: url });
 await ask(quick, "ImportImage", importing({ ImageUrl: "http://lab.example/disk.qcow2" }), { daemon: live });
 const told = await until(async () => (await ask(quick, "DescribeMessages", {}, { daemon: live })).MessageSet[0]);
 await ask(quick, "ReadMessage", { MessageId: told.MessageId }, { daemon: live });
-const webhook = { Operation: "ADD", Channel: "webhook", Address: "https://hooks.lab.example/" };
-await ask(alice, "ModifyMessageSubscription", webhook);
 await ask(bob, "ApplyImportPermission");
 for (let i = 0; i < 5; i++)
   await ask(elder, "ModifyImageAttribute", { ImageId: east, ImageName: `east-${i}` }, { daemon: old });
@@ -170,7 +168,11 @@ const cases = {
   "MutexOperation.TaskRunning": call(alice, "DeleteImages", images([copied])),
   NoSuchVersion: raw({ version: "2016-01-01" }),
   OverQuota: call(sharer, "ModifyImageSharePermission", share(sharing, alice, bob)),
-  RequestLimitExceeded: call(alice, "ModifyMessageSubscription", webhook),
+  RequestLimitExceeded: async (language) => { // a code is sent once a minute
+    const webhook = { Operation: "ADD", Channel: "webhook", Address: `https://hooks.lab.example/${language}` };
+    await ask(alice, "ModifyMessageSubscription", webhook);
+    return ask(alice, "ModifyMessageSubscription", webhook, { language });
+  },
   RequestSizeLimitExceeded: plainly({ path: `/?a=${"x".repeat(33000)}` }),
   ResourceInUse: call(bob, "ApplyImportPermission"),
   ResourceNotFound: call(alice, "ReadMessage", { MessageId: 1 }),
@@ -209,13 +211,24 @@ for (const [code, provoke] of Object.entries(cases))
 
 // Refusals of actions that have no code of their own.
 const further = {
-  DescribeRegions: { Bogus: 1 }, DescribeImageQuota: { Bogus: 1 }, DescribeImportImageOs: { Bogus: 1 }, DescribeImageFromFamily: {},
-  DescribeAccounts: { Bogus: 1 }, SubmitImage: { ImageId: "one", Target: "MARKET" }, ReviewImage: { ImageId: plain, Accept: true },
-  PublishImage: { ImageId: plain }, WithdrawImage: { ImageId: "one" }, InquiryPriceImages: { ImageIds: ["one"] },
-  CheckImage: { ImageUrl: "" }, RecheckImages: { ImageIds: ["one"] }, DescribeImportTasks: { TaskIds: ["one"] }, DescribeMessages: { Limit: 0 }, DescribeMessageSubscriptions: { Bogus: 1 },
+  DescribeRegions: ["UnknownParameter", { Bogus: 1 }],
+  DescribeImageQuota: ["UnknownParameter", { Bogus: 1 }],
+  DescribeImportImageOs: ["UnknownParameter", { Bogus: 1 }],
+  DescribeImageFromFamily: ["MissingParameter", {}],
+  DescribeAccounts: ["UnknownParameter", { Bogus: 1 }],
+  SubmitImage: ["InvalidImageId.Malformed", { ImageId: "one", Target: "MARKET" }],
+  ReviewImage: ["UnauthorizedOperation", { ImageId: plain, Accept: true }],
+  PublishImage: ["UnauthorizedOperation", { ImageId: plain }],
+  WithdrawImage: ["InvalidImageId.Malformed", { ImageId: "one" }],
+  InquiryPriceImages: ["InvalidImageId.Malformed", { ImageIds: ["one"] }],
+  CheckImage: ["InvalidParameter.InvalidParameterUrlError", { ImageUrl: "" }],
+  RecheckImages: ["InvalidImageId.Malformed", { ImageIds: ["one"] }],
+  DescribeImportTasks: ["InvalidParameterValue", { TaskIds: ["one"] }],
+  DescribeMessages: ["InvalidParameterValue.InvalidParameterValueLimit", { Limit: 0 }],
+  DescribeMessageSubscriptions: ["UnknownParameter", { Bogus: 1 }],
 };
-for (const [action, params] of Object.entries(further))
-  test(`${action} refuses`, () => assert.rejects(ask(alice, action, params), (e) => Boolean(e.code)));
+for (const [action, [code, params]] of Object.entries(further))
+  test(`${action} refuses`, () => refused(ask(alice, action, params), code));
 
 test("no error code of the sources is left out, and none is made up", () => {
   const root = here("../../src/service");
@@ -238,5 +251,4 @@ test("no error code of the sources is left out, and none is made up", () => {
 
 test("every action has answered, and has refused", () => {
   for (const action of versions.keys()) assert.deepEqual(reached.get(action), { good: true, bad: true }, action);
-
 });
