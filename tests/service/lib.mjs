@@ -135,7 +135,7 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       const j = JSON.parse(daemon.imgport("account", "create", name, "--json", ...options));
       return { uin: j.Uin, appId: j.AppId, secretId: j.SecretId, secretKey: j.SecretKey };
     },
-    // Images straight into the catalogue: ids, in the order given.
+    // Images, or accounts, straight into the catalogue: ids, in the order given.
     seed: (...images) => execFileSync(program("SEED"), [daemon.catalog], {
       input: images.map((i) => JSON.stringify(i)).join("\n") + "\n", encoding: "utf8",
     }).trim().split("\n"),

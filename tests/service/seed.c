@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* seed CATALOG: images straight into a catalogue, for tests and measurements
+/* seed CATALOG: images and accounts straight into a catalogue, for tests and measurements
  *
  * Standard input has a JSON object a line: "owner" (a uin), "region", "name" and what
- * else an image has; "count" makes so many, numbered.  Prints the ids. */
+ * else an image has; or "account", a name.  "count" makes so many, numbered.  Prints the
+ * ids and uins. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "base/arena.h"
 #include "base/scoped.h"
+#include "store/account.h"
 #include "store/catalog.h"
 #include "store/image.h"
 
@@ -28,6 +31,7 @@ static int64_t number(const json_t *j, const char *key, int64_t otherwise)
 }
 
 struct seed {
+    const char *account; /* its name; or NULL: an image */
     struct image image;
     char id[IMAGE_ID_SIZE];
     struct tag tags[16];
@@ -37,8 +41,20 @@ struct seed {
 static int add(struct db *db, void *arg, struct err *err)
 {
     struct seed *s = arg;
+    AUTO(arena_fini) struct arena arena = {0};
+    struct account made;
+    int r;
 
-    return image_new(s->id, db, &s->image, INT64_MAX, s->tags, s->n_tags, err);
+    if (!s->account)
+        return image_new(s->id, db, &s->image, INT64_MAX, s->tags, s->n_tags, err);
+    r = account_new(
+        &made, &arena, db,
+        &(struct account){
+            .name = s->account, .language = "en", .image_quota = -1, .share_quota = -1},
+        err);
+    if (r == 0)
+        snprintf(s->id, sizeof s->id, "%s", made.uin);
+    return r;
 }
 
 static void fill(struct seed *s, const json_t *j)
@@ -47,6 +63,7 @@ static void fill(struct seed *s, const json_t *j)
     const char *key;
     json_t *value;
 
+    s->account = text(j, "account", NULL);
     s->image = (struct image){
         .owner = text(j, "owner", ""),
         .region = text(j, "region", "ap-guangzhou"),
@@ -95,17 +112,20 @@ static int seed_line(struct catalog *c, const char *line, struct err *err)
     json_t *j = json_loads(line, 0, NULL);
     int64_t count = number(j, "count", 1);
     struct seed s = {0};
+    const char **named, *base;
     int r = 0;
 
     if (!json_is_object(j))
         return FAIL(err, ERR_ARG, "no JSON object: %s", line);
     fill(&s, j);
+    named = s.account ? &s.account : &s.image.name;
+    base = *named;
     for (int64_t i = 0; r == 0 && i < count; i++) {
         char name[128];
 
         if (count > 1) {
-            snprintf(name, sizeof name, "%s-%03d", text(j, "name", "image"), (int)i);
-            s.image.name = name;
+            snprintf(name, sizeof name, "%s-%03d", base, (int)i);
+            *named = name;
         }
         r = catalog_tx(c, add, &s, err);
         if (r == 0)
