@@ -6,8 +6,9 @@
  *        ├─ settings_drive()        files of the config drive ──► config_drive.h
  *        │     openstack/latest/{meta_data,network_data,vendor_data}.json, user_data
  *        │     qcloud_action/os.conf               images that were imported by force
- *        ├─ settings_tree()         every path of the metadata service ──► tree_find()
- *        └─ settings_network_ini()  what the guide of 2016 had written into the image
+ *        ├─ settings_tree()         every path of the metadata service ──►
+ * settings_find() └─ settings_network_ini()  what the guide of 2016 had written into the
+ * image
  *
  * Everything here is a pure function of the settings: no files, no time, no chance.  What
  * they make lives in the arena that is passed, and takes nothing from the settings that
@@ -104,7 +105,7 @@ struct documents {
 int settings_drive(struct documents *ret, struct arena *a,
                    const struct instance_settings *s, struct err *err);
 
-/* Folders and files, for tree_find(). */
+/* Folders and files, for settings_find(). */
 int settings_tree(struct documents *ret, struct arena *a,
                   const struct instance_settings *s, struct err *err);
 
@@ -112,7 +113,7 @@ int settings_tree(struct documents *ret, struct arena *a,
  * none (404).  Paths know case.  A folder answers with and without its last slash, a
  * version of the vendor's may be left out ("/meta-data/…"), and every version says the
  * same. */
-const struct document *tree_find(const struct documents *tree, struct bytes path);
+const struct document *settings_find(const struct documents *tree, struct bytes path);
 
 /* C:\qcloud-network-config.ini for Windows, else /etc/qcloud-network-config.ini; nothing
  * (and *ret "") for a guest that asks DHCP. */

@@ -393,7 +393,7 @@ static void test_tree(void **state)
     assert_int_equal(settings_tree(&tree, &a, &s, NULL), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const char *path = cases[i].path, *want = cases[i].want;
-        const struct document *at = tree_find(&tree, bytes_of(path, strlen(path)));
+        const struct document *at = settings_find(&tree, bytes_of(path, strlen(path)));
 
         if (!at != !want)
             fail_msg("%s: %s", path, at ? (const char *)at->text.p : "nothing");
@@ -402,13 +402,13 @@ static void test_tree(void **state)
         else if (at && !text_is(at->text, want))
             fail_msg("%s: \"%s\"", path, (const char *)at->text.p);
     }
-    assert_memory_equal(tree_find(&tree, bytes_of("/latest/user-data", 17))->text.p,
+    assert_memory_equal(settings_find(&tree, bytes_of("/latest/user-data", 17))->text.p,
                         "#!/bin/sh\n\0x", 12);
-    assert_null(tree_find(&tree, bytes_of("/latest/meta-data/uuid\0", 23)));
+    assert_null(settings_find(&tree, bytes_of("/latest/meta-data/uuid\0", 23)));
     memset(long_path, 'a', sizeof long_path);
     long_path[0] = '/';
     for (size_t n = SETTINGS_PATH_MAX - 2; n <= sizeof long_path; n++)
-        assert_null(tree_find(&tree, bytes_of(long_path, n)));
+        assert_null(settings_find(&tree, bytes_of(long_path, n)));
 }
 
 /* Every folder lists what is there: a walk through the lists comes to every document
@@ -416,7 +416,7 @@ static void test_tree(void **state)
 static void walk(const struct documents *tree, struct arena *a, const char *at,
                  size_t *found)
 {
-    const struct document *d = tree_find(tree, bytes_of(at, strlen(at)));
+    const struct document *d = settings_find(tree, bytes_of(at, strlen(at)));
     struct bytes rest, line;
 
     if (!d)
@@ -462,9 +462,9 @@ static void test_sparse(void **state)
         if (tree.v[i].text.n == 0)
             fail_msg("%s", tree.v[i].path);
     assert_string_equal(
-        (const char *)tree_find(&tree, bytes_of("/latest/meta-data/", 18))->text.p,
+        (const char *)settings_find(&tree, bytes_of("/latest/meta-data/", 18))->text.p,
         "instance-id\nmac\nnetwork/\nplacement/\nuuid");
-    assert_null(tree_find(&tree, bytes_of("/latest/user-data", 17)));
+    assert_null(settings_find(&tree, bytes_of("/latest/user-data", 17)));
 }
 
 int main(void)

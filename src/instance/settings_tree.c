@@ -289,7 +289,7 @@ static const struct document *find_or_folder(const struct documents *tree,
     return find(tree, folder, (size_t)n);
 }
 
-const struct document *tree_find(const struct documents *tree, struct bytes path)
+const struct document *settings_find(const struct documents *tree, struct bytes path)
 {
     char text[SETTINGS_PATH_MAX + 1];
     size_t n;
