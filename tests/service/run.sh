@@ -4,7 +4,8 @@
 # runner
 #
 # The engines hold for as long as the tests run: SQLite and a folder (the usual ones), a
-# PostgreSQL and a folder, or a PostgreSQL and a radosgw.
+# PostgreSQL and a folder, or a PostgreSQL and a radosgw.  The environment names the programs
+# (IMGPORT, IMGPORTD, SEED) and OPENAPI; by default those of build/, where ninja has made all.
 . "$(dirname "$0")/../lib.sh"
 here=$tests/service
 engines=sqlite
@@ -18,7 +19,10 @@ if [ "$engines" = radosgw ] && [ -z "${S3_ENDPOINT-}" ]; then
     exit
 fi
 IMGPORT_NODE=$("$here/setup.sh") || exit
-export IMGPORT_NODE
+build=$(dirname "$IMGPORT")
+export IMGPORT_NODE IMGPORT IMGPORTD="${IMGPORTD:-$build/imgportd}" \
+    SEED="${SEED:-$build/tests/service/seed}" \
+    OPENAPI="${OPENAPI:-$build/docs/openapi/openapi.json}"
 # The SDKs would send requests for 127.0.0.1 through a proxy.
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
 if [ "$engines" != sqlite ]; then

@@ -9,7 +9,7 @@ set -euo pipefail
 
 for tool in ceph-mon ceph-osd radosgw ceph radosgw-admin monmaptool curl; do
     command -v $tool >/dev/null || {
-        echo "radosgw.sh: needs $tool; tools/install-deps.sh check installs it" >&2
+        echo "radosgw.sh: needs $tool; tools/install-deps.sh all installs it" >&2
         exit 1
     }
 done
