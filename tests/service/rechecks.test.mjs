@@ -37,13 +37,18 @@ const settled = (ImageId) => until(async () => {
 });
 const state = async (id) => (await d.client(alice).DescribeImages({ ImageIds: [id] })).ImageSet[0].ImageState;
 const messages = async (ImageId) => (await d.own(alice, "DescribeMessages", { ImageId, Type: "recheck-changed" })).MessageSet;
-const restart = async () => {
+const restart = async (jobs) => {
   await d.stop();
+  if (jobs) {
+    const [text] = fs.readFileSync(d.config, "utf8").split("\n[jobs]\n");
+    fs.writeFileSync(d.config, `${text}\n[jobs]\n${jobs}\n`);
+  }
   await d.start();
 };
-const imported = async (ImageName, more = {}) => {
-  const { ImageId } = await d.client(alice).ImportImage({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12",
-    ImageUrl: link(), ImageName, ...more });
+const begin = async (ImageName, more = {}) => (await d.client(alice).ImportImage({ Architecture: "x86_64",
+  OsType: "Debian", OsVersion: "12", ImageUrl: link(), ImageName, ...more })).ImageId;
+const imported = async (ImageName, more) => {
+  const ImageId = await begin(ImageName, more);
   const task = await settled(ImageId);
   assert.equal(task.State, "DONE", task.Detail);
   return ImageId;
@@ -109,17 +114,29 @@ test("a recheck keeps nobody from deleting", async () => {
   await d.client(alice).DeleteImages({ ImageIds: [gone] });
 });
 
-test("many whose images went meanwhile end, and keep nobody waiting", async () => {
-  const set = async (how) => {
+test("an import that others go on with is judged by their rules", async () => {
+  let ImageId, t;
+  // Some are over before they can be interrupted.
+  for (let n = 0; n < 10 && !(t?.Attempt > 1); n++) {
+    await restart();
+    ImageId = await begin(`between ${n}`);
+    do [t] = await tasks(ImageId); while (t.Step !== "convert" && !t.EndedTime);
     await d.stop();
-    const text = fs.readFileSync(d.config, "utf8").split("\n[jobs]\n")[0];
-    fs.writeFileSync(d.config, `${text}\n[jobs]\n${how}\n`);
+    write("16 MiB");
     await d.start();
-  };
-  await set("run = no");
+    await settled(ImageId);
+    t = (await tasks(ImageId)).find(({ Kind }) => Kind === "import");
+    write("500 GiB");
+  }
+  assert.deepEqual([t.Attempt, t.State, t.Reason], [2, "FAILED", "InvalidFormatSize"], t.Detail);
+  assert.equal(await state(ImageId), "IMPORTFAILED");
+});
+
+test("many whose images went meanwhile end, and keep nobody waiting", async () => {
+  await restart("run = no");
   const ImageIds = d.seed(...Array.from({ length: 60 }, (_, i) => ({ owner: alice.uin, name: `gone ${i}`, blob: `image/1-2-${i}` })));
   await d.own(alice, "RecheckImages", { ImageIds });
   await d.client(alice).DeleteImages({ ImageIds });
-  await set("at-once = 32");
+  await restart("at-once = 32");
   for (const id of ImageIds) assert.equal((await settled(id)).State, "DONE");
 });

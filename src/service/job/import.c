@@ -2,7 +2,7 @@
 /* import.c: a link becomes an image
  *
  *     fetch-n    the object of disk n into blob staging/...
- *     check      the system disk against the profile, by the sandboxed worker
+ *     check P    the system disk against profile P, by the sandboxed worker
  *     convert-n  disk n as qcow2 into blob image/...
  *     finish     the image is NORMAL, its owner is told; the staged blobs go */
 #include <stdio.h>
@@ -224,10 +224,19 @@ static bool worker_died(const json_t *report)
 
 enum { CHECKS = 3 }; /* with those whose worker died */
 
+/* A daemon with other rules that goes on with the import judges it anew. */
+static const char *check_step(struct job *j)
+{
+    return arena_printf(j->arena, "check %s", j->service->profile_id);
+}
+
 static int check(json_t **ret, struct import *im, struct err *err)
 {
-    int r = job_result(ret, im->job, "check", err);
+    const char *step = check_step(im->job);
+    int r = arena_check(im->job->arena, err);
 
+    if (r == 0)
+        r = job_result(ret, im->job, step, err);
     if (r < 0 || *ret)
         return r;
     job_step(im->job, "check", im->job->service->config->check_seconds);
@@ -238,15 +247,17 @@ static int check(json_t **ret, struct import *im, struct err *err)
         if (r < 0)
             break;
     }
-    return r < 0 ? r : job_step_done(im->job, "check", *ret, "convert", err);
+    return r < 0 ? r : job_step_done(im->job, step, *ret, "convert", err);
 }
 
 /* ---- convert */
 
 /* The size that was really written decides. */
-static int judge_size(const struct import *im, uint64_t size, struct job_failure *why)
+static int judge_size(const struct import *im, const json_t *disk,
+                      struct job_failure *why)
 {
     uint64_t max = profile_qcow2_size_max(im->job->service->profile);
+    uint64_t size = (uint64_t)json_integer_value(json_object_get(disk, "size"));
 
     if (max == 0 || size <= max)
         return 0;
@@ -295,9 +306,7 @@ static int run_convert(json_t **ret, struct import *im, size_t n, struct job_fai
     sizes = json_loads(text, 0, NULL);
     imgport_free(text);
     r = deposit_commit(&size, sha256, &out, im->job, err);
-    if (r == 0)
-        r = judge_size(im, size, why);
-    if (r != 0)
+    if (r < 0)
         return r;
     *ret = json_pack(
         "{s:s, s:I, s:I, s:s}", "blob", key, "size", (json_int_t)size, "virtual_size",
@@ -311,15 +320,15 @@ static int convert_disk(json_t **ret, struct import *im, size_t n,
     char step[32];
     int r = job_result(ret, im->job, step_name(step, "convert", n), err);
 
-    if (r < 0 || *ret)
-        return r;
-    job_step(im->job, "convert", im->job->service->config->convert_seconds);
-    r = run_convert(ret, im, n, why, err);
-    if (r == 0)
-        r = unnamed(im->job, text_of(*ret, "blob"),
-                    job_step_done(im->job, step, *ret,
-                                  n + 1 < im->disks ? "convert" : "finish", err));
-    return r;
+    if (r == 0 && !*ret) {
+        job_step(im->job, "convert", im->job->service->config->convert_seconds);
+        r = run_convert(ret, im, n, why, err);
+        if (r == 0)
+            r = unnamed(im->job, text_of(*ret, "blob"),
+                        job_step_done(im->job, step, *ret,
+                                      n + 1 < im->disks ? "convert" : "finish", err));
+    }
+    return r == 0 ? judge_size(im, *ret, why) : r;
 }
 
 /* ---- finish */
@@ -457,6 +466,7 @@ static int import_end(struct job *j, enum task_state state, const struct job_fai
     AUTO(import_fini) struct import im = {0};
     AUTO(json_freep) json_t *report = NULL;
     AUTO(freep) char *text = NULL;
+    const char *step = check_step(j);
     struct image_change change = job_image_failed(IMAGE_IMPORTFAILED, why);
     struct message_new message;
     struct task_end end = {
@@ -469,7 +479,9 @@ static int import_end(struct job *j, enum task_state state, const struct job_fai
     int r = import_read(&im, j, err);
 
     if (r == 0)
-        r = job_result(&report, j, "check", err);
+        r = arena_check(j->arena, err);
+    if (r == 0)
+        r = job_result(&report, j, step, err);
     if (r < 0)
         return r;
     text = report ? json_dumps(report, JSON_COMPACT) : NULL;
