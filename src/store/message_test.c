@@ -106,6 +106,7 @@ static int ask_for(struct testing *t, const char *account, int64_t id, const cha
 static void a_minute_passes(struct testing *t)
 {
     testing_exec(t, "UPDATE subscription SET asked = asked - 61");
+    testing_exec(t, "UPDATE message SET created = created - 61");
 }
 
 static void test_an_address_is_proved(void **state)
@@ -169,6 +170,24 @@ static void test_codes_are_not_guessed(void **state)
     CHECK(REFUSED_STATE, subscription_verify(t->db, a.uin, id, "5678", &err));
     testing_exec(t, "UPDATE subscription SET asked = asked + 86400");
     OK(subscription_verify(t->db, a.uin, id, "5678", &err));
+}
+
+static void test_an_address_is_asked_once_a_minute(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    int64_t id = subscribe(t, a.uin, "*", CHANNEL_SMS, "+8613800000000", false), other;
+
+    OK(ask_for(t, a.uin, id, "1234", &err));
+    other = subscribe(t, a.uin, "x", CHANNEL_SMS, "+8613800000000", false);
+    CHECK(REFUSED_BUSY, ask_for(t, a.uin, other, "5678", &err));
+    OK(subscription_remove(t->db, a.uin, id, &err));
+    id = subscribe(t, a.uin, "*", CHANNEL_SMS, "+8613800000000", false);
+    CHECK(REFUSED_BUSY, ask_for(t, a.uin, id, "5678", &err));
+    OK(ask_for(t, a.uin, subscribe(t, a.uin, "*", CHANNEL_SMS, "+8613800000001", false),
+               "5678", &err));
+    a_minute_passes(t);
+    OK(ask_for(t, a.uin, other, "5678", &err));
 }
 
 static void test_a_webhook_has_one_secret(void **state)
@@ -329,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup(test_subscriptions, empty),
         cmocka_unit_test_setup(test_an_address_is_proved, empty),
         cmocka_unit_test_setup(test_codes_are_not_guessed, empty),
+        cmocka_unit_test_setup(test_an_address_is_asked_once_a_minute, empty),
         cmocka_unit_test_setup(test_a_webhook_has_one_secret, empty),
         cmocka_unit_test_setup(test_old_ones_are_forgotten, empty),
         cmocka_unit_test_setup(test_who_subscribed_is_told_once, empty),

@@ -11,7 +11,7 @@
 enum {
     SECRET_CHARS = 32,
     SECONDS_OF_A_DAY = 86400,
-    ASK_PAUSE_S = 60, /* between two codes for the same address */
+    ASK_PAUSE_S = 60, /* between two codes for an address, under whichever types */
 };
 
 #define COLUMNS "id, account, type, channel, address, verified, code, secret, created"
@@ -219,10 +219,23 @@ static int ask(struct db *db, void *arg, struct err *err)
         return r;
     if (n >= PROOFS_PER_DAY)
         return REFUSED_DAY;
+    /* By what was sent: a subscription is soon removed and added again. */
+    r = db_get_int(&n, db,
+                   "SELECT COUNT(*) FROM message m JOIN outbox o ON o.message = m.id "
+                   "WHERE m.created > @NOW - $1 AND m.account = $2 AND m.type = $3 "
+                   "AND o.channel = $4 AND o.address = $5",
+                   DB_ARGS(db_int(ASK_PAUSE_S), db_text(a->s->account),
+                           db_text(MESSAGE_PROOF), db_int(a->s->channel),
+                           db_text(a->s->address)),
+                   err);
+    if (r < 0)
+        return r;
+    if (n > 0)
+        return REFUSED_BUSY;
     r = db_exec(&rows, db,
                 "UPDATE subscription SET code = $2, tries = 0, asked = @NOW "
-                "WHERE id = $1 AND verified = 0 AND asked <= @NOW - $3",
-                DB_ARGS(db_int(a->s->id), db_text(a->code), db_int(ASK_PAUSE_S)), err);
+                "WHERE id = $1 AND verified = 0",
+                DB_ARGS(db_int(a->s->id), db_text(a->code)), err);
     if (r < 0)
         return r;
     if (rows == 0)
