@@ -132,6 +132,23 @@ test("an import that others go on with is judged by their rules", async () => {
   assert.equal(await state(ImageId), "IMPORTFAILED");
 });
 
+test("a copy that was under way when the rules changed is judged by them as well", async () => {
+  await restart();
+  await settled(id);
+  await restart("run = no");
+  const { ImageSet: [{ ImageId }] } = await d.client(alice).SyncImages({ ImageIds: [id], ImageName: "copy",
+    DestinationRegions: ["ap-shanghai"], ImageSetRequired: true });
+  write("16 MiB");
+  await restart("at-once = 1"); // the copy first
+  const all = await until(async () => {
+    const { TaskSet } = await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true }, { region: "ap-shanghai" });
+    return TaskSet.every((t) => t.EndedTime) && TaskSet;
+  });
+  assert.deepEqual(all.map((t) => [t.Kind, t.State, t.Report.verdict]), ["recheck", "copy"].map((k) => [k, "DONE", "refused"]));
+  write("500 GiB");
+  await restart();
+});
+
 test("many whose images went meanwhile end, and keep nobody waiting", async () => {
   await restart("run = no");
   const ImageIds = d.seed(...Array.from({ length: 60 }, (_, i) => ({ owner: alice.uin, name: `gone ${i}`, blob: `image/1-2-${i}` })));

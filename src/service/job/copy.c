@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "service/job/job.h"
+#include "service/job/recheck.h"
 #include "service/job/tell.h"
 #include "store/image.h"
 
@@ -151,9 +152,30 @@ static char *snapshots(const struct copy *c)
     return list ? json_dumps(list, JSON_COMPACT) : NULL;
 }
 
-static int write_end(struct copy *c, const json_t *bytes, struct err *err)
+struct end {
+    struct copy *copy;
+    const json_t *bytes; /* result of verify */
+};
+
+/* The start that looks at every image saw none yet. */
+static int judge_later(struct db *db, const struct copy *c, struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
+    struct service *s = c->job->service;
+    const struct task *task = c->job->task;
+    struct image image;
+    int64_t id;
+    int r;
+
+    if (strcmp(c->source.profile, s->profile_id) == 0)
+        return 0;
+    r = image_get(&image, c->job->arena, db, task->image, true, err);
+    return r == 0 ? recheck_begin(&id, db, s, &image, task->request_id, err) : r;
+}
+
+static int write_end(struct db *db, void *arg, struct err *err)
+{
+    struct copy *c = ((struct end *)arg)->copy;
+    const json_t *bytes = ((struct end *)arg)->bytes;
     AUTO(freep) char *snaps = snapshots(c);
     struct image_change change = IMAGE_CHANGE_NOTHING;
     const char *report = NULL;
@@ -166,10 +188,8 @@ static int write_end(struct copy *c, const json_t *bytes, struct err *err)
         .messages = &message,
         .n_messages = 1,
     };
-    int r = catalog_get(&db, c->job->service->catalog, err);
+    int r = image_get_report(&report, c->job->arena, db, c->source.id, err);
 
-    if (r == 0)
-        r = image_get_report(&report, c->job->arena, db, c->source.id, err);
     if (r < 0)
         return r;
     end.report = r == 0 ? report : NULL;
@@ -184,7 +204,14 @@ static int write_end(struct copy *c, const json_t *bytes, struct err *err)
     change.snapshots = snaps;
     change.sync_percent = 100;
     r = tell_copy_done(&message, c->job, param(c, "name"), c->source.id, err);
-    return r < 0 ? r : task_finish(db, c->job->lease, &end, err);
+    if (r == 0)
+        r = task_finish(db, c->job->lease, &end, err);
+    return r == 0 && end.report ? judge_later(db, c, err) : r;
+}
+
+static int finish(struct copy *c, const json_t *bytes, struct err *err)
+{
+    return catalog_tx(c->job->service->catalog, write_end, &(struct end){c, bytes}, err);
 }
 
 static int read_source(struct copy *c, struct err *err)
@@ -211,7 +238,7 @@ static int copy_run(struct job *j, struct job_failure *why, struct err *err)
                         _("the bytes of the source image are not in the store"));
     if (r == 0)
         r = verify(&bytes, &c, why, err);
-    return r == 0 ? write_end(&c, bytes, err) : r;
+    return r == 0 ? finish(&c, bytes, err) : r;
 }
 
 static int copy_end(struct job *j, enum task_state state, const struct job_failure *why,
