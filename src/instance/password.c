@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/i18n.h"
 #include "base/scoped.h"
 
 enum { CLASSES = 4, SALT_BYTES = 16 };
@@ -22,24 +23,26 @@ const char *password_fault(const char *password, bool windows)
     bool small = false, capital = false, digit = false, sign = false;
 
     if (n < least)
-        return windows ? "shorter than 12 characters" : "shorter than 8 characters";
+        return windows ? N_("shorter than 12 characters")
+                       : N_("shorter than 8 characters");
     if (n > PASSWORD_MAX)
-        return "longer than 30 characters";
+        return N_("longer than 30 characters");
     for (const char *p = password; *p; p++) {
         small |= *p >= 'a' && *p <= 'z';
         capital |= *p >= 'A' && *p <= 'Z';
         digit |= *p >= '0' && *p <= '9';
         sign |= strchr(signs, *p) != NULL;
         if (!isalnum((unsigned char)*p) && !strchr(signs, *p))
-            return "a character that is neither letter nor digit nor one of "
-                   "()`~!@#$%^&*-+=_|{}[]:;'<>,.?/";
+            return N_("a character that is neither letter nor digit nor one of "
+                      "()`~!@#$%^&*-+=_|{}[]:;'<>,.?/");
     }
     if (small + capital + digit + sign <
         (windows ? PASSWORD_CLASSES_WINDOWS : PASSWORD_CLASSES))
-        return windows ? "fewer than three of small letters, capital letters, digits and "
-                         "signs"
-                       : "fewer than two of small letters, capital letters, digits and "
-                         "signs";
+        return windows
+                   ? N_("fewer than three of small letters, capital letters, digits and "
+                        "signs")
+                   : N_("fewer than two of small letters, capital letters, digits and "
+                        "signs");
     return NULL;
 }
 

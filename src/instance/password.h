@@ -20,7 +20,7 @@ enum {
     PASSWORD_HASH = 128, /* bytes with the NUL */
 };
 
-/* NULL, or a phrase that says which rule is broken (not translated). */
+/* NULL, or a phrase that says which rule is broken: a message for i18n_text(). */
 const char *password_fault(const char *password, bool windows);
 
 /* Of all four classes, from the kernel's random numbers, without characters that are

@@ -110,6 +110,30 @@ static const struct key notice_keys[] = {
     {NULL},
 };
 
+static const struct key instances_keys[] = {
+    {"zone", KEY_TEXT, AT(config, zone)},
+    {"folder", KEY_TEXT, AT(config, instances)},
+    {"per-account", KEY_NUMBER, AT(config, instances_max), 0, 100000},
+    {"at-once", KEY_NUMBER, AT(config, operations_max), 1, 32},
+    {"memory", KEY_SIZE, AT(config, instance_memory)},
+    {"subnet", KEY_TEXT, AT(config, subnet)},
+    {"dns", KEY_WORDS, AT(config, dns)},
+    {"start-seconds", KEY_NUMBER, AT(config, start_seconds), 1, SECONDS_MAX},
+    {"power-off-seconds", KEY_NUMBER, AT(config, power_off_seconds), 1, 3600},
+    {"program", KEY_TEXT, AT(config, hypervisor)},
+    {"accelerator", KEY_TEXT, AT(config, accelerator)},
+    {"user", KEY_TEXT, AT(config, instance_user)},
+    {"uefi", KEY_TEXT, AT(config, uefi)},
+    {NULL},
+};
+
+static const struct key type_keys[] = {
+    {"cpu", KEY_NUMBER, AT(config_type, cpu), 1, 64},
+    {"memory", KEY_SIZE, AT(config_type, memory)},
+    {"price", KEY_NUMBER, AT(config_type, price), 0, 1000000000},
+    {NULL},
+};
+
 static const struct key region_keys[] = {
     {"name-en", KEY_TEXT, AT(config_region, name_en)},
     {"name-zh", KEY_TEXT, AT(config_region, name_zh)},
@@ -128,7 +152,7 @@ static const struct section {
     const struct key *keys;
 } sections[] = {
     {"service", service_keys}, {"server", server_keys}, {"objects", objects_keys},
-    {"jobs", jobs_keys},       {"notice", notice_keys},
+    {"jobs", jobs_keys},       {"notice", notice_keys}, {"instances", instances_keys},
 };
 
 static const struct {
@@ -145,6 +169,12 @@ static const struct config_region vendor_regions[] = {
     {id, name_en, name_zh, city_en, city_zh, REGION_##group, zones, zone_id, ""},
 #include "service/regions.def"
 #undef REGION
+};
+
+static const struct config_type usual_types[] = {
+    {"S5.SMALL1", 1, (uint64_t)1 << 30, 0},  {"S5.SMALL2", 1, (uint64_t)2 << 30, 0},
+    {"S5.MEDIUM2", 2, (uint64_t)2 << 30, 0}, {"S5.MEDIUM4", 2, (uint64_t)4 << 30, 0},
+    {"S5.LARGE8", 4, (uint64_t)8 << 30, 0},
 };
 
 /* The parser's position and what the current section fills. */
@@ -287,6 +317,25 @@ static struct config_region *region_of(const struct parser *ps, const char *id)
     return r;
 }
 
+static int type_begin(struct parser *ps, struct bytes name, struct err *err)
+{
+    struct config_type *t = NULL;
+
+    if (!config_is_type(arena_text(ps->a, name, 60)))
+        return BAD(ps, err, "\"%s\" is no type of instances: want FAMILY.SIZE",
+                   shown(ps, name));
+    if (config_type(ps->c, arena_text(ps->a, name, 60)))
+        return BAD(ps, err, "duplicate section [%s]", ps->section);
+    if (ps->c->types.n < CONFIG_LIST_MAX)
+        t = LIST_ADD(ps->a, &ps->c->types);
+    if (!t)
+        return BAD(ps, err, "more than %d types of instances", CONFIG_LIST_MAX);
+    *t = (struct config_type){arena_text(ps->a, name, 60), 1, (uint64_t)1 << 30, 0};
+    ps->keys = type_keys;
+    ps->target = t;
+    return 0;
+}
+
 static int section_begin(struct parser *ps, struct bytes title, struct err *err)
 {
     ps->section = shown(ps, title);
@@ -301,6 +350,8 @@ static int section_begin(struct parser *ps, struct bytes title, struct err *err)
         ps->target = r;
         return 0;
     }
+    if (text_starts(title, "instance-type "))
+        return type_begin(ps, text_trim(bytes_sub(title, 14, title.n - 14)), err);
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
         if (!text_is(title, sections[i].name))
             continue;
@@ -387,6 +438,18 @@ static struct config defaults(void)
         .convert_seconds = 6 * 3600,
         .store_seconds = 6 * 3600,
         .lease_seconds = 30,
+        .zone = "",
+        .instances = "",
+        .instances_max = 20,
+        .operations_max = 2,
+        .instance_memory = (uint64_t)4 << 30,
+        .subnet = "10.66.0.0/20",
+        .start_seconds = 1800,
+        .power_off_seconds = 120,
+        .hypervisor = "",
+        .accelerator = "tcg",
+        .instance_user = "",
+        .uefi = "",
         .notices = true,
         .notices_max = 4,
         .notice_seconds = 60,
@@ -472,6 +535,30 @@ static int check_notice(const struct parser *ps, const struct config *c, struct 
     return 0;
 }
 
+/* What instances need, if any run here. */
+static int check_instances(const struct parser *ps, struct config *c, struct err *err)
+{
+    static const char *const words[] = {"tcg", "kvm", "probe"};
+    struct config_subnet subnet;
+    bool known = false;
+
+    if (c->types.n == 0)
+        for (size_t i = 0; i < ARRAY_SIZE(usual_types); i++) {
+            struct config_type *t = LIST_ADD(ps->a, &c->types);
+
+            if (!t)
+                return arena_check(ps->a, err);
+            *t = usual_types[i];
+        }
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        known |= strcmp(c->accelerator, words[i]) == 0;
+    if (!known)
+        return FAIL(err, ERR_ARG, "%s: accelerator is tcg, kvm or probe", ps->file);
+    if (*c->zone && !config_zone_region(c, c->zone))
+        return FAIL(err, ERR_ARG, "%s: %s is no zone of the regions", ps->file, c->zone);
+    return config_subnet(&subnet, c->subnet, err);
+}
+
 int config_parse(const struct config **ret, struct arena *a, const char *file,
                  struct bytes text, struct err *err)
 {
@@ -503,7 +590,11 @@ int config_parse(const struct config **ret, struct arena *a, const char *file,
         c->objects = arena_printf(a, "dir:%s/objects", c->data);
     if (!*c->tls_certificate != !*c->tls_key)
         return FAIL(err, ERR_ARG, "%s: tls-certificate and tls-key go together", file);
+    if (!*c->instances)
+        c->instances = arena_printf(a, "%s/instances", c->data);
     r = check_notice(&ps, c, err);
+    if (r == 0)
+        r = check_instances(&ps, c, err);
     if (r < 0)
         return r;
     *ret = c;

@@ -49,6 +49,14 @@ struct config_region {
                                       "<domain>/<bucket>/key" */
 };
 
+/* What an instance may be: a size. */
+struct config_type {
+    const char *name; /* "S5.SMALL1" */
+    uint64_t cpu;
+    uint64_t memory; /* bytes */
+    uint64_t price;  /* 1/10,000 of the currency unit an hour */
+};
+
 struct config {
     /* [service] */
     const char *listen;  /* "127.0.0.1:8780", "[::1]:8780", port 0: any */
@@ -77,6 +85,20 @@ struct config {
     uint64_t staging_max; /* bytes staged at once in all */
     uint64_t fetch_seconds, check_seconds, convert_seconds, store_seconds;
     uint64_t lease_seconds;
+    /* [instances] */
+    const char *zone; /* whose host this is: "ap-guangzhou-1"; "": of none, none run here
+                       */
+    const char *instances;    /* folder of their disks */
+    uint64_t instances_max;   /* of an account in a region */
+    uint64_t operations_max;  /* of them worked on at once */
+    uint64_t instance_memory; /* bytes for all that run here */
+    const char *subnet;       /* "10.66.0.0/20": their addresses */
+    config_words dns;
+    uint64_t start_seconds, power_off_seconds;
+    const char *hypervisor;  /* program that runs them; "": the system's */
+    const char *accelerator; /* "tcg", "kvm", "probe" */
+    const char *instance_user;
+    const char *uefi;
     /* [notice]; "" turns a channel off */
     bool notices;            /* this daemon delivers; no: it leaves that to others */
     uint64_t notices_max;    /* deliveries at once */
@@ -92,7 +114,16 @@ struct config {
     const char *s3_key_id, *s3_key_secret, *s3_region; /* [objects] of s3:// */
 
     LIST(struct config_region) regions; /* in the order of `regions` */
+    LIST(struct config_type) types;     /* at least one */
 };
+
+/* IPv4, host byte order: the first of the subnet, and bits of its netmask. */
+struct config_subnet {
+    uint32_t first;
+    unsigned prefix;
+};
+/* ERR_ARG: not such a text, or smaller than 8 or larger than 65,536 addresses. */
+int config_subnet(struct config_subnet *ret, const char *text, struct err *err);
 
 /* `file` names the text in messages.  Empty text: the defaults.  Paths that depend on
  * `data` are filled in. */
@@ -103,6 +134,13 @@ int config_parse(const struct config **ret, struct arena *a, const char *file,
  * defaults. */
 int config_load(const struct config **ret, struct arena *a, const char *path,
                 struct err *err);
+
+/* Is it a type's name, whether there is such a type or not? */
+bool config_is_type(const char *name);
+/* NULL: there is none. */
+const struct config_type *config_type(const struct config *c, const char *name);
+/* The region of a zone's name; NULL: no zone of ours. */
+const struct config_region *config_zone_region(const struct config *c, const char *zone);
 
 /* NULL: not one of ours. */
 const struct config_region *config_region(const struct config *c, const char *id);

@@ -14,6 +14,7 @@
 #include "service/api.h"
 #include "service/cos/endpoint.h"
 #include "service/folder.h"
+#include "service/job/host.h"
 #include "service/job/jobs.h"
 #include "service/journal.h"
 #include "service/metrics.h"
@@ -121,6 +122,8 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
         r = folder_make(config->data, err);
     if (r == 0)
         r = catalog_open(&d.service.catalog, config->catalog, NULL, err);
+    if (r == 0)
+        r = host_announce(&d.service, err);
     if (r == 0)
         r = blobs_open(&d.service.blobs,
                        &(struct blobs_options){

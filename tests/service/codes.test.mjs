@@ -15,7 +15,9 @@ const versions = new Map(Object.values(openapi.paths).map(({ post }) => [post.op
 
 // Tasks and notices stay where they are put, so that what waits can be asked about.
 const idle = "[jobs]\nrun = no\nstaging-max = 2GiB\n[notice]\nrun = no\n";
-const d = await startDaemon({ conf: idle });
+const Zone = "ap-guangzhou-1";
+const d = await startDaemon({ conf: `${idle}[instances]\nzone = ${Zone}\nsubnet = 10.66.0.0/24\nmemory = 4GiB\nper-account = 3
+[instance-type S5.SMALL1]\nmemory = 1GiB\n[instance-type S5.HUGE]\nmemory = 64GiB\n` });
 const old = await startDaemon({ conf: idle, service: "profile = tencent-2016",
   regions: "ap-guangzhou ap-shanghai na-siliconvalley" });
 const broken = await startDaemon({ conf: idle }), live = await startDaemon();
@@ -54,6 +56,7 @@ await new COS({ SecretId: bob.secretId, SecretKey: bob.secretKey, Protocol: "htt
 const plain = seed(alice, "plain"), taken = seed(alice, "taken"), busy = seed(alice, "busy", { state: "IMPORTING" });
 
 const disks = seed(alice, "disks", { disks: '[{"x":1}]' }), byol = seed(alice, "byol", { license: "BYOL" });
+const arm = seed(alice, "arm", { architecture: "arm_64" });
 const rhel = seed(alice, "rhel", { os_type: "Redhat" }), windows = seed(alice, "windows", { os_type: "Windows Server 2016", platform: "Windows" });
 const open = seed(bob, "open", { kind: "public" }), market = seed(bob, "market", { kind: "market" });
 const lent = seed(alice, "lent"), theirs = seed(bob, "theirs"), sharing = seed(sharer, "sharing");
@@ -92,6 +95,39 @@ await ask(alice, "InquiryPriceImages", { ImageIds: [open] });
 for (const action of ["DescribeRegions", "DescribeZones", "DescribeImages", "DescribeImageQuota", "DescribeImportImageOs",
   "DescribeAccounts", "DescribeMessages", "DescribeMessageSubscriptions"]) await ask(operator, action);
 
+// ---- instances: one in each state, as the zone's daemon would leave it
+
+const Password = "correct-Horse-7", PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtBtHcPxb7cHNKXL4hQHcrGDa2VGTOeyUIKwJjmoKMd me";
+const wanted = (more = {}) => ({ Placement: { Zone }, ImageId: plain, InstanceType: "S5.SMALL1", LoginSettings: { Password }, ...more });
+const wants = (more, daemon = d) => call(alice, "RunInstances", wanted(more), { daemon });
+const inNetwork = (more) => ({ VirtualPrivateCloud: { VpcId: "DEFAULT", SubnetId: "DEFAULT", ...more } });
+await ask(alice, "InquiryPriceRunInstances", wanted());
+await ask(alice, "DescribeInstanceTypeConfigs");
+await ask(alice, "DescribeZoneInstanceConfigInfos");
+const { KeyId } = await ask(alice, "ImportKeyPair", { KeyName: "mine", PublicKey });
+await ask(alice, "DescribeKeyPairs");
+await ask(alice, "DescribeInstances");
+await ask(alice, "DescribeInstancesStatus");
+const { InstanceIdSet: [instance] } = await ask(alice, "RunInstances", wanted({ ClientToken: "token", ...inNetwork({ PrivateIpAddresses: ["10.66.0.9"] }) }));
+const settled = (state, task = 0) => d.sql(`UPDATE instance SET state = ${state}, task = ${task} WHERE id = '${instance}'`);
+const named = { InstanceIds: [instance] };
+for (const [state, action, params] of [[3, "StartInstances", named], [2, "StopInstances", named], [2, "RebootInstances", named],
+  [2, "ResetInstance", { InstanceId: instance, LoginSettings: { Password } }], [3, "TerminateInstances", named],
+  [3, "CreateImage", { InstanceId: instance, ImageName: "of-it", DryRun: true }]]) {
+  settled(state);
+  await ask(alice, action, params);
+}
+const { KeyId: spare } = await ask(alice, "ImportKeyPair", { KeyName: "spare", PublicKey });
+await ask(alice, "DeleteKeyPairs", { KeyIds: [spare] });
+for (let i = 0; i < 99; i++) d.sql(`INSERT INTO key_pair (id, owner, name, public_key, created)
+  VALUES ('skey-x${i}', '${bob.uin}', 'k${i}', 'x', 0)`);
+await ask(bob, "ImportKeyPair", { KeyName: "hundredth", PublicKey });
+const inState = (state, action, task = 0) => (language) => {
+  settled(state, task);
+  return ask(alice, action, named, { language });
+};
+const create = (more) => call(alice, "CreateImage", { ImageName: "made", ...more });
+
 // ---- what is refused
 
 const call = (who, action, params, options) => (language) => ask(who, action, params, { ...options, language });
@@ -128,6 +164,7 @@ const cases = {
   "InvalidAccountId.NotFound": call(alice, "ModifyImageSharePermission", share(plain, { uin: "100999999999" })),
   InvalidAction: raw({ action: "DescribeNothing" }),
   InvalidFilter: call(alice, "DescribeImages", { Filters: [{ Name: "colour", Values: ["red"] }] }),
+  "InvalidClientToken.TooLong": wants({ ClientToken: "x".repeat(65) }),
   "InvalidFilterValue.LimitExceeded": call(alice, "DescribeImages", filter("1", "2", "3", "4", "5", "6")),
   "InvalidImageId.InShared": call(alice, "DeleteImages", images([lent])),
   "InvalidImageId.IncorrectState": call(alice, "DeleteImages", images([busy])),
@@ -136,14 +173,48 @@ const cases = {
   "InvalidImageName.Duplicate": call(alice, "ModifyImageAttribute", { ImageId: plain, ImageName: "taken" }),
   "InvalidImageOsType.Unsupported": call(alice, "ImportImage", importing({ OsType: "BeOS" })),
   "InvalidImageOsVersion.Unsupported": call(alice, "ImportImage", importing({ OsVersion: "0.1" })),
+  "InvalidInstanceId.Malformed": call(alice, "StartInstances", { InstanceIds: ["one"] }),
+  "InvalidInstanceId.NotFound": call(alice, "StartInstances", { InstanceIds: ["ins-00000000"] }),
+  "InvalidInstanceName.TooLong": wants({ InstanceName: "n".repeat(129) }),
+  "InvalidKeyPair.LimitExceeded": call(bob, "ImportKeyPair", { KeyName: "one-more", PublicKey }),
+  "InvalidKeyPairId.Malformed": call(alice, "DeleteKeyPairs", { KeyIds: ["one"] }),
+  "InvalidKeyPairId.NotFound": call(alice, "DeleteKeyPairs", { KeyIds: ["skey-00000000"] }),
+  "InvalidKeyPairName.Duplicate": call(alice, "ImportKeyPair", { KeyName: "mine", PublicKey }),
+  "InvalidKeyPairName.TooLong": call(alice, "ImportKeyPair", { KeyName: "n".repeat(26), PublicKey }),
   "InvalidInstanceType.Malformed": call(alice, "DescribeImages", { InstanceType: "large" }),
   InvalidParameter: call(alice, "DescribeImages", { Limit: "20" }),
+  "InvalidParameter.DataDiskNotBelongSpecifiedInstance": create({ InstanceId: instance, DataDiskIds: ["disk-1"] }),
+  "InvalidParameter.InternetAccessibleNotSupported": wants({ InternetAccessible: { PublicIpAssigned: true } }),
+  "InvalidParameter.ParameterConflict": wants({ LoginSettings: { Password, KeyIds: [KeyId] } }),
+  "InvalidParameter.SnapshotNotFound": create({ SnapshotIds: ["snap-1"] }),
+  "InvalidParameter.SpecifyOneParameter": create(),
   "InvalidParameter.ImageIdsSnapshotIdsMustOne": call(alice, "ExportImages", { BucketName }),
   "InvalidParameter.InstanceImageNotSupport": call(alice, "ModifyImageSharePermission", share(disks, bob)),
   "InvalidParameter.InvalidKmsKeyId": call(alice, "SyncImages", copying({ KmsKeyId: "key" })),
   "InvalidParameter.InvalidParameterCoexistImageIdsFilters": call(alice, "DescribeImages", images([plain], filter("a"))),
   "InvalidParameter.InvalidParameterUrlError": call(alice, "ImportImage", importing({ ImageUrl: "ftp://x/y" })),
   InvalidParameterValue: call(alice, "ModifyImageSharePermission", { ...share(plain, bob), Permission: "GIVE" }),
+  InvalidParameterCombination: call(alice, "StopInstances", { ...named, StopType: "SOFT", ForceStop: true }),
+  InvalidParameterConflict: create({ InstanceId: instance, SnapshotIds: ["snap-1"] }),
+  "InvalidParameterValue.Duplicate": wants({ ClientToken: "token" }),
+  "InvalidParameterValue.DuplicateTags": wants({ TagSpecification: [{ ResourceType: "instance", Tags: [{ Key: "a" }, { Key: "a" }] }] }),
+  "InvalidParameterValue.IPAddressMalformed": wants(inNetwork({ PrivateIpAddresses: ["here"] })),
+  "InvalidParameterValue.IllegalHostName": wants({ HostName: "-" }),
+  "InvalidParameterValue.IncorrectFormat": wants({ ClientToken: "a b" }),
+  "InvalidParameterValue.InstanceTypeNotFound": wants({ InstanceType: "S5.NONE" }),
+  "InvalidParameterValue.InvalidImageForGivenInstanceType": wants({ ImageId: arm }),
+  "InvalidParameterValue.InvalidParameterMinCount": wants({ MinCount: 2 }),
+  "InvalidParameterValue.InvalidPassword": wants({ LoginSettings: { Password: "short" } }),
+  "InvalidParameterValue.InvalidTimeFormat": call(alice, "DescribeInstances", { Filters: [{ Name: "creation-end-time", Values: ["now"] }] }),
+  "InvalidParameterValue.InvalidUserDataFormat": wants({ UserData: "!" }),
+  "InvalidParameterValue.KeyPairNotFound": wants({ LoginSettings: { KeyIds: ["skey-00000000"] } }),
+  "InvalidParameterValue.Range": wants({ SystemDisk: { DiskSize: 1 } }),
+  "InvalidParameterValue.SubnetNotExist": wants(inNetwork({ SubnetId: "subnet-1" })),
+  "InvalidParameterValue.VpcIdNotExist": wants(inNetwork({ VpcId: "vpc-1" })),
+  "InvalidParameterValue.ZoneNotSupported": wants({ Placement: { Zone: "ap-guangzhou-2" } }),
+  "InvalidPublicKey.Malformed": call(alice, "ImportKeyPair", { KeyName: "bad", PublicKey: "x" }),
+  "InvalidSecurityGroupId.NotFound": wants({ SecurityGroupIds: ["sg-1"] }),
+  "InvalidZone.MismatchRegion": wants({ Placement: { Zone: "ap-shanghai-1" } }),
   "InvalidParameterValue.BucketNotFound": call(alice, "ExportImages", exporting({ BucketName: `none-${alice.appId}` })),
   "InvalidParameterValue.InvalidAppIdFormat": call(alice, "ExportImages", exporting({ BucketName: "no-app-id" })),
   "InvalidParameterValue.InvalidBootMode": call(alice, "ImportImage", importing({ BootMode: "Coreboot" })),
@@ -163,10 +234,12 @@ const cases = {
   "InvalidRegion.NotFound": call(alice, "SyncImages", copying({ DestinationRegions: ["ap-nowhere"] })),
   "InvalidRegion.Unavailable": call(elder, "SyncImages", { ImageIds: [east], DestinationRegions: ["na-siliconvalley"] }, { daemon: old }),
   LimitExceeded: call(elder, "ModifyImageAttribute", { ImageId: east, ImageName: "once more" }, { daemon: old }),
+  "LimitExceeded.InstanceQuota": wants({ InstanceCount: 4 }),
   "LimitExceeded.ExportImageTaskLimitExceeded": call(alice, "ExportImages", exporting()),
   MissingParameter: call(alice, "DeleteImages", {}),
   "MutexOperation.TaskRunning": call(alice, "DeleteImages", images([copied])),
   NoSuchVersion: raw({ version: "2016-01-01" }),
+  "OperationDenied.InstanceOperationInProgress": inState(2, "StopInstances", 7),
   OverQuota: call(sharer, "ModifyImageSharePermission", share(sharing, alice, bob)),
   RequestLimitExceeded: async (language) => { // a code is sent once a minute
     const webhook = { Operation: "ADD", Channel: "webhook", Address: `https://hooks.lab.example/${language}` };
@@ -175,6 +248,7 @@ const cases = {
   },
   RequestSizeLimitExceeded: plainly({ path: `/?a=${"x".repeat(33000)}` }),
   ResourceInUse: call(bob, "ApplyImportPermission"),
+  "ResourceInsufficient.SpecifiedInstanceType": wants({ InstanceType: "S5.HUGE" }),
   ResourceNotFound: call(alice, "ReadMessage", { MessageId: 1 }),
   ResourceUnavailable: call(quick, "CancelImportTask", { TaskId: told.TaskId }, { daemon: live }),
   UnauthorizedOperation: call(alice, "AnswerImportPermission", { AccountId: bob.uin, Permission: "GRANT" }),
@@ -183,6 +257,16 @@ const cases = {
   UnknownParameter: call(alice, "DescribeZones", { Bogus: "1" }),
   UnsupportedOperation: call(alice, "ModifyMessageSubscription", { Operation: "ADD", Channel: "mail", Address: "a@lab.example" }),
   "UnsupportedOperation.ImageTooLargeExportUnsupported": call(alice, "ExportImages", exporting({ ImageIds: [large] })),
+  "UnsupportedOperation.InstanceStateLaunchFailed": inState(1, "StartInstances"),
+  "UnsupportedOperation.InstanceStatePending": inState(0, "StartInstances"),
+  "UnsupportedOperation.InstanceStateRebooting": inState(6, "StartInstances"),
+  "UnsupportedOperation.InstanceStateRunning": inState(2, "StartInstances"),
+  "UnsupportedOperation.InstanceStateStarting": inState(4, "StartInstances"),
+  "UnsupportedOperation.InstanceStateStopped": inState(3, "RebootInstances"),
+  "UnsupportedOperation.InstanceStateStopping": inState(5, "TerminateInstances"),
+  "UnsupportedOperation.InstanceStateTerminating": inState(7, "TerminateInstances"),
+  "UnsupportedOperation.InvalidDisk": wants({ DataDisks: [{ DiskSize: 10 }] }),
+  "UnsupportedOperation.KeyPairUnsupportedWindows": wants({ ImageId: windows, LoginSettings: { KeyIds: [KeyId] } }),
   "UnsupportedOperation.MarketImageExportUnsupported": call(alice, "ExportImages", exporting({ ImageIds: [market] })),
   "UnsupportedOperation.PublicImageExportUnsupported": call(alice, "ExportImages", exporting({ ImageIds: [open] })),
   "UnsupportedOperation.RedHatImageExportUnsupported": call(alice, "ExportImages", exporting({ ImageIds: [rhel] })),
@@ -193,6 +277,8 @@ const cases = {
   "UnsupportedOperation.SyncEncryptImageNotSupport": call(alice, "SyncImages", copying({ Encrypt: true })),
   "UnsupportedOperation.WindowsImageExportUnsupported": call(alice, "ExportImages", exporting({ ImageIds: [windows] })),
   UnsupportedProtocol: plainly({ method: "DELETE" }),
+  VpcAddrNotInSubNet: wants(inNetwork({ PrivateIpAddresses: ["10.0.0.1"] })),
+  VpcIpIsUsed: wants(inNetwork({ PrivateIpAddresses: ["10.66.0.9"] })),
   UnsupportedRegion: call(alice, "DescribeZones", {}, { region: "mars" }),
 };
 
@@ -211,6 +297,12 @@ for (const [code, provoke] of Object.entries(cases))
 
 // Refusals of actions that have no code of their own.
 const further = {
+  ResetInstance: ["InvalidInstanceId.Malformed", { InstanceId: "one" }],
+  InquiryPriceRunInstances: ["MissingParameter", {}],
+  DescribeInstancesStatus: ["InvalidInstanceId.Malformed", { InstanceIds: ["one"] }],
+  DescribeInstanceTypeConfigs: ["InvalidFilter", { Filters: [{ Name: "colour", Values: ["red"] }] }],
+  DescribeKeyPairs: ["InvalidKeyPairId.Malformed", { KeyIds: ["one"] }],
+  DescribeZoneInstanceConfigInfos: ["UnknownParameter", { Bogus: 1 }],
   DescribeRegions: ["UnknownParameter", { Bogus: 1 }],
   DescribeImageQuota: ["UnknownParameter", { Bogus: 1 }],
   DescribeImportImageOs: ["UnknownParameter", { Bogus: 1 }],

@@ -155,14 +155,21 @@ ${inSection(conf.includes("[server]") ? conf : inSection(conf, "server", "rate =
       });
       return client.request(action, params);
     },
-    // The service's own failure: that table is not found any more.
-    loseTable(name) {
-      const statement = `ALTER TABLE ${name} RENAME TO elsewhere`;
-      if (daemon.catalog.startsWith("sqlite:"))
-        execFileSync("python3", ["-c", "import sqlite3, sys\nsqlite3.connect(sys.argv[1], timeout=20).execute(sys.argv[2])",
-          daemon.catalog.slice("sqlite:".length), statement]);
-      else execFileSync("psql", ["-X", "-q", "-d", daemon.catalog, "-c", statement]);
+    // What no action does: statements straight into the catalogue; the last one's first column.
+    sql(text) {
+      if (!daemon.catalog.startsWith("sqlite:"))
+        return execFileSync("psql", ["-X", "-q", "-A", "-t", "-d", daemon.catalog, "-c", text], { encoding: "utf8" })
+          .replace(/\n$/, "").split("\n");
+      return JSON.parse(execFileSync("python3", ["-c", `import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=20)
+db.execute("PRAGMA foreign_keys = ON")
+for statement in sys.argv[2].split(";"):
+    rows = db.execute(statement).fetchall()
+db.commit()
+print(json.dumps([str(row[0]) for row in rows]))`, daemon.catalog.slice("sqlite:".length), text], { encoding: "utf8" }));
     },
+    // The service's own failure: that table is not found any more.
+    loseTable: (name) => daemon.sql(`ALTER TABLE ${name} RENAME TO elsewhere`),
     async stop(signal = "SIGTERM") {
       daemon.child.kill(signal);
       return daemon.ended;

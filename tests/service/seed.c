@@ -88,6 +88,7 @@ static void fill(struct seed *s, const json_t *j)
         .cloud_init = true,
         .family = text(j, "family", ""),
         .sync_percent = -1,
+        .price = number(j, "price", 0),
         .source_image = text(j, "source_image", ""),
         .snapshots =
             text(j, "snapshots",

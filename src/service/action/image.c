@@ -146,19 +146,12 @@ static int read_query(struct call *c, struct query *to)
     return r;
 }
 
-/* "S5.MEDIUM4": a family, a dot, a size.  Every image here starts on every type. */
+/* Every image here starts on every type. */
 static int check_instance_type(struct call *c)
 {
-    static const char letters[] =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     const char *type = call_text(c, "InstanceType");
-    size_t family, size;
 
-    if (!type || !*type)
-        return 0;
-    family = strspn(type, letters);
-    size = type[family] == '.' ? strspn(type + family + 1, letters) : 0;
-    if (family > 0 && size > 0 && type[family + 1 + size] == '\0')
+    if (!type || !*type || config_is_type(type))
         return 0;
     return call_error(c, "InvalidInstanceType.Malformed",
                       _("\"%.60s\" is no type of instances"), type);

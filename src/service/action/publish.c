@@ -171,12 +171,13 @@ int action_withdraw_image(struct call *c)
 
 enum { SOURCES_MAX = 8 }; /* a copy of a copy of ... */
 
-/* What an hour costs.  Public images are free, but Windows in North America; the market
- * asks what the seller does; a custom image costs what it was made from, as long as that
- * is there. */
-static int price_of(int64_t *ret, struct call *c, struct arena *arena, struct db *db,
-                    struct image i, struct err *err)
+/* Public images are free, but Windows in North America; the market asks what the seller
+ * does; a custom image costs what it was made from, as long as that is there. */
+int image_price(int64_t *ret, const struct call *c, struct arena *arena, struct db *db,
+                const struct image *image, struct err *err)
 {
+    struct image i = *image;
+
     for (int n = 0; n < SOURCES_MAX && i.kind == IMAGE_CUSTOM && *i.source_image; n++) {
         struct image source;
         int r = image_get(&source, arena, db, i.source_image, false, err);
@@ -209,7 +210,7 @@ static int write_price(struct call *c, struct arena *arena, struct db *db, const
     if (r == REFUSED_NONE)
         return call_error(c, "InvalidImageId.NotFound", _("there is no image %s"), id);
     if (r == 0)
-        r = price_of(&price, c, arena, db, i, err);
+        r = image_price(&price, c, arena, db, &i, err);
     if (r != 0)
         return r;
     json_out_begin(&c->reply, NULL);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an instance is, and which there are. */
+#include "service/action/instance.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "service/action/action.h"
+#include "service/action/image.h"
+#include "store/task.h"
+
+/* ---- as answers write it */
+
+static void write_address(char to[16], int64_t address)
+{
+    snprintf(to, 16, "%u.%u.%u.%u", (unsigned)(address >> 24 & 255),
+             (unsigned)(address >> 16 & 255), (unsigned)(address >> 8 & 255),
+             (unsigned)(address & 255));
+}
+
+static void write_network(struct json_out *o, const struct instance *i)
+{
+    char address[16];
+
+    write_address(address, i->address);
+    json_out_begin_list(o, "PrivateIpAddresses");
+    json_out_text(o, NULL, address);
+    json_out_end_list(o);
+    json_out_begin_list(o, "PublicIpAddresses");
+    json_out_end_list(o);
+    json_out_begin(o, "InternetAccessible");
+    json_out_int(o, "InternetMaxBandwidthOut", 0);
+    json_out_bool(o, "PublicIpAssigned", false);
+    json_out_end(o);
+    json_out_begin(o, "VirtualPrivateCloud");
+    json_out_text(o, "VpcId", "DEFAULT");
+    json_out_text(o, "SubnetId", "DEFAULT");
+    json_out_bool(o, "AsVpcGateway", false);
+    json_out_end(o);
+    json_out_begin_list(o, "SecurityGroupIds");
+    json_out_end_list(o);
+}
+
+static void write_disks(struct json_out *o, const struct instance *i)
+{
+    json_out_begin(o, "SystemDisk");
+    json_out_text(o, "DiskType", i->disk_type);
+    json_out_text(o, "DiskId", i->disk);
+    json_out_int(o, "DiskSize", i->disk_gib);
+    json_out_end(o);
+    json_out_begin_list(o, "DataDisks");
+    json_out_end_list(o);
+}
+
+static void write_operation(struct json_out *o, const struct instance *i)
+{
+    bool any = i->operation_state != OPERATION_NONE;
+
+    json_out_text(o, "LatestOperation", any ? i->operation : NULL);
+    json_out_text(o, "LatestOperationState",
+                  any ? operation_state_name(i->operation_state) : NULL);
+    json_out_text(o, "LatestOperationRequestId", any ? i->operation_request : NULL);
+    json_out_text(o, "LatestOperationErrorMsg",
+                  *i->operation_message ? i->operation_message : NULL);
+}
+
+void instance_write(struct json_out *o, const struct instance *i)
+{
+    bool windows = strncmp(i->platform, "Windows", 7) == 0;
+    char created[ISO_TIME];
+
+    iso_time(created, i->created);
+    json_out_begin(o, NULL);
+    json_out_begin(o, "Placement");
+    json_out_text(o, "Zone", i->zone);
+    json_out_int(o, "ProjectId", i->project);
+    json_out_end(o);
+    json_out_text(o, "InstanceId", i->id);
+    json_out_text(o, "InstanceName", i->name);
+    json_out_text(o, "InstanceType", i->type);
+    json_out_int(o, "CPU", i->cpu);
+    json_out_int(o, "Memory", (i->memory_mib + 1023) / 1024);
+    json_out_text(o, "InstanceState", instance_state_name(i->state));
+    json_out_text(o, "RestrictState", "NORMAL");
+    json_out_text(o, "InstanceChargeType", "POSTPAID_BY_HOUR");
+    write_disks(o, i);
+    write_network(o, i);
+    json_out_text(o, "ImageId", i->image);
+    json_out_text(o, "OsName", i->os_name);
+    json_out_text(o, "CreatedTime", created);
+    json_out_null(o, "ExpiredTime");
+    json_out_begin(o, "LoginSettings");
+    json_out_raw(o, "KeyIds", *i->key_ids ? i->key_ids : "[]");
+    json_out_end(o);
+    json_out_text(o, "DefaultLoginUser", windows ? "Administrator" : "root");
+    json_out_int(o, "DefaultLoginPort", windows ? 3389 : 22);
+    json_out_raw(o, "Tags", *i->tags ? i->tags : "[]");
+    json_out_text(o, "StopChargingMode", "NOT_APPLICABLE");
+    json_out_text(o, "Uuid", i->uuid);
+    write_operation(o, i);
+    json_out_end(o);
+}
+
+/* ---- what actions share */
+
+int instance_check_id(struct call *c, const char *id)
+{
+    if (strncmp(id, "ins-", 4) == 0 && strlen(id) == 12 &&
+        strspn(id + 4, "0123456789abcdefghijklmnopqrstuvwxyz") == 8)
+        return 0;
+    return call_error(c, "InvalidInstanceId.Malformed", _("\"%.60s\" is no instance id"),
+                      id);
+}
+
+int instance_check_ids(struct call *c)
+{
+    for (size_t i = 0; i < call_count(c, "InstanceIds"); i++) {
+        const char *id = call_text_at(c, "InstanceIds", i);
+
+        if (instance_check_id(c, id) < 0)
+            return -1;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(call_text_at(c, "InstanceIds", k), id) == 0)
+                return call_error(c, "InvalidParameterValue", _("%s is named twice"), id);
+    }
+    return 0;
+}
+
+static int wrong_state(struct call *c, const struct instance *i)
+{
+    static const char *const codes[INSTANCE_STATES] = {
+        [INSTANCE_PENDING] = "UnsupportedOperation.InstanceStatePending",
+        [INSTANCE_LAUNCH_FAILED] = "UnsupportedOperation.InstanceStateLaunchFailed",
+        [INSTANCE_RUNNING] = "UnsupportedOperation.InstanceStateRunning",
+        [INSTANCE_STOPPED] = "UnsupportedOperation.InstanceStateStopped",
+        [INSTANCE_STARTING] = "UnsupportedOperation.InstanceStateStarting",
+        [INSTANCE_STOPPING] = "UnsupportedOperation.InstanceStateStopping",
+        [INSTANCE_REBOOTING] = "UnsupportedOperation.InstanceStateRebooting",
+        [INSTANCE_TERMINATING] = "UnsupportedOperation.InstanceStateTerminating",
+    };
+
+    return call_error(c, codes[i->state], _("%s is in state %s"), i->id,
+                      instance_state_name(i->state));
+}
+
+int instance_take(struct instance *ret, struct call *c, struct arena *arena,
+                  struct db *db, const char *id, unsigned from, struct err *err)
+{
+    int r = instance_get(ret, arena, db, c->account.uin, c->region->id, id, true, err);
+
+    if (r == REFUSED_NONE)
+        return call_error(c, "InvalidInstanceId.NotFound", _("there is no instance %s"),
+                          id);
+    if (r != 0)
+        return r;
+    if (!(from & INSTANCE_IN(ret->state)))
+        return wrong_state(c, ret);
+    if (ret->task)
+        return call_error(c, "OperationDenied.InstanceOperationInProgress",
+                          _("%s of %s is under way"), ret->operation, id);
+    return 0;
+}
+
+int instance_make_uuid(char ret[UUID_TEXT], struct err *err)
+{
+    uint8_t raw[16];
+
+    if (getrandom(raw, sizeof raw, 0) != sizeof raw)
+        return FAIL_SYS(err, errno, "random number");
+    raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x40);
+    raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
+    uuid_format(ret, raw);
+    return 0;
+}
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+int instance_begin(struct call *c, struct db *db, const struct instance *i,
+                   const char *step, json_t *given, const char *image,
+                   struct instance_change *change, struct err *err)
+{
+    AUTO(json_freep) json_t *params = given ? given : json_object();
+    AUTO(freep) char *text = NULL;
+    struct task task = {
+        .kind = TASK_INSTANCE,
+        .account = i->owner,
+        .region = i->region,
+        .zone = i->zone,
+        .request_id = c->request_id,
+        .step = step,
+        .bytes_total = -1,
+        .uses = &image,
+        .n_uses = image ? 1 : 0,
+    };
+    int r;
+
+    if (json_object_set_new(params, "instance", json_string(i->id)) == 0)
+        task.params = text = json_dumps(params, JSON_COMPACT);
+    r = text ? task_new(&change->task, db, &task, err)
+             : FAIL(err, ERR_NOMEM, "no memory for a task");
+    if (r != 0)
+        return r;
+    change->operation = c->action->name;
+    change->operation_state = OPERATION_OPERATING;
+    change->operation_request = c->request_id;
+    change->operation_code = change->operation_message = "";
+    return instance_change(db, i->id, INSTANCE_IN_ANY, 0, change, err);
+}
+
+int instance_refused(struct call *c, int r, const struct err *err)
+{
+    if (r == REFUSED_FULL)
+        return call_error(c, "ResourceInsufficient.SpecifiedInstanceType",
+                          _("the zone has no room for it now"));
+    if (r == REFUSED_QUOTA)
+        return call_error(c, "LimitExceeded.InstanceQuota",
+                          _("the account has as many instances here as it may have"));
+    return call_refused(c, r, err);
+}
+
+/* ---- which there are */
+
+static const struct {
+    const char *name;
+    enum instance_filter_key key;
+} filter_names[] = {
+    {"zone", INSTANCE_FILTER_ZONE},
+    {"project-id", INSTANCE_FILTER_PROJECT},
+    {"instance-id", INSTANCE_FILTER_ID},
+    {"uuid", INSTANCE_FILTER_UUID},
+    {"instance-name", INSTANCE_FILTER_NAME},
+    {"instance-state", INSTANCE_FILTER_STATE},
+    {"private-ip-address", INSTANCE_FILTER_ADDRESS},
+    {"tag-key", INSTANCE_FILTER_TAG_KEY},
+    {"tag-value", INSTANCE_FILTER_TAG_VALUE},
+    {"creation-start-time", INSTANCE_FILTER_SINCE},
+    {"creation-end-time", INSTANCE_FILTER_UNTIL},
+    /* Of what there is not, nothing has any. */
+    {"host-id", INSTANCE_FILTER_NOTHING},
+    {"dedicated-cluster-id", INSTANCE_FILTER_NOTHING},
+    {"vpc-id", INSTANCE_FILTER_NOTHING},
+    {"subnet-id", INSTANCE_FILTER_NOTHING},
+    {"security-group-id", INSTANCE_FILTER_NOTHING},
+    {"public-ip-address", INSTANCE_FILTER_NOTHING},
+    {"ipv6-address", INSTANCE_FILTER_NOTHING},
+    /* Ours. */
+    {"image-id", INSTANCE_FILTER_IMAGE},
+    {"instance-type", INSTANCE_FILTER_TYPE},
+};
+
+enum { FILTERS_MAX = 10, VALUES_MAX = 5, IDS_MAX = 100 };
+
+struct query {
+    struct instance_query q;
+    struct instance_filter filters[FILTERS_MAX];
+    const char *values[FILTERS_MAX][VALUES_MAX];
+    const char *ids[IDS_MAX];
+    struct arena *arena;
+};
+
+/* A time as the seconds that the catalogue compares. */
+static int read_time(struct call *c, struct query *to, const char **value)
+{
+    struct tm t = {0};
+    const char *end = strptime(*value, "%Y-%m-%dT%H:%M:%SZ", &t);
+
+    if (!end)
+        end = strptime(*value, "%Y-%m-%d %H:%M:%S", &t);
+    if (!end || *end)
+        return call_error(c, "InvalidParameterValue.InvalidTimeFormat",
+                          _("\"%.60s\" is no time such as 2026-11-20T08:00:00Z"), *value);
+    *value = arena_printf(to->arena, "%lld", (long long)timegm(&t));
+    return 0;
+}
+
+static int check_value(struct call *c, struct query *to, enum instance_filter_key key,
+                       const char **value)
+{
+    if (key == INSTANCE_FILTER_ID)
+        return instance_check_id(c, *value);
+    if (key == INSTANCE_FILTER_SINCE || key == INSTANCE_FILTER_UNTIL)
+        return read_time(c, to, value);
+    if (key == INSTANCE_FILTER_STATE && instance_state_from_name(*value) < 0)
+        return call_error(c, "InvalidParameterValue",
+                          _("\"%.60s\" is no state of instances"), *value);
+    return 0;
+}
+
+static int read_filter(struct call *c, struct query *to, const json_t *given)
+{
+    const char *name = json_string_value(json_object_get(given, "Name"));
+    const json_t *values = json_object_get(given, "Values");
+    size_t n = to->q.n_filters, k = 0;
+    struct instance_filter *f = &to->filters[n];
+    int r = 0;
+
+    *f = (struct instance_filter){.values = to->values[n]};
+    if (strncmp(name, "tag:", 4) == 0 && name[4]) {
+        f->key = INSTANCE_FILTER_TAG;
+        f->tag = name + 4;
+    } else {
+        while (k < ARRAY_SIZE(filter_names) && strcmp(filter_names[k].name, name) != 0)
+            k++;
+        if (k == ARRAY_SIZE(filter_names))
+            return call_error(c, "InvalidFilter", _("there is no filter \"%.60s\""),
+                              name);
+        f->key = filter_names[k].key;
+    }
+    for (; r == 0 && f->n_values < json_array_size(values); f->n_values++) {
+        const char **value = &to->values[n][f->n_values];
+
+        *value = json_string_value(json_array_get(values, f->n_values));
+        r = check_value(c, to, f->key, value);
+    }
+    to->q.n_filters++;
+    return r;
+}
+
+static int read_query(struct call *c, struct query *to)
+{
+    const json_t *filters = call_list(c, "Filters");
+    size_t n = call_count(c, "InstanceIds");
+    int r = 0;
+
+    to->q = (struct instance_query){
+        .account = c->account.uin,
+        .region = c->region->id,
+        .ids = to->ids,
+        .filters = to->filters,
+        .offset = call_int(c, "Offset", 0),
+        .limit = call_int(c, "Limit", 20),
+    };
+    if (n > 0 && json_array_size(filters) > 0)
+        return call_error(c, "InvalidParameter",
+                          _("InstanceIds and Filters exclude each other"));
+    for (; to->q.n_ids < n; to->q.n_ids++) {
+        to->ids[to->q.n_ids] = call_text_at(c, "InstanceIds", to->q.n_ids);
+        if (instance_check_id(c, to->ids[to->q.n_ids]) < 0)
+            return -1;
+    }
+    for (size_t i = 0; r == 0 && i < json_array_size(filters); i++)
+        r = read_filter(c, to, json_array_get(filters, i));
+    return r;
+}
+
+static int list(struct instance_list *ret, struct arena *arena, struct call *c)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    struct query query = {.arena = arena};
+    struct err err = {0};
+    int r;
+
+    if (read_query(c, &query) < 0)
+        return -1;
+    r = catalog_get(&db, c->service->catalog, &err);
+    if (r == 0)
+        r = instance_list(ret, arena, db, &query.q, &err);
+    return call_refused(c, r, &err);
+}
+
+int action_describe_instances(struct call *c)
+{
+    AUTO(arena_fini) struct arena arena = {.max = ACTION_ARENA_MAX};
+    struct instance_list all;
+
+    if (list(&all, &arena, c) < 0)
+        return -1;
+    json_out_int(&c->reply, "TotalCount", all.total);
+    json_out_begin_list(&c->reply, "InstanceSet");
+    for (size_t i = 0; i < all.n; i++)
+        instance_write(&c->reply, &all.v[i]);
+    json_out_end_list(&c->reply);
+    return 0;
+}
+
+int action_describe_instances_status(struct call *c)
+{
+    AUTO(arena_fini) struct arena arena = {.max = ACTION_ARENA_MAX};
+    struct instance_list all;
+
+    if (list(&all, &arena, c) < 0)
+        return -1;
+    json_out_int(&c->reply, "TotalCount", all.total);
+    json_out_begin_list(&c->reply, "InstanceStatusSet");
+    for (size_t i = 0; i < all.n; i++) {
+        json_out_begin(&c->reply, NULL);
+        json_out_text(&c->reply, "InstanceId", all.v[i].id);
+        json_out_text(&c->reply, "InstanceState", instance_state_name(all.v[i].state));
+        json_out_end(&c->reply);
+    }
+    json_out_end_list(&c->reply);
+    return 0;
+}

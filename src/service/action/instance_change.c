@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* StartInstances, StopInstances, RebootInstances, TerminateInstances: all that are named,
+ * or none. */
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "service/action/action.h"
+#include "service/action/image.h"
+#include "service/action/instance.h"
+
+struct changing {
+    struct call *c;
+    unsigned from;
+    enum instance_state to;
+    const char *step, *how;
+    bool needs_memory;
+};
+
+static int change_one(struct changing *x, struct arena *arena, struct db *db,
+                      const char *id, struct err *err)
+{
+    struct instance_change change = INSTANCE_CHANGE_NOTHING;
+    struct instance i;
+    int r = instance_take(&i, x->c, arena, db, id, x->from, err);
+
+    if (r == 0 && x->needs_memory)
+        r = zone_room(db, i.zone, i.memory_mib, err);
+    if (r != 0)
+        return r;
+    change.state = (int)x->to;
+    return instance_begin(x->c, db, &i, x->step, json_pack("{s:s}", "how", x->how), NULL,
+                          &change, err);
+}
+
+static int begin(struct db *db, void *arg, struct err *err)
+{
+    AUTO(arena_fini) struct arena arena = {.max = ACTION_ARENA_MAX};
+    struct changing *x = arg;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < call_count(x->c, "InstanceIds"); i++)
+        r = change_one(x, &arena, db, call_text_at(x->c, "InstanceIds", i), err);
+    return r;
+}
+
+static int run(struct changing *x)
+{
+    struct err err = {0};
+
+    if (instance_check_ids(x->c) < 0)
+        return -1;
+    return instance_refused(x->c, catalog_tx(x->c->service->catalog, begin, x, &err),
+                            &err);
+}
+
+int action_start_instances(struct call *c)
+{
+    return run(&(struct changing){
+        .c = c,
+        .from = INSTANCE_IN(INSTANCE_STOPPED),
+        .to = INSTANCE_STARTING,
+        .step = "start",
+        .how = "",
+        .needs_memory = true,
+    });
+}
+
+/* StopType, or the older way to say it. */
+static int read_how(const char **ret, struct call *c, const char *older)
+{
+    const char *how = call_text(c, "StopType");
+
+    if (how && call_has(c, older))
+        return call_error(c, "InvalidParameterCombination",
+                          _("StopType and %s exclude each other"), older);
+    *ret = how ? how : call_bool(c, older) ? "SOFT_FIRST" : "SOFT";
+    return 0;
+}
+
+int action_stop_instances(struct call *c)
+{
+    struct changing x = {
+        .c = c,
+        .from = INSTANCE_IN(INSTANCE_RUNNING),
+        .to = INSTANCE_STOPPING,
+        .step = "stop",
+    };
+
+    return read_how(&x.how, c, "ForceStop") < 0 ? -1 : run(&x);
+}
+
+int action_reboot_instances(struct call *c)
+{
+    struct changing x = {
+        .c = c,
+        .from = INSTANCE_IN(INSTANCE_RUNNING),
+        .to = INSTANCE_REBOOTING,
+        .step = "reboot",
+    };
+
+    return read_how(&x.how, c, "ForceReboot") < 0 ? -1 : run(&x);
+}
+
+/* One that never ran can go as well: nobody else would take it away. */
+int action_terminate_instances(struct call *c)
+{
+    return run(&(struct changing){
+        .c = c,
+        .from = INSTANCE_IN(INSTANCE_RUNNING) | INSTANCE_IN(INSTANCE_STOPPED) |
+                INSTANCE_IN(INSTANCE_LAUNCH_FAILED),
+        .to = INSTANCE_TERMINATING,
+        .step = "terminate",
+        .how = "",
+    });
+}

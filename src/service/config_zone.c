@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a configuration says of zones and types of instances. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "service/config.h"
+
+/* "S5.MEDIUM4": a family, a dot, a size. */
+bool config_is_type(const char *name)
+{
+    static const char letters[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t family = strspn(name, letters), size;
+
+    size = name[family] == '.' ? strspn(name + family + 1, letters) : 0;
+    return family > 0 && size > 0 && name[family + 1 + size] == '\0';
+}
+
+const struct config_type *config_type(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->types.n; i++)
+        if (strcmp(c->types.v[i].name, name) == 0)
+            return &c->types.v[i];
+    return NULL;
+}
+
+const struct config_region *config_zone_region(const struct config *c, const char *zone)
+{
+    for (size_t i = 0; i < c->regions.n; i++) {
+        const struct config_region *r = &c->regions.v[i];
+        size_t n = strlen(r->id);
+        uint64_t number;
+
+        if (strncmp(zone, r->id, n) == 0 && zone[n] == '-' && zone[n + 1] != '0' &&
+            text_u64(&number, bytes_of(zone + n + 1, strlen(zone + n + 1))) &&
+            number >= 1 && number <= r->zones)
+            return r;
+    }
+    return NULL;
+}
+
+int config_subnet(struct config_subnet *ret, const char *text, struct err *err)
+{
+    struct in_addr address;
+    char dotted[INET_ADDRSTRLEN] = "";
+    const char *slash = strchr(text, '/');
+    uint64_t prefix;
+    uint32_t first;
+
+    if (slash && (size_t)(slash - text) < sizeof dotted)
+        memcpy(dotted, text, (size_t)(slash - text));
+    if (!slash || inet_pton(AF_INET, dotted, &address) != 1 ||
+        !text_u64(&prefix, bytes_of(slash + 1, strlen(slash + 1))) || prefix < 16 ||
+        prefix > 29)
+        return FAIL(err, ERR_ARG, "subnet \"%s\": want ADDRESS/BITS, 16 to 29 bits",
+                    text);
+    first = ntohl(address.s_addr);
+    if (first & (UINT32_MAX >> prefix))
+        return FAIL(err, ERR_ARG, "subnet \"%s\": the address is not its first", text);
+    *ret = (struct config_subnet){first, (unsigned)prefix};
+    return 0;
+}
