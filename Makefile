@@ -9,7 +9,7 @@ help:
 	@echo 'make run        install what is needed, build, and judge and convert real guests'
 	@echo 'make check      install what is needed and run all tests: gcc, clang, sanitizers'
 	@echo 'make check-all  the same, and what takes long: static analysis, fuzzing, booting'
-	@echo 'make fresh      make check and make run on a Debian 12 with nothing installed'
+	@echo 'make fresh      make check, run and install on a Debian 12 with nothing installed'
 	@echo 'make install    build and install below $(PREFIX) (PREFIX=, DESTDIR=)'
 	@echo 'make clean      remove what was built; make distclean: the test guests as well'
 
@@ -27,7 +27,7 @@ fresh:
 
 install:
 	@tools/install-deps.sh build
-	meson setup build-install --prefix '$(abspath $(PREFIX))' --buildtype release -Db_ndebug=false --reconfigure
+	meson setup build-install --prefix '$(abspath $(PREFIX))' --buildtype release -Db_ndebug=false $(if $(wildcard build-install/build.ninja),--reconfigure)
 	meson install -C build-install
 
 clean:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fresh.sh: does it work on a machine with nothing installed by hand?  (`make fresh`)
 #
-#   fresh.sh [TARGET...]   make targets to run there; by default check and run
+#   fresh.sh [TARGET...]   make targets to run there; by default check, run and install
 #
 # Makes a Debian 12 of essential packages, apt, make and git, copies what git tracks into it,
 # and runs the targets inside with an own set of namespaces.  Needs root and a network; takes
@@ -16,7 +16,7 @@ export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
     echo 'fresh.sh: needs root' >&2
     exit 1
 }
-[ $# -gt 0 ] || set -- check run
+[ $# -gt 0 ] || set -- check run install
 tools/install-deps.sh run
 
 say() { printf 'fresh: %s\n' "$*" >&2; }
