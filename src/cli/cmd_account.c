@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,8 +88,16 @@ static bool read_quota(long long *ret, const char *text)
         *ret = ADMIN_AS_PROFILE;
         return true;
     }
+    errno = 0;
     *ret = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && *ret >= 0;
+    return end != text && *end == '\0' && *ret >= 0 && errno == 0;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0)
+        words++;
+    return *words;
 }
 
 static int run_keys(const struct command *self, struct admin *a, const struct options *o,
@@ -96,21 +105,23 @@ static int run_keys(const struct command *self, struct admin *a, const struct op
 {
     AUTO(json_releasep) json_t *j = NULL;
     const char *verb = words[1], *who = words[2], *id = words[3];
+    static const char *const of_keys[] = {"enable", "disable", "delete", NULL};
+    bool is_new = verb && strcmp(verb, "new") == 0;
     struct err err = {0};
     int r;
 
-    if (!verb || !who)
+    if (verb && !is_new && !is_one_of(verb, of_keys))
+        return cmd_usage(self, _("unknown word \"%s\""), verb);
+    if (!verb || !who || (!id && !is_new))
         return cmd_usage(self, _("an argument is missing"));
-    if (strcmp(verb, "new") == 0)
+    if (is_new && id)
+        return cmd_usage(self, _("one argument too many: %s"), id);
+    if (is_new)
         r = admin_key_new(&j, a, who, &err);
-    else if (!id)
-        return cmd_usage(self, _("an argument is missing"));
-    else if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0)
-        r = admin_key_set(a, who, id, verb[0] == 'e', &err);
     else if (strcmp(verb, "delete") == 0)
         r = admin_key_delete(a, who, id, &err);
     else
-        return cmd_usage(self, _("unknown word \"%s\""), verb);
+        r = admin_key_set(a, who, id, verb[0] == 'e', &err);
     if (r < 0)
         return complain(&err);
     return j ? print(j, o) : EXIT_OK;
@@ -120,6 +131,8 @@ static int run_words(const struct command *self, struct admin *a, const struct o
                      const char *const *words)
 {
     AUTO(json_releasep) json_t *j = NULL;
+    static const char *const of_accounts[] = {"create", "show",   "set",     "grant",
+                                              "refuse", "enable", "disable", NULL};
     struct admin_account wanted = ADMIN_ACCOUNT_NOTHING;
     const char *verb = words[0], *who = words[1];
     struct err err = {0};
@@ -131,6 +144,8 @@ static int run_words(const struct command *self, struct admin *a, const struct o
     }
     if (strcmp(verb, "key") == 0)
         return run_keys(self, a, o, words);
+    if (!is_one_of(verb, of_accounts))
+        return cmd_usage(self, _("unknown word \"%s\""), verb);
     if (!who)
         return cmd_usage(self, _("an argument is missing"));
     if (words[2])
@@ -154,8 +169,6 @@ static int run_words(const struct command *self, struct admin *a, const struct o
             wanted.may_import = verb[0] == 'g';
         else if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0)
             wanted.active = verb[0] == 'e';
-        else if (strcmp(verb, "set") != 0)
-            return cmd_usage(self, _("unknown word \"%s\""), verb);
         r = admin_set(&j, a, who, &wanted, &err);
     }
     return r < 0 ? complain(&err) : print(j, o);

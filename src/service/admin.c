@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/i18n.h"
 #include "base/scoped.h"
 #include "service/config.h"
 #include "service/folder.h"
@@ -12,7 +13,7 @@
 #include "store/account.h"
 #include "store/catalog.h"
 
-enum { ADMIN_ARENA_MAX = 64 << 20 };
+enum { ADMIN_ARENA_MAX = 64 << 20, NAME_MAX_BYTES = 60 };
 
 struct admin {
     struct arena arena;
@@ -50,15 +51,6 @@ void admin_close(struct admin *a)
         catalog_close(a->catalog);
     arena_fini(&a->arena);
     free(a);
-}
-
-static int refused(int r, const char *what, struct err *err)
-{
-    if (r <= 0)
-        return r;
-    return FAIL(err,
-                r == REFUSED_NONE || r == REFUSED_ACCOUNT ? ERR_NOTFOUND : ERR_CONFLICT,
-                "%s: %s", what, refusal_name(r));
 }
 
 /* --- for printing --- */
@@ -110,10 +102,48 @@ struct change {
     struct admin *admin;
     const char *who, *secret_id;
     const struct admin_account *wanted;
-    bool on;
+    bool on, found; /* the account */
     struct account account;
     struct key key;
 };
+
+static int refused(int r, const struct change *ch, struct err *err)
+{
+    if (r <= 0)
+        return r;
+    if (r == REFUSED_NAME)
+        return FAIL(err, ERR_CONFLICT, _("there is an account %s already"),
+                    ch->wanted->name);
+    if (r == REFUSED_QUOTA)
+        return FAIL(err, ERR_CONFLICT, _("%s has %d keys, and no more are given"),
+                    ch->who, KEYS_MAX);
+    if (ch->found)
+        return FAIL(err, ERR_NOTFOUND, _("%s has no key %s"), ch->who, ch->secret_id);
+    return FAIL(err, ERR_NOTFOUND, _("there is no account %s"), ch->who);
+}
+
+/* A number could be another account's uin. */
+static int check_name(const char *name, struct err *err)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            return FAIL(err, ERR_ARG, _("a control character in the name"));
+    if (n == 0 || n > NAME_MAX_BYTES || strspn(name, "0123456789") == n)
+        return FAIL(err, ERR_ARG,
+                    _("a name has 1 to %d bytes and is not a number, unlike \"%.80s\""),
+                    NAME_MAX_BYTES, name);
+    return 0;
+}
+
+static int find(struct change *ch, struct db *db, struct err *err)
+{
+    int r = account_find(&ch->account, &ch->admin->arena, db, ch->who, err);
+
+    ch->found = r == 0;
+    return r;
+}
 
 static void apply(struct account *a, const struct admin_account *w)
 {
@@ -150,9 +180,11 @@ int admin_create(json_t **ret, struct admin *a, const struct admin_account *acco
                  struct err *err)
 {
     struct change ch = {.admin = a, .wanted = account};
-    int r = refused(catalog_tx(a->catalog, create, &ch, err), account->name, err);
+    int r = check_name(account->name, err);
     json_t *j;
 
+    if (r == 0)
+        r = refused(catalog_tx(a->catalog, create, &ch, err), &ch, err);
     if (r < 0)
         return r;
     j = account_json(&ch.account);
@@ -170,8 +202,8 @@ int admin_list(json_t **ret, struct admin *a, struct err *err)
 
     if (r == 0)
         r = account_list(&list, &a->arena, db, err);
-    if (r != 0)
-        return refused(r, "accounts", err);
+    if (r < 0)
+        return r;
     all = json_array();
     for (size_t i = 0; all && i < list.n; i++)
         json_array_append_new(all, account_json(&list.v[i]));
@@ -181,18 +213,18 @@ int admin_list(json_t **ret, struct admin *a, struct err *err)
 int admin_show(json_t **ret, struct admin *a, const char *who, struct err *err)
 {
     AUTO(catalog_put) struct db *db = NULL;
-    struct account account;
+    struct change ch = {.admin = a, .who = who};
     struct key_list keys;
     json_t *j, *list;
     int r = catalog_get(&db, a->catalog, err);
 
     if (r == 0)
-        r = account_find(&account, &a->arena, db, who, err);
+        r = find(&ch, db, err);
     if (r == 0)
-        r = key_list(&keys, &a->arena, db, account.uin, err);
+        r = key_list(&keys, &a->arena, db, ch.account.uin, err);
     if (r != 0)
-        return refused(r, who, err);
-    j = account_json(&account);
+        return refused(r, &ch, err);
+    j = account_json(&ch.account);
     list = json_array();
     for (size_t i = 0; i < keys.n; i++)
         json_array_append_new(list, key_json(&keys.v[i], false));
@@ -203,7 +235,7 @@ int admin_show(json_t **ret, struct admin *a, const char *who, struct err *err)
 static int set(struct db *db, void *arg, struct err *err)
 {
     struct change *ch = arg;
-    int r = account_find(&ch->account, &ch->admin->arena, db, ch->who, err);
+    int r = find(ch, db, err);
 
     if (r == 0) {
         apply(&ch->account, ch->wanted);
@@ -216,8 +248,10 @@ int admin_set(json_t **ret, struct admin *a, const char *who,
               const struct admin_account *account, struct err *err)
 {
     struct change ch = {.admin = a, .who = who, .wanted = account};
-    int r = refused(catalog_tx(a->catalog, set, &ch, err), who, err);
+    int r = account->name ? check_name(account->name, err) : 0;
 
+    if (r == 0)
+        r = refused(catalog_tx(a->catalog, set, &ch, err), &ch, err);
     return r < 0 ? r : give(ret, account_json(&ch.account), err);
 }
 
@@ -226,7 +260,7 @@ int admin_set(json_t **ret, struct admin *a, const char *who,
 static int make_key(struct db *db, void *arg, struct err *err)
 {
     struct change *ch = arg;
-    int r = account_find(&ch->account, &ch->admin->arena, db, ch->who, err);
+    int r = find(ch, db, err);
 
     return r ? r : key_new(&ch->key, db, ch->account.uin, err);
 }
@@ -234,7 +268,7 @@ static int make_key(struct db *db, void *arg, struct err *err)
 int admin_key_new(json_t **ret, struct admin *a, const char *who, struct err *err)
 {
     struct change ch = {.admin = a, .who = who};
-    int r = refused(catalog_tx(a->catalog, make_key, &ch, err), who, err);
+    int r = refused(catalog_tx(a->catalog, make_key, &ch, err), &ch, err);
 
     return r < 0 ? r : give(ret, key_json(&ch.key, true), err);
 }
@@ -242,7 +276,7 @@ int admin_key_new(json_t **ret, struct admin *a, const char *who, struct err *er
 static int set_key(struct db *db, void *arg, struct err *err)
 {
     struct change *ch = arg;
-    int r = account_find(&ch->account, &ch->admin->arena, db, ch->who, err);
+    int r = find(ch, db, err);
 
     return r ? r : key_set_active(db, ch->account.uin, ch->secret_id, ch->on, err);
 }
@@ -252,13 +286,13 @@ int admin_key_set(struct admin *a, const char *who, const char *secret_id, bool 
 {
     struct change ch = {.admin = a, .who = who, .secret_id = secret_id, .on = active};
 
-    return refused(catalog_tx(a->catalog, set_key, &ch, err), secret_id, err);
+    return refused(catalog_tx(a->catalog, set_key, &ch, err), &ch, err);
 }
 
 static int delete_key(struct db *db, void *arg, struct err *err)
 {
     struct change *ch = arg;
-    int r = account_find(&ch->account, &ch->admin->arena, db, ch->who, err);
+    int r = find(ch, db, err);
 
     return r ? r : key_delete(db, ch->account.uin, ch->secret_id, err);
 }
@@ -268,5 +302,5 @@ int admin_key_delete(struct admin *a, const char *who, const char *secret_id,
 {
     struct change ch = {.admin = a, .who = who, .secret_id = secret_id};
 
-    return refused(catalog_tx(a->catalog, delete_key, &ch, err), secret_id, err);
+    return refused(catalog_tx(a->catalog, delete_key, &ch, err), &ch, err);
 }

@@ -46,6 +46,22 @@ test("regions and zones", async () => {
   await bad(["region", "melt"], 2, /unknown word "melt"/);
 });
 
+test("what is wrong with the name of an account, or a key, is said", async () => {
+  const env = { IMGPORTD_CONF: d.config, LC_ALL: "C.UTF-8" };
+  for (const [words, status, err] of [
+    ["create alice", 3, /there is an account alice already/], ["create 100000000001", 2, /is not a number/],
+    ["create a\u0007b", 2, /control character/], [`create ${"n".repeat(61)}`, 2, /1 to 60 bytes/],
+    ["set bob --name alice", 3, /there is an account alice already/], ["set bob --name 1", 2, /is not a number/],
+    ["show nobody", 3, /there is no account nobody/], ["key new nobody", 3, /there is no account nobody/],
+    ["key disable nobody AKIDx", 3, /there is no account nobody/], ["key delete bob AKIDx", 3, /bob has no key AKIDx/],
+    ["set bob --images 99999999999999999999", 2, /a quota is a number/], ["melt", 2, /unknown word "melt"/],
+    ["key melt", 2, /unknown word "melt"/], ["key new bob x", 2, /one argument too many: x/], ["show", 2, /argument is missing/],
+  ]) await bad(["account", ...words.split(" ")], status, err, env);
+  for (let n = 1; n < 5; n++) await good(["account", "key", "new", "bob"], env);
+  await bad(["account", "key", "new", "bob"], 3, /bob has 5 keys/, env);
+  await bad(["account", "show", "nobody", "--lang", "zh"], 3, /没有账号 nobody/, env);
+});
+
 test("images are listed and shown", async () => {
   const table = await good(["image", "list", "--type", "private"]);
   const lines = table.trimEnd().split("\n");
