@@ -63,7 +63,7 @@ enum {
     MEND_EDITS_MAX = 64,
     MEND_PATH_MAX = 1024,
     MEND_CONTENT_MAX = 256 << 10, /* bytes of one file */
-    MEND_WHY_MAX = 320,
+    MEND_WHY_MAX = 480,
 };
 
 struct mend_report {

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ext.c: which ext filesystems are written, and the driver table */
+#include "mend/ext.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "fs/ext/features.h"
+
+enum {
+    STATE_VALID = 1,
+    STATE_ERROR = 2,
+};
+
+/* What the library keeps in order when it writes.  Left out are features with accounts of
+ * their own (quota, project, ea_inode), other kinds of names or content (encrypt,
+ * casefold, inline_data, verity), other units (bigalloc), and mmp, which is a lock. */
+static const uint32_t written[EXT_WORDS] = {
+    [EXT_WORD_COMPAT] =
+        EXT2_FEATURE_COMPAT_DIR_PREALLOC | EXT3_FEATURE_COMPAT_HAS_JOURNAL |
+        EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_RESIZE_INODE |
+        EXT2_FEATURE_COMPAT_DIR_INDEX | EXT4_FEATURE_COMPAT_SPARSE_SUPER2 |
+        EXT4_FEATURE_COMPAT_FAST_COMMIT | EXT4_FEATURE_COMPAT_STABLE_INODES |
+        EXT4_FEATURE_COMPAT_ORPHAN_FILE,
+    [EXT_WORD_INCOMPAT] = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT2_FEATURE_INCOMPAT_META_BG |
+                          EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT |
+                          EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_CSUM_SEED,
+    [EXT_WORD_RO_COMPAT] =
+        EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
+        EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |
+        EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
+        EXT4_FEATURE_RO_COMPAT_METADATA_CSUM,
+};
+
+int mend_ext_fail(struct mend_ext *e, struct err *err, errcode_t code, const char *fmt,
+                  ...)
+{
+    enum err_code ours = ERR_CORRUPT;
+    char what[120];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    if (e->io.code)
+        return FAIL(err, e->io.code, "%s: %s", what, e->io.msg);
+    if (code == EXT2_ET_NO_MEMORY || code == ENOMEM)
+        ours = ERR_NOMEM;
+    else if (code == EXT2_ET_UNSUPP_FEATURE || code == EXT2_ET_RO_UNSUPP_FEATURE ||
+             code == EXT2_ET_REV_TOO_HIGH)
+        ours = ERR_UNSUPPORTED;
+    else if (code == EXT2_ET_BLOCK_ALLOC_FAIL || code == EXT2_ET_INODE_ALLOC_FAIL)
+        ours = ERR_LIMIT;
+    return FAIL(err, ours, "%s: %s", what, error_message(code));
+}
+
+static int check_features(const struct ext2_super_block *sb, struct err *err)
+{
+    uint32_t words[EXT_WORDS] = {
+        [EXT_WORD_COMPAT] = sb->s_feature_compat & ~written[EXT_WORD_COMPAT],
+        [EXT_WORD_INCOMPAT] = sb->s_feature_incompat & ~written[EXT_WORD_INCOMPAT],
+        [EXT_WORD_RO_COMPAT] = sb->s_feature_ro_compat & ~written[EXT_WORD_RO_COMPAT],
+    };
+    char names[160];
+
+    if (words[EXT_WORD_INCOMPAT] & EXT3_FEATURE_INCOMPAT_RECOVER)
+        return FAIL(err, ERR_CONFLICT, "its journal was not replayed");
+    if (!words[0] && !words[1] && !words[2])
+        return 0;
+    ext_features_format(names, sizeof names, words);
+    return FAIL(err, ERR_UNSUPPORTED, "it has what we do not write: %s", names);
+}
+
+static int check_super(const struct mend_ext *e, struct err *err)
+{
+    struct ext2_super_block *sb = e->lib->super;
+    uint64_t bytes;
+    int r = check_features(sb, err);
+
+    if (r < 0)
+        return r;
+    if (!(sb->s_state & STATE_VALID) || sb->s_state & STATE_ERROR)
+        return FAIL(err, ERR_CONFLICT, "it was not unmounted cleanly, or has errors");
+    if (sb->s_last_orphan)
+        return FAIL(err, ERR_CONFLICT, "files that are deleted wait to be freed");
+    if (!checked_mul(&bytes, ext2fs_blocks_count(sb), e->lib->blocksize) ||
+        bytes > overlay_block(e->o)->size)
+        return FAIL(err, ERR_CORRUPT, "it is larger than what it lies on");
+    return 0;
+}
+
+static void ext_close(struct mend_fs *fs)
+{
+    struct mend_ext *e = mend_ext_of(fs);
+
+    if (e->lib)
+        ext2fs_free(e->lib);
+    free(e);
+}
+
+static void ext_closep(struct mend_ext **e)
+{
+    if (*e)
+        ext_close(&(*e)->fs);
+}
+
+static void init_messages(void)
+{
+    initialize_ext2_error_table();
+}
+
+static int ext_open(struct mend_fs **ret, struct overlay *o, struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    AUTO(ext_closep) struct mend_ext *e = calloc(1, sizeof *e);
+    errcode_t code;
+    char name[32];
+    int r;
+
+    if (!e)
+        return FAIL(err, ERR_NOMEM, "filesystem");
+    pthread_once(&once, init_messages);
+    e->fs.driver = &mend_ext;
+    e->o = o;
+    snprintf(name, sizeof name, "%p", (void *)e);
+    code = ext2fs_open2(name, NULL, EXT2_FLAG_RW | EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP,
+                        0, 0, &mend_ext_io, &e->lib);
+    if (code)
+        return mend_ext_fail(e, err, code, "superblock");
+    /* As the kernel does: the copies are for those who lost the first. */
+    e->lib->flags |= EXT2_FLAG_MASTER_SB_ONLY;
+    r = check_super(e, err);
+    if (r < 0)
+        return r;
+    code = ext2fs_read_bitmaps(e->lib);
+    if (code)
+        return mend_ext_fail(e, err, code, "bitmaps");
+    *ret = &TAKE(e)->fs;
+    return 0;
+}
+
+static int ext_flush(struct mend_fs *fs, struct err *err)
+{
+    struct mend_ext *e = mend_ext_of(fs);
+    errcode_t code = 0;
+
+    if (e->lib->write_bitmaps)
+        code = e->lib->write_bitmaps(e->lib);
+    if (code == 0)
+        code = ext2fs_flush(e->lib);
+    return code || e->io.code ? mend_ext_fail(e, err, code, "flush") : 0;
+}
+
+const struct mend_driver mend_ext = {
+    .open = ext_open,
+    .look = mend_ext_look,
+    .run = mend_ext_run,
+    .flush = ext_flush,
+    .close = ext_close,
+};

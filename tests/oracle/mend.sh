@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# mend.sh: edits of a guest's disk, judged by the tools of its filesystem
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+requires qemu-img mkfs.ext4 e2fsck debugfs sfdisk cmp dd truncate jq
+
+raw=$work/base.raw disk=$work/disk.qcow2 out=$work/out.raw tree=$work/tree
+start=$((1024 * 1024))
+dev="$out?offset=$start"
+
+diskcat() { IMGPORT_ROOT=$(dirname "$IMGPORT") "$DISKCAT" "$@"; }
+
+# A small root with all that an identity has.
+mkdir -p "$tree"/{bin,sbin,etc/ssh,var/lib/{cloud/{instances/i-1/sem,seed/nocloud},dbus,systemd},var/log/{journal/0a,nginx},root,home/{ann,bob},data}
+printf 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\n' >"$tree/etc/os-release"
+printf '#!/bin/sh\n' >"$tree/sbin/init"
+cp "$tree/sbin/init" "$tree/bin/sh"
+chmod 755 "$tree/sbin/init" "$tree/bin/sh"
+echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
+ln -s /etc/machine-id "$tree/var/lib/dbus/machine-id"
+for kind in rsa ed25519; do
+    echo secret >"$tree/etc/ssh/ssh_host_${kind}_key"
+    echo public >"$tree/etc/ssh/ssh_host_${kind}_key.pub"
+done
+echo 'Port 22' >"$tree/etc/ssh/sshd_config"
+echo seed >"$tree/var/lib/systemd/random-seed"
+echo ran >"$tree/var/lib/cloud/instances/i-1/sem/config_ssh"
+ln -s instances/i-1 "$tree/var/lib/cloud/instance"
+echo mine >"$tree/var/lib/cloud/seed/nocloud/user-data"
+head -c 300000 /dev/zero | tr '\0' x >"$tree/var/log/syslog"
+echo old >"$tree/var/log/syslog.1"
+echo older >"$tree/var/log/syslog.2.gz"
+echo access >"$tree/var/log/nginx/access.log"
+echo entry >"$tree/var/log/journal/0a/system.journal"
+echo rm >"$tree/root/.bash_history"
+echo ls >"$tree/home/ann/.bash_history"
+echo ls >"$tree/home/bob/.zsh_history"
+echo keep >"$tree/home/bob/notes"
+ln -s missing "$tree/etc/link"
+for i in $(seq 300); do echo "$i" >"$tree/data/a-file-with-quite-a-long-name-so-that-folders-need-more-blocks-$i"; done
+cat >"$tree/etc/fstab" <<'END'
+# what is mounted
+UUID=6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a01 / ext4 errors=remount-ro 0 1
+UUID=11111111-2222-3333-4444-555555555555 /data ext4 defaults 0 2
+/dev/vdb1 none swap sw 0 0
+tmpfs /tmp tmpfs defaults 0 0
+/swapfile none swap sw 0 0
+server:/export /mnt nfs defaults 0 0
+LABEL=other /other xfs defaults 0 0
+END
+
+# image SIZE MKFS-OPTION...: one partition with the tree on it
+image() {
+    local size=$1
+    shift
+    rm -f "$raw" "$work/part"
+    truncate -s "$size" "$work/part"
+    mkfs.ext4 -q -F -U 6a8e1c52-94d3-4d5e-9b1e-0d7f3c2b5a01 -d "$tree" "$@" "$work/part" &&
+        truncate -s $((start + $(stat -c %s "$work/part"))) "$raw" &&
+        printf '2048,,83,*\n' | sfdisk -q "$raw" &&
+        dd if="$work/part" of="$raw" bs=1M seek=1 conv=notrunc,sparse status=none
+}
+
+# mended ANSWER EDIT...: makes the disk, and says what it reads as in $out
+mended() {
+    local answer=$1 got
+    shift
+    rm -f "$disk" "$out"
+    cp --sparse=always "$raw" "$work/before.raw"
+    got=$(diskcat make "$raw" 0 base.raw raw "$disk" "$@") || return
+    cmp "$raw" "$work/before.raw" && qemu-img check -q "$disk" && qemu-img convert -O raw "$disk" "$out" || return
+    got=${got#* }
+    # shellcheck disable=SC2254
+    case $got in
+    $answer) ;;
+    *) same answer "$answer" "$got" ;;
+    esac
+}
+
+# Nothing of the disk changed.
+untouched() { mended "$@" && qemu-img compare -q -f raw -F raw "$raw" "$out"; }
+
+is_clean() { e2fsck -fn "$dev" >"$work/fsck" 2>&1 || { cat "$work/fsck" && false; }; }
+
+in_guest() { debugfs -R "$1" "$dev" 2>/dev/null; }
+
+reads() { same "$1" "$2" "$(in_guest "cat $1")"; }
+
+gone() {
+    local path
+    for path; do
+        ! debugfs -R "stat $path" "$dev" 2>/dev/null | grep -q Inode: || {
+            echo "$path is there"
+            return 1
+        }
+    done
+}
+
+there() {
+    local path
+    for path; do
+        in_guest "stat $path" | grep -q Inode: || {
+            echo "$path is not there"
+            return 1
+        }
+    done
+}
+
+edits() {
+    local text i
+    text=$(printf 'line %s\n' {1..9000})
+    image "$@" && mended 'done 6' 'write:/etc/qcloud-network-config.ini:ip=10.0.0.2' "write:/opt/a/b/long.txt:$text" \
+        'write:/etc/machine-id:f00' 'write:/etc/link:no link now' remove:/home/bob/notes remove:/nowhere/at/all \
+        windows:write:/c.ini:no &&
+        is_clean && reads /etc/qcloud-network-config.ini ip=10.0.0.2 && reads /opt/a/b/long.txt "$text" &&
+        reads /etc/machine-id f00 && reads /etc/link 'no link now' && gone /home/bob/notes /c.ini &&
+        there "/data/a-file-with-quite-a-long-name-so-that-folders-need-more-blocks-300"
+}
+
+emptied() {
+    image "$@" && mended 'done 302' empty:/data write:/data/new:1 empty:/nowhere 'write:/data/b/c:2' &&
+        is_clean && reads /data/new 1 && reads /data/b/c 2 && same entries '. .. new b' \
+        "$(in_guest 'ls -p /data' | awk -F/ '$2 { print $6 }' | xargs)"
+}
+
+many_names() {
+    local args=() i
+    for i in {1..60}; do args+=("write:/data/another-file-with-quite-a-long-name-to-fill-blocks-of-folders-$i:$i"); done
+    image "$@" && mended 'done 60' "${args[@]}" && is_clean &&
+        reads /data/another-file-with-quite-a-long-name-to-fill-blocks-of-folders-60 60
+}
+
+identity() {
+    image "$@" && mended 'done *' identity && is_clean &&
+        gone /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_ed25519_key.pub /var/lib/cloud/instances \
+            /var/lib/cloud/instance /var/log/syslog.1 /var/log/syslog.2.gz /var/log/journal/0a \
+            /root/.bash_history /home/ann/.bash_history /home/bob/.zsh_history /var/lib/systemd/random-seed &&
+        there /etc/ssh/sshd_config /var/log/journal /var/log/nginx/access.log /var/lib/dbus/machine-id &&
+        reads /etc/machine-id '' && reads /var/log/syslog '' && reads /home/bob/notes keep &&
+        reads /var/lib/cloud/seed/nocloud/user-data mine &&
+        in_guest 'cat /etc/fstab' | cmp - <(grep -vE '^(UUID=1111|/dev/vdb1|LABEL=other)' "$tree/etc/fstab") &&
+        mended 'done *' identity && rm -f "$work/flat.qcow2" &&
+        same again '0 nothing 0' "$(diskcat convert "$disk" "$raw" "$work/flat.qcow2" identity)" &&
+        qemu-img compare -q "$work/flat.qcow2" "$disk"
+}
+
+# The same on the way of a conversion, over a disk that the guest wrote to.
+on_the_way() {
+    image 64M && rm -f "$disk" "$work/flat.qcow2" &&
+        diskcat make "$raw" $((200 << 20)) "$raw" raw "$disk" write:/etc/hostname:one &&
+        same answer '0 done 2' "$(diskcat convert "$disk" "$raw" "$work/flat.qcow2" write:/etc/hostname:two \
+            remove:/etc/link)" && qemu-img check -q "$work/flat.qcow2" &&
+        qemu-img convert -O raw "$work/flat.qcow2" "$out" && is_clean && reads /etc/hostname two && gone /etc/link &&
+        same size $((200 << 20)) "$(stat -c %s "$out")"
+}
+
+left() {
+    local answer=$1 options=$2
+    shift 2
+    # shellcheck disable=SC2086
+    image 64M $options && { [ $# = 0 ] || spoil "$@"; } && untouched "$answer" write:/etc/hostname:x identity
+}
+
+# spoil DEBUGFS-COMMAND...
+spoil() {
+    local command
+    for command; do
+        debugfs -w -R "$command" "$raw?offset=$start" >"$work/debugfs" 2>&1 || return
+    done
+}
+
+full() {
+    image 8M -m 0 -O ^has_journal && spoil "write $work/fill /fill" && same fill "0" "$(debugfs -R stats "$raw?offset=$start" 2>/dev/null | awk '/^Free blocks:/ { print $3 }')" && untouched 'no-room 0 *' "write:/etc/big:$(head -c 100000 /dev/zero | tr '\0' x)"
+}
+
+case_ 'edits on ext4' edits 64M
+case_ 'edits on ext4 with blocks of 1 KiB' edits 64M -b 1024
+case_ 'edits on ext4 without checksums, of 32 bits' edits 64M -O ^metadata_csum,^64bit
+case_ 'edits on ext4 with the older checksums' edits 64M -O ^metadata_csum,uninit_bg
+case_ 'edits on ext4 without groups of groups' edits 64M -O ^flex_bg,^resize_inode,meta_bg -g 8192
+case_ 'edits on ext4 with inodes of 128 bytes' edits 64M -I 128
+case_ 'edits on ext3' edits 64M -t ext3
+case_ 'edits on ext2' edits 64M -t ext2
+case_ 'edits on ext4 with a file of orphans' edits 64M -O orphan_file
+case_ 'a folder is emptied, and filled' emptied 64M
+case_ 'a folder of ext2 is emptied, and filled' emptied 64M -t ext2 -b 1024
+case_ 'a folder gets more blocks' many_names 64M -b 1024
+case_ 'a folder with a linear list gets more blocks' many_names 64M -b 1024 -O ^dir_index
+case_ 'identity of ext4' identity 64M
+case_ 'identity of ext2' identity 64M -t ext2
+case_ 'edits on the way of a conversion' on_the_way
+case_ 'inline data is left as it is' left 'not-written 0 partition 1: *inline_data' '-O inline_data'
+case_ 'clusters of blocks are left as they are' left 'not-written 0 partition 1: *bigalloc' '-O bigalloc'
+case_ 'quotas are left as they are' left 'not-written 0 partition 1: *quota' '-O quota'
+case_ 'folders without case are left as they are' left 'not-written 0 partition 1: *casefold' '-E encoding=utf8'
+case_ 'a journal to be replayed is left as it is' left 'dirty 0 partition 1: *' '' 'feature needs_recovery'
+case_ 'an unclean filesystem is left as it is' left 'dirty 0 partition 1: *' '' 'ssv state 0'
+case_ 'a filesystem with errors is left as it is' left 'dirty 0 partition 1: *' '' 'ssv state 3'
+case_ 'orphans that wait are left as they are' left 'dirty 0 partition 1: *' '' 'ssv last_orphan 20'
+case_ 'a block in use that is marked free is found' left 'damaged 0 partition 1: *in use, but marked free' '-O ^metadata_csum' \
+    'freeb 1400 4'
+case_ 'an inode in use that is marked free is found' left 'damaged 0 partition 1: *in use, but marked free' '-O ^metadata_csum' \
+    'freei /etc/fstab'
+case_ 'a block of two files is found' left 'damaged 0 partition 1: *claimed twice' '-O ^metadata_csum,^extents,^64bit' \
+    'sif /etc/fstab block[0] 700' 'sif /etc/os-release block[0] 700' 'setb 700'
+head -c 9000000 /dev/zero | tr '\0' x >"$work/fill"
+case_ 'a full filesystem is left as it is' full
+finish
