@@ -72,6 +72,15 @@ for (const [ExportFormat, format] of [[undefined, "raw"], ["QCOW2", "qcow2"], ["
   });
 }
 
+// A store of objects gives no second name.
+if (!process.env.S3_ENDPOINT)
+  test("an image that is stored in the format takes no space again", async () => {
+    const names = () => fs.statSync(path.join(d.dir, "data/objects/image/9-1-0")).nlink, before = names();
+    const { TaskId } = await api.ExportImages({ BucketName, ImageIds: [one], ExportFormat: "QCOW2", FileNamePrefixList: ["link"] });
+    assert.equal((await ended(TaskId)).State, "DONE");
+    assert.equal(names(), before + 1);
+  });
+
 test("data disks, several images and names of one's own", async () => {
   const call = { BucketName, ImageIds: [one, two], ExportFormat: "QCOW2", FileNamePrefixList: ["a", "dir/b"] };
   const before = await keys();

@@ -9,17 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
-#include "base/checked.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "service/job/deposit.h"
 #include "service/job/job.h"
 #include "service/job/recheck.h"
 #include "service/job/tell.h"
 #include "store/image.h"
-
-enum { PIECE = 1 << 20 };
 
 struct copy {
     struct job *job;
@@ -36,11 +32,6 @@ static void json_freep(json_t **j)
 {
     json_decref(*j);
     *j = NULL;
-}
-
-static void digest_freep(EVP_MD_CTX **c)
-{
-    EVP_MD_CTX_free(*c);
 }
 
 static const char *param(const struct copy *c, const char *name)
@@ -60,35 +51,10 @@ static int copy_read(struct copy *ret, struct job *j, struct err *err)
 
 /* ---- verify */
 
-static int read_through(char ret[65], struct job *j, struct blob *blob, struct err *err)
+static void told(struct job *j, int64_t done, int64_t total)
 {
-    AUTO(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    AUTO(freep) uint8_t *buf = malloc(PIECE);
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    uint64_t size = blob_size(blob);
-    unsigned len = 0;
-
-    if (!buf || !digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
-        return FAIL(err, ERR_NOMEM, "no memory for a copy");
-    for (uint64_t off = 0; off < size;) {
-        size_t n = min_u64(PIECE, size - off);
-        int r = job_goes_on(j, err);
-
-        if (r == 0)
-            r = blob_read(blob, buf, n, off, err);
-        if (r < 0)
-            return r;
-        if (EVP_DigestUpdate(digest, buf, n) != 1)
-            return FAIL(err, ERR_NOMEM, "sha-256");
-        off += n;
-        job_progress(j, (int64_t)off, (int64_t)size);
-        job_sync_percent(j, (int)(99 * off / size));
-    }
-    if (EVP_DigestFinal_ex(digest, raw, &len) != 1)
-        return FAIL(err, ERR_NOMEM, "sha-256");
-    for (unsigned i = 0; i < len && i < 32; i++)
-        snprintf(ret + 2 * i, 3, "%02x", raw[i]);
-    return 0;
+    job_progress(j, done, total);
+    job_sync_percent(j, (int)(99 * done / total));
 }
 
 static int verify_now(json_t **ret, struct copy *c, struct job_failure *why,
@@ -96,7 +62,7 @@ static int verify_now(json_t **ret, struct copy *c, struct job_failure *why,
 {
     AUTO(blob_closep) struct blob *blob = NULL;
     const char *want = c->source.sha256;
-    char sha256[65] = "";
+    char sha256[DEPOSIT_SHA256];
     struct err local = {0};
     int r = blob_open(&blob, c->job->service->blobs, c->source.blob, &local);
 
@@ -107,7 +73,7 @@ static int verify_now(json_t **ret, struct copy *c, struct job_failure *why,
         *err = local;
         return r;
     }
-    r = read_through(sha256, c->job, blob, err);
+    r = deposit_sum(sha256, NULL, blob, c->job, told, err);
     if (r < 0)
         return r;
     if (*want && strcmp(want, sha256) != 0)

@@ -89,7 +89,7 @@ int deposit_open(struct deposit_file *ret, struct job *j, const char *key,
 /* Of a file that is read once. */
 struct sums {
     EVP_MD_CTX *sha256, *md5;
-    bool is_object; /* md5 is wanted, and progress */
+    bool is_object; /* md5 is wanted */
 };
 
 static void sums_fini(struct sums *s)
@@ -106,6 +106,14 @@ static int sums_begin(struct sums *s, struct err *err)
                    EVP_DigestInit_ex(s->md5, EVP_md5(), NULL) == 1
                ? 0
                : FAIL(err, ERR_NOMEM, "no memory for a copy");
+}
+
+static int sums_add(struct sums *s, const uint8_t *p, size_t n, struct err *err)
+{
+    return EVP_DigestUpdate(s->sha256, p, n) == 1 &&
+                   (!s->is_object || EVP_DigestUpdate(s->md5, p, n) == 1)
+               ? 0
+               : FAIL(err, ERR_NOMEM, "digest");
 }
 
 static int sums_end(char *ret, EVP_MD_CTX *digest, struct err *err)
@@ -135,9 +143,8 @@ static int sum_file(struct sums *s, struct blob_writer *w, int fd, uint64_t size
         if (n == 0)
             break;
         r = job_goes_on(j, err);
-        if (r == 0 && (EVP_DigestUpdate(s->sha256, buf, (size_t)n) != 1 ||
-                       (s->is_object && EVP_DigestUpdate(s->md5, buf, (size_t)n) != 1)))
-            r = FAIL(err, ERR_NOMEM, "digest");
+        if (r == 0)
+            r = sums_add(s, buf, (size_t)n, err);
         if (r == 0 && w)
             r = blob_write(w, buf, (size_t)n, err);
         at += n;
@@ -229,4 +236,31 @@ int deposit_commit_object(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256],
     if (r == 0)
         r = sums_end(ret_sha256, s.sha256, err);
     return r == 0 ? sums_end(ret_md5, s.md5, err) : r;
+}
+
+int deposit_sum(char ret_sha256[DEPOSIT_SHA256], char ret_md5[DEPOSIT_MD5],
+                struct blob *blob, struct job *j,
+                void (*told)(struct job *j, int64_t done, int64_t total), struct err *err)
+{
+    AUTO(sums_fini) struct sums s = {.is_object = ret_md5 != NULL};
+    AUTO(freep) uint8_t *buf = malloc(PIECE);
+    uint64_t size = blob_size(blob);
+    int r = buf ? sums_begin(&s, err) : FAIL(err, ERR_NOMEM, "no memory for a copy");
+
+    for (uint64_t off = 0; r == 0 && off < size;) {
+        size_t n = min_u64(PIECE, size - off);
+
+        r = job_goes_on(j, err);
+        if (r == 0)
+            r = blob_read(blob, buf, n, off, err);
+        if (r == 0)
+            r = sums_add(&s, buf, n, err);
+        if (r < 0)
+            return r;
+        off += n;
+        told(j, (int64_t)off, (int64_t)size);
+    }
+    if (r == 0)
+        r = sums_end(ret_sha256, s.sha256, err);
+    return r == 0 && ret_md5 ? sums_end(ret_md5, s.md5, err) : r;
 }

@@ -46,5 +46,11 @@ int deposit_commit_object(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256],
                           struct err *err);
 /* Instead of deposit_begin(): what is in `fd` will be the blob. */
 int deposit_take_file(struct deposit *ret, int fd, const char *key, struct err *err);
+/* The sums of a blob that is there; ret_md5 NULL: not wanted.  How far it is goes to
+ * told(). */
+int deposit_sum(char ret_sha256[DEPOSIT_SHA256], char ret_md5[DEPOSIT_MD5],
+                struct blob *blob, struct job *j,
+                void (*told)(struct job *j, int64_t done, int64_t total),
+                struct err *err);
 /* Leaves nothing of what was not committed. */
 void deposit_close(struct deposit *d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* export.c: images become objects of a bucket
  *
- *     put-n      disk n, converted by the sandboxed worker, into blob export/...
+ *     put-n      disk n, converted by the sandboxed worker, into blob export/...; as
+ *                QCOW2 a second name of the image's blob where the store has such
  *     finish     all of the objects are there at once, their owner is told */
 #include "service/job/export.h"
 
@@ -103,22 +104,55 @@ static int convert(struct deposit *out, struct export *x, size_t n, int from,
                 error.message);
 }
 
-static int put_disk(json_t **ret, struct export *x, size_t n, int from, struct err *err)
+/* Images are stored as QCOW2, and a blob of such a disk is the image's. */
+static int put_as_it_is(uint64_t *ret_size, char sha256[DEPOSIT_SHA256],
+                        char md5[DEPOSIT_MD5], struct export *x, size_t n,
+                        const struct deposit_file *from, const char *key, struct err *err)
 {
     AUTO(deposit_close) struct deposit out = DEPOSIT_NONE;
+    struct blobs *blobs = x->job->service->blobs;
+    struct err why = {0};
+    int r;
+
+    job_step(x->job, "store", x->job->service->config->store_seconds);
+    r = blob_link(blobs, text_of(json_array_get(x->disks, n), "blob"), key, &why);
+    if (r == 0) {
+        *ret_size = blob_size(from->blob);
+        return deposit_sum(sha256, md5, from->blob, x->job, job_progress, err);
+    }
+    if (r != -ERR_UNSUPPORTED) {
+        *err = why;
+        return r;
+    }
+    r = deposit_take_file(&out, from->fd, key, err);
+    return r < 0 ? r : deposit_commit_object(ret_size, sha256, md5, &out, x->job, err);
+}
+
+static int put_converted(uint64_t *ret_size, char sha256[DEPOSIT_SHA256],
+                         char md5[DEPOSIT_MD5], struct export *x, size_t n,
+                         const struct deposit_file *from, const char *key,
+                         struct err *err)
+{
+    AUTO(deposit_close) struct deposit out = DEPOSIT_NONE;
+    int r = convert(&out, x, n, from->fd, key, err);
+
+    if (r < 0)
+        return r;
+    job_step(x->job, "store", x->job->service->config->store_seconds);
+    return deposit_commit_object(ret_size, sha256, md5, &out, x->job, err);
+}
+
+static int put_disk(json_t **ret, struct export *x, size_t n,
+                    const struct deposit_file *from, struct err *err)
+{
+    bool as_it_is = strcmp(text_of(x->params, "format"), "QCOW2") == 0;
     char key[BLOB_KEY_MAX], sha256[DEPOSIT_SHA256], md5[DEPOSIT_MD5];
     uint64_t size = 0;
     int r;
 
     job_blob_key(key, x->job, "export", n);
-    /* Images are stored in this format. */
-    r = strcmp(text_of(x->params, "format"), "QCOW2") == 0
-            ? deposit_take_file(&out, from, key, err)
-            : convert(&out, x, n, from, key, err);
-    if (r < 0)
-        return r;
-    job_step(x->job, "store", x->job->service->config->store_seconds);
-    r = deposit_commit_object(&size, sha256, md5, &out, x->job, err);
+    r = (as_it_is ? put_as_it_is : put_converted)(&size, sha256, md5, x, n, from, key,
+                                                  err);
     if (r < 0)
         return r;
     *ret = json_pack("{s:s, s:I, s:s, s:s}", "blob", key, "size", (json_int_t)size, "md5",
@@ -158,7 +192,7 @@ static int export_disk(struct export *x, size_t n, struct job_failure *why,
         *err = local;
         return r;
     }
-    r = put_disk(&x->done[n], x, n, file.fd, err);
+    r = put_disk(&x->done[n], x, n, &file, err);
     return r == 0 ? put_done(x, n, step, err) : r;
 }
 
