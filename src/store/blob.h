@@ -23,8 +23,7 @@
 
 enum {
     BLOB_KEY_MAX = 200, /* with its NUL */
-    /* Younger blobs without a row may still get one; longer than any stage of a job, six
-     * hours, so that nobody sweeps an upload in parts that another daemon is at. */
+    /* Younger blobs without a row may still get one; longer than any request. */
     BLOB_STALE_S = 24 * 3600,
 };
 

@@ -74,6 +74,18 @@ static int sweep_checked(void *arg, const char *key, uint64_t size, uint64_t age
     return blob_delete(s->service->blobs, key, err);
 }
 
+/* Of what a job uploads in parts, another daemon may be at it. */
+static uint64_t stale_after(const struct config *c)
+{
+    const uint64_t stages[] = {c->fetch_seconds, c->convert_seconds, c->store_seconds};
+    uint64_t longest = BLOB_STALE_S / 2;
+
+    for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
+        if (stages[i] > longest)
+            longest = stages[i];
+    return 2 * longest;
+}
+
 int sweep_run(struct service *service, struct err *err)
 {
     static const char *const kinds[] = {"staging/", "image/", "export/"};
@@ -87,6 +99,6 @@ int sweep_run(struct service *service, struct err *err)
     if (r == 0)
         r = blob_list(service->blobs, SWEEP_CHECKED "/", sweep_checked, &s, err);
     if (r == 0)
-        r = blobs_sweep_unfinished(service->blobs, BLOB_STALE_S, err);
+        r = blobs_sweep_unfinished(service->blobs, stale_after(service->config), err);
     return r;
 }
