@@ -82,7 +82,7 @@ struct config {
     /* [jobs] */
     bool jobs; /* this daemon takes jobs; no: it only answers */
     uint64_t jobs_max;
-    uint64_t staging_max; /* bytes staged at once in all */
+    uint64_t staging_max; /* bytes of one object or disk */
     uint64_t fetch_seconds, check_seconds, convert_seconds, store_seconds;
     uint64_t lease_seconds;
     /* [instances] */

@@ -148,6 +148,11 @@ test("what is wrong with the request is said at once", async () => {
     "InvalidParameterValue.InvalidImageState", "UnsupportedOperation.ImageTooLargeExportUnsupported",
     "UnsupportedOperation.SharedImageExportUnsupported"];
   for (const [i, code] of codes.entries()) await refused(call({ ImageIds: [seeds[i]] }), code);
+  const [wide] = d.seed({ owner: alice.uin, name: "wide", blob: "image/7-1-1", snapshots: snaps(2),
+    disks: JSON.stringify([{ blob: "image/7-1-2", size: 1, virtual_size: 2 ** 40 }]) });
+  await refused(call({ ImageIds: [wide] }), "UnsupportedOperation.ImageTooLargeExportUnsupported");
+  await call({ ImageIds: [wide], ExportFormat: "QCOW2", DryRun: true });
+  await call({ ImageIds: [wide], OnlyExportRootDisk: true, DryRun: true });
   await refused(call({ ImageIds: ["one"] }), "InvalidImageId.Malformed");
   await refused(call({ ImageIds: ["img-00000000"] }), "InvalidImageId.NotFound");
   await refused(call({ ImageIds: [one, one] }), "InvalidParameterValue.InvalidImageId");

@@ -156,7 +156,6 @@ static int check_kind(struct call *c, const struct image *i)
 static int may_export(struct export *x, const struct image *i)
 {
     struct call *c = x->c;
-    int64_t size = strcmp(x->format, "RAW") == 0 ? i->virtual_size : i->file_size;
     int r = check_kind(c, i);
 
     if (r < 0)
@@ -164,13 +163,21 @@ static int may_export(struct export *x, const struct image *i)
     if (i->state != IMAGE_NORMAL || !*i->blob)
         return call_error(c, "InvalidParameterValue.InvalidImageState",
                           _("%s is in state %s"), i->id, image_state_name(i->state));
-    if (size < 0 || (uint64_t)size > c->service->config->staging_max)
-        return call_error(c, "UnsupportedOperation.ImageTooLargeExportUnsupported",
-                          _("%s has more bytes than this service exports"), i->id);
     return 0;
 }
 
 /* ---- the disks */
+
+static int check_size(struct export *x, const struct image *i, int64_t file_size,
+                      int64_t virtual_size)
+{
+    int64_t size = strcmp(x->format, "RAW") == 0 ? virtual_size : file_size;
+
+    if (size < 0 || (uint64_t)size > x->c->service->config->staging_max)
+        return call_error(x->c, "UnsupportedOperation.ImageTooLargeExportUnsupported",
+                          _("%s has more bytes than this service exports"), i->id);
+    return 0;
+}
 
 /* "<prefix>_<image>_system_<snapshot>.raw"; usage as the snapshot has it. */
 static int add_disk(struct export *x, const struct image *i, size_t image,
@@ -199,15 +206,21 @@ static int add_disks(struct export *x, const struct image *i, size_t image,
 {
     json_auto_t *snapshots = json_loads(i->snapshots, 0, NULL);
     json_auto_t *disks = json_loads(i->disks, 0, NULL);
-    int r = add_disk(x, i, image, i->blob, json_array_get(snapshots, 0), err);
+    int r = check_size(x, i, i->file_size, i->virtual_size);
 
+    if (r == 0)
+        r = add_disk(x, i, image, i->blob, json_array_get(snapshots, 0), err);
     if (call_bool(x->c, "OnlyExportRootDisk"))
         return r;
     for (size_t n = 0; r == 0 && n < json_array_size(disks); n++) {
-        const char *blob =
-            json_string_value(json_object_get(json_array_get(disks, n), "blob"));
+        const json_t *disk = json_array_get(disks, n);
+        const char *blob = json_string_value(json_object_get(disk, "blob"));
 
-        if (blob)
+        if (!blob)
+            continue;
+        r = check_size(x, i, json_integer_value(json_object_get(disk, "size")),
+                       json_integer_value(json_object_get(disk, "virtual_size")));
+        if (r == 0)
             r = add_disk(x, i, image, blob, json_array_get(snapshots, n + 1), err);
     }
     return r;
