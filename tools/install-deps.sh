@@ -17,6 +17,7 @@ usage='usage: tools/install-deps.sh [-n] [build|run|check|all]   (-n: only say w
 build='
     make gcc libc6-dev meson ninja-build pkgconf gettext
     libcmocka-dev libext2fs-dev comerr-dev ntfs-3g-dev libjansson-dev libssl-dev libcurl4-openssl-dev libseccomp-dev
+    libslirp-dev libglib2.0-dev
     libmicrohttpd-dev libsqlite3-dev libpq-dev libisofs-dev libcrypt-dev
     zlib1g-dev libdeflate-dev liblzo2-dev liblz4-dev libzstd-dev liblzma-dev libbz2-dev libisal-dev
 '
@@ -36,13 +37,14 @@ check='
     strace procps attr libwin-hivex-perl libhivex-bin user-mode-linux 7zip nginx-light
     postgresql
     curl
+    qemu-system-x86 ovmf
 '
 # The image service is tried with the vendor's SDKs; node and npm may come from elsewhere.
 command -v npm >/dev/null && command -v node >/dev/null || run="$run nodejs npm"
 # Its TLS test makes a certificate.
 check="$check openssl"
 all='
-    clang-tidy-14 clang-tools-14 qemu-system-x86 ovmf arch-test syslinux
+    clang-tidy-14 clang-tools-14 arch-test syslinux
     ceph-mon ceph-osd radosgw ceph-common
 '
 

@@ -50,6 +50,11 @@ int place_worker(char ret[PATH_MAX], struct err *err)
     return place(ret, "imgport-worker", IMGPORT_LIBEXECDIR "/imgport-worker", err);
 }
 
+int place_net(char ret[PATH_MAX], struct err *err)
+{
+    return place(ret, "imgport-net", IMGPORT_LIBEXECDIR "/imgport-net", err);
+}
+
 int place_profiles(char ret[PATH_MAX], struct err *err)
 {
     return place(ret, "profiles", IMGPORT_DATADIR "/profiles", err);

@@ -13,6 +13,9 @@
 /* Path of the worker's binary. */
 int place_worker(char ret[PATH_MAX], struct err *err);
 
+/* Path of imgport-net, for instance/hypervisor.h. */
+int place_net(char ret[PATH_MAX], struct err *err);
+
 /* Folders of profiles and of message catalogues; they may not exist. */
 int place_profiles(char ret[PATH_MAX], struct err *err);
 int place_messages(char ret[PATH_MAX], struct err *err);

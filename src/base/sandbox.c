@@ -2,6 +2,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/landlock.h>
 #include <malloc.h>
@@ -58,7 +59,25 @@ static int deny_files(struct err *err)
     return 0;
 }
 
-static int add_rules(scmp_filter_ctx c, bool truncate, int clone)
+static int add_socket_rules(scmp_filter_ctx c)
+{
+    static const int plain[] = {
+        SCMP_SYS(poll),       SCMP_SYS(ppoll),       SCMP_SYS(recvfrom),
+        SCMP_SYS(sendto),     SCMP_SYS(shutdown),    SCMP_SYS(getsockopt),
+        SCMP_SYS(setsockopt), SCMP_SYS(getpeername), SCMP_SYS(getsockname),
+    };
+    static const unsigned modes[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(plain) && r == 0; i++)
+        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, plain[i], 0);
+    for (size_t i = 0; i < ARRAY_SIZE(modes) && r == 0; i++)
+        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, modes[i]));
+    return r;
+}
+
+static int add_rules(scmp_filter_ctx c, bool truncate, int clone, bool sockets)
 {
     static const int plain[] = {
         SCMP_SYS(read),
@@ -106,6 +125,8 @@ static int add_rules(scmp_filter_ctx c, bool truncate, int clone)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)clone),
                              SCMP_A1(SCMP_CMP_EQ, FICLONERANGE));
+    if (r == 0 && sockets)
+        r = add_socket_rules(c);
     /* Memory, but never code. */
     if (r == 0)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -158,7 +179,7 @@ int sandbox_enter(const struct sandbox_limits *limits, struct err *err)
     /* Calls of another architecture (x32, 32 bit): by default only the thread dies. */
     r = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (r == 0)
-        r = add_rules(c, limits->truncate, limits->clone);
+        r = add_rules(c, limits->truncate, limits->clone, limits->sockets);
     if (r == 0)
         r = seccomp_load(c);
     if (r < 0)

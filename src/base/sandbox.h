@@ -22,6 +22,7 @@ struct sandbox_limits {
     unsigned files;       /* descriptors that may be open at once, with those received */
     bool truncate;        /* may set the size of a file it holds (convert) */
     int clone;            /* may share blocks of files it holds with this one; 0: none */
+    bool sockets;         /* may poll, send on, receive from and shut those it holds */
 };
 
 /* Call with one thread running.  ERR_UNSUPPORTED when the kernel has no seccomp filter.

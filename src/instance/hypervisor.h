@@ -92,7 +92,7 @@ struct machine_file {
  * configured by itself is as well.  All in host byte order; address 0: 10.0.2.15/24, and
  * the gateway 10.0.2.2. */
 struct machine_network {
-    bool metadata; /* the two addresses answer; else the network is dead */
+    bool metadata; /* the two addresses answer; else nothing does but ARP and DHCP */
     uint32_t address, gateway;
     unsigned prefix; /* bits of the netmask, 8 to 30 */
     uint32_t dns[MACHINE_DNS_MAX];
@@ -129,7 +129,7 @@ enum machine_state {
     MACHINE_OFF,
     MACHINE_RUNNING,
     MACHINE_PAUSED,
-    MACHINE_BROKEN, /* it is there, but stands still for good: panic, disk full */
+    MACHINE_BROKEN, /* it is there, but stands still: the disk took no more */
 };
 
 struct machine_status {
@@ -140,17 +140,17 @@ struct machine_status {
 };
 
 enum machine_event_kind {
-    MACHINE_SHUT_DOWN, /* the machine ends; `by_guest`: the guest itself did it */
-    MACHINE_RESET,     /* it starts anew; ends it, with `once` */
-    MACHINE_PANICKED,  /* the guest said so */
-    MACHINE_DISK_ERROR,
+    MACHINE_SHUT_DOWN,  /* the machine ends */
+    MACHINE_RESET,      /* it starts anew */
+    MACHINE_DISK_ERROR, /* the disk took no more; see MACHINE_BROKEN */
     MACHINE_GONE, /* the last one: it does not run any more.  Without MACHINE_SHUT_DOWN
                    * before it: killed, or crashed */
 };
 
 struct machine_event {
     enum machine_event_kind kind;
-    bool by_guest;
+    bool by_guest; /* the guest did it, else somebody out here */
+    bool by_reset; /* of MACHINE_SHUT_DOWN: a reset, where one ends it (`once`) */
 };
 
 enum machine_stop {
@@ -161,11 +161,15 @@ enum machine_stop {
 /* The table. */
 struct hypervisor_driver {
     const char *name;
+    const char *program, *uefi; /* where a system has them */
+    /* Does a machine run with h's accelerator? */
+    int (*probe)(struct hypervisor *h, struct err *err);
     int (*define)(struct machine **ret, struct hypervisor *h,
                   const struct machine_spec *spec, struct err *err);
     int (*start)(struct machine *m, struct err *err);
     int (*adopt)(struct machine **ret, struct hypervisor *h, const char *folder,
                  struct err *err);
+    int (*end)(struct hypervisor *h, const char *folder, struct err *err);
     int (*query)(struct machine_status *ret, struct machine *m, struct err *err);
     int (*stop)(struct machine *m, enum machine_stop how, struct err *err);
     int (*reset)(struct machine *m, struct err *err);
@@ -224,12 +228,15 @@ struct machine_patience {
 int machine_stop_kindly(struct machine *m, const struct machine_patience *patience,
                         bool *forced, struct err *err);
 
-/* For poll(): readable when next_event() may have something to say.  The same as long as
- * the machine is not started again. */
+/* For poll(): readable when next_event() may have something to say.  Always the same. */
 int machine_event_fd(const struct machine *m);
-/* 1: *ret is the next one.  0: none for now.  Never waits.  Who calls it also keeps the
- * machine: a helper that died is replaced. */
+/* 1: *ret is the next one: ask again.  0: none for now.  Never waits.  Who calls it also
+ * keeps the machine (a helper that died is replaced, what hangs at its end is killed), so
+ * call it every few seconds whether or not there is something to read. */
 int machine_next_event(struct machine_event *ret, struct machine *m, struct err *err);
+
+/* A connection to the guest agent's port, for agent.h; it waits for nobody. */
+int machine_agent(int *ret, struct machine *m, struct err *err);
 
 int machine_destroy(struct machine *m, struct err *err);
 void machine_close(struct machine *m);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hypervisor_parts.h: what hypervisor.c and its drivers share; for nobody else */
+#pragma once
+
+#include <sys/types.h>
+
+#include "instance/hypervisor.h"
+
+struct hypervisor {
+    const struct hypervisor_driver *driver;
+    enum accelerator accelerator; /* never PROBE */
+    char *program, *helper, *uefi;
+    bool drop; /* programs that carry a guest run as uid and gid */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* First member of a driver's own machine. */
+struct machine {
+    struct hypervisor *hypervisor;
+};
+
+extern const struct hypervisor_driver qemu_driver;
+
+static inline bool machine_file_is_there(const struct machine_file *f)
+{
+    return f->path || f->fd > 0;
+}

@@ -1,0 +1,784 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu.c: machines by QEMU, one process each
+ *
+ * The folder is locked (flock) while something is started, adopted or ended in it, so
+ * that two daemons cannot both do so. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "instance/clock.h"
+#include "instance/helper.h"
+#include "instance/hypervisor_parts.h"
+#include "instance/local_socket.h"
+#include "instance/qemu_argv.h"
+#include "instance/qemu_probe.h"
+#include "instance/qemu_run.h"
+#include "instance/qmp.h"
+
+enum {
+    START_MS = 60000, /* until QEMU listens: it may have to wait for a busy disk */
+    HELPER_MS = 10000,
+    GREETING_MS = 5000,
+    COMMAND_MS = 5000,
+    QUIT_MS = 5000,  /* QEMU writes what it holds of the disk */
+    KILL_MS = 20000, /* the kernel ends it: a process may wait for a disk */
+    HELPER_AGAIN_MS = 3000,
+    HELPER_END_MS = 1000,
+    OVER_MS = 10000, /* between the end of its socket and its own */
+    FILES = 1024,
+    BESIDE_MEMORY =
+        4096, /* MiB of addresses that QEMU may use beside the guest's memory */
+    MACHINE_WORDS = 1 << 16, /* bytes, of one specification and its words */
+    ERROR_OUTPUT = 300,
+};
+
+#define QMP_NAME   "qmp.sock"
+#define AGENT_NAME "agent.sock"
+
+struct qemu {
+    struct machine machine;
+    pthread_mutex_t lock;
+    char *folder;
+    int dir, epoll;
+    struct arena words; /* of the specification */
+    bool defined;
+    struct machine_spec spec;
+    struct machine_network network;
+
+    /* While it runs. */
+    struct process process, helper;
+    struct qmp *qmp;
+    int64_t over_since;   /* when the control socket ended */
+    int64_t helper_again; /* before that no helper is started */
+    bool gone_is_due;
+};
+
+static struct qemu *qemu_of(struct machine *m)
+{
+    return CONTAINER_OF(m, struct qemu, machine);
+}
+
+static void unlockp(pthread_mutex_t **m)
+{
+    pthread_mutex_unlock(*m);
+}
+
+#define LOCKED(q)                                        \
+    AUTO(unlockp) pthread_mutex_t *locked_ = &(q)->lock; \
+    pthread_mutex_lock(locked_)
+
+static int watch(struct qemu *q, int fd, struct err *err)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+
+    return epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &e) < 0
+               ? FAIL_SYS(err, errno, "machine: epoll")
+               : 0;
+}
+
+static void drop_qmp(struct qemu *q)
+{
+    qmp_closep(&q->qmp); /* closing takes its descriptors out of the epoll as well */
+}
+
+static void forget_run(struct qemu *q)
+{
+    drop_qmp(q);
+    process_finip(&q->process);
+    process_finip(&q->helper);
+    q->over_since = 0;
+}
+
+static void qemu_close(struct machine *m)
+{
+    struct qemu *q = qemu_of(m);
+
+    forget_run(q);
+    closep(&q->dir);
+    closep(&q->epoll);
+    arena_fini(&q->words);
+    free(q->folder);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+static void qemu_closep(struct qemu **q)
+{
+    if (*q)
+        qemu_close(&(*q)->machine);
+    *q = NULL;
+}
+
+/* ERR_NOTFOUND: there is no such folder. */
+static int open_folder(int *ret, const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT ? FAIL(err, ERR_NOTFOUND, "there is no folder %s", path)
+                               : FAIL_SYS(err, errno, "open folder %s", path);
+    *ret = fd;
+    return 0;
+}
+
+/* Another descriptor of its own: closing that is what unlocks. */
+static int lock_folder(int *ret, int dir, struct err *err)
+{
+    AUTO(closep) int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return fd >= 0 && errno == EWOULDBLOCK
+                   ? FAIL(err, ERR_CONFLICT, "somebody else is at work on the machine")
+                   : FAIL_SYS(err, errno, "lock the machine's folder");
+    *ret = fd;
+    fd = -1;
+    return 0;
+}
+
+static int make(struct qemu **ret, struct hypervisor *h, const char *folder,
+                struct err *err)
+{
+    AUTO(qemu_closep) struct qemu *q = calloc(1, sizeof *q);
+    int r;
+
+    if (!q)
+        return FAIL(err, ERR_NOMEM, "machine");
+    q->machine.hypervisor = h;
+    q->dir = q->epoll = -1;
+    q->process = q->helper = PROCESS_NONE;
+    q->words.max = MACHINE_WORDS;
+    pthread_mutex_init(&q->lock, NULL);
+    q->folder = strdup(folder);
+    if (!q->folder)
+        return FAIL(err, ERR_NOMEM, "machine");
+    q->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (q->epoll < 0)
+        return FAIL_SYS(err, errno, "machine: epoll");
+    r = open_folder(&q->dir, folder, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE(q);
+    return 0;
+}
+
+static const char *copy(struct arena *a, const char *s)
+{
+    return s ? arena_str(a, s) : NULL;
+}
+
+static struct machine_file copy_file(struct arena *a, struct machine_file f)
+{
+    return (struct machine_file){copy(a, f.path), f.fd};
+}
+
+static int qemu_define(struct machine **ret, struct hypervisor *h,
+                       const struct machine_spec *spec, struct err *err)
+{
+    AUTO(qemu_closep) struct qemu *q = NULL;
+    struct machine_spec *s;
+    int r = qemu_spec_check(spec, err);
+
+    if (r < 0)
+        return r;
+    if (mkdir(spec->folder, 0700) < 0 && errno != EEXIST)
+        return FAIL_SYS(err, errno, "create folder %s", spec->folder);
+    r = make(&q, h, spec->folder, err);
+    if (r < 0)
+        return r;
+    q->spec = *spec;
+    s = &q->spec;
+    s->id = copy(&q->words, s->id);
+    s->folder = q->folder;
+    s->uuid = copy(&q->words, s->uuid);
+    s->cpu = copy(&q->words, s->cpu);
+    s->manufacturer = copy(&q->words, s->manufacturer);
+    s->product = copy(&q->words, s->product);
+    s->disk = copy_file(&q->words, s->disk);
+    s->base = copy_file(&q->words, s->base);
+    s->config_drive = copy_file(&q->words, s->config_drive);
+    s->direct.kernel = copy_file(&q->words, s->direct.kernel);
+    s->direct.initramfs = copy_file(&q->words, s->direct.initramfs);
+    s->direct.command_line = copy(&q->words, s->direct.command_line);
+    r = arena_check(&q->words, err);
+    if (r < 0)
+        return r;
+    q->network = s->network;
+    q->defined = true;
+    *ret = &TAKE(q)->machine;
+    return 0;
+}
+
+/* The descriptors that QEMU gets: ours, and what they are called there. */
+struct hand {
+    struct process_plan *plan;
+    int opened[PROCESS_FDS_MAX]; /* ours to close */
+    unsigned n_opened;
+};
+
+static void hand_finip(struct hand *h)
+{
+    for (unsigned i = 0; i < h->n_opened; i++)
+        close(h->opened[i]);
+    h->n_opened = 0;
+}
+
+static int hand_over(struct hand *h, int fd, bool ours)
+{
+    if (ours)
+        h->opened[h->n_opened++] = fd;
+    h->plan->fds[h->plan->n_fds] = fd;
+    return (int)(PROCESS_FDS_FIRST + h->plan->n_fds++);
+}
+
+static int hand_socket(int *ret, struct hand *h, int dir, const char *name,
+                       struct err *err)
+{
+    int fd, r = local_listen(&fd, dir, name, err);
+
+    if (r < 0)
+        return r;
+    *ret = hand_over(h, fd, true);
+    return 0;
+}
+
+static int hand_file(int *ret, struct hand *h, const struct machine_file *f, int mode,
+                     struct err *err)
+{
+    int fd;
+
+    if (!machine_file_is_there(f))
+        return 0;
+    if (!f->path) {
+        *ret = hand_over(h, f->fd, false);
+        return 0;
+    }
+    fd = open(f->path, mode | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "open %s", f->path);
+    *ret = hand_over(h, fd, true);
+    return 0;
+}
+
+static int hand_all(struct qemu_fds *ret, struct hand *h, const struct qemu *q,
+                    struct err *err)
+{
+    const struct machine_spec *s = &q->spec;
+    struct qemu_fds f = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    int r = hand_socket(&f.qmp, h, q->dir, QMP_NAME, err);
+
+    if (r == 0)
+        r = hand_socket(&f.serial, h, q->dir, HELPER_CONSOLE_NAME, err);
+    if (r == 0)
+        r = hand_socket(&f.agent, h, q->dir, AGENT_NAME, err);
+    if (r == 0)
+        r = hand_socket(&f.net, h, q->dir, HELPER_NET_NAME, err);
+    if (r == 0)
+        r = hand_file(&f.disk, h, &s->disk, O_RDWR, err);
+    if (r == 0 && s->base_kind != BASE_NONE)
+        r = hand_file(&f.base, h, &s->base, O_RDONLY, err);
+    if (r == 0)
+        r = hand_file(&f.config_drive, h, &s->config_drive, O_RDONLY, err);
+    if (r == 0 && s->direct.command_line)
+        r = hand_file(&f.kernel, h, &s->direct.kernel, O_RDONLY, err);
+    if (r == 0 && s->direct.command_line)
+        r = hand_file(&f.initramfs, h, &s->direct.initramfs, O_RDONLY, err);
+    if (r == 0)
+        *ret = f;
+    return r;
+}
+
+/* What QEMU had to say, in place of what we guessed. */
+static int told(struct qemu *q, int output, int r, struct err *err)
+{
+    char raw[ERROR_OUTPUT], clean[ERROR_OUTPUT];
+    ssize_t n = 0;
+
+    if (process_wait(&q->process, 1000))
+        n = read(output, raw, sizeof raw);
+    if (n <= 0)
+        return r;
+    text_clean(clean, sizeof clean,
+               text_trim(bytes_of(raw, (size_t)n - (raw[n - 1] == '\n'))),
+               sizeof clean - 1);
+    err_clear(err);
+    return FAIL(err, ERR_IO, "the machine did not start: %s", clean);
+}
+
+static int spawn(struct qemu *q, int error_output, struct err *err)
+{
+    const struct hypervisor *h = q->machine.hypervisor;
+    AUTO(arena_fini) struct arena words = {.max = MACHINE_WORDS};
+    struct process_plan plan = {
+        .path = h->program,
+        .error_output = error_output,
+        .files = FILES,
+        .memory = ((uint64_t)q->spec.memory + BESIDE_MEMORY) << 20,
+        .drop = h->drop,
+        .uid = h->uid,
+        .gid = h->gid,
+    };
+    AUTO(hand_finip) struct hand hand = {.plan = &plan};
+    struct qemu_fds fds;
+    int r = hand_all(&fds, &hand, q, err);
+
+    if (r == 0)
+        r = qemu_argv(&plan.argv, &words, &q->spec, &fds, h->accelerator, h->program,
+                      h->uefi, err);
+    return r < 0 ? r : process_spawn(&q->process, &plan, err);
+}
+
+static int connect_qmp(struct qemu *q, unsigned limit_ms, struct err *err)
+{
+    int fd, r = local_connect(&fd, q->dir, QMP_NAME, err);
+
+    if (r == 0)
+        r = qmp_open(&q->qmp, fd, limit_ms, err);
+    if (r == 0)
+        r = watch(q, qmp_socket(q->qmp), err);
+    if (r == 0)
+        r = watch(q, qmp_notice(q->qmp), err);
+    if (r == 0)
+        r = watch(q, q->process.fd, err);
+    return r;
+}
+
+static int note_run(struct qemu *q, struct err *err)
+{
+    struct qemu_run run = {
+        .qemu = q->process, .helper = q->helper, .network = q->network};
+
+    return qemu_run_write(&run, q->dir, err);
+}
+
+static int start_helper(struct qemu *q, unsigned limit_ms, struct err *err)
+{
+    int r;
+
+    process_finip(&q->helper);
+    q->helper_again = clock_ms() + HELPER_AGAIN_MS;
+    r = helper_start(&q->helper, q->machine.hypervisor, q->dir, &q->network, limit_ms,
+                     err);
+    if (r == 0)
+        r = watch(q, q->helper.fd, err);
+    return r < 0 ? r : note_run(q, err);
+}
+
+static void kill_all(struct qemu *q)
+{
+    process_kill(&q->process);
+    process_kill(&q->helper);
+    process_wait(&q->process, KILL_MS);
+    process_wait(&q->helper, KILL_MS);
+}
+
+/* Sockets that nobody listens at, and the note. */
+static void tidy(int dir)
+{
+    static const char *const names[] = {QMP_NAME, AGENT_NAME, HELPER_CONSOLE_NAME,
+                                        HELPER_NET_NAME, QEMU_RUN_FILE};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        unlinkat(dir, names[i], 0);
+}
+
+static int bring_up(struct qemu *q, struct err *err)
+{
+    AUTO(closep) int output = -1, theirs = -1;
+    int pair[2], r;
+
+    if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+        return FAIL_SYS(err, errno, "pipe");
+    output = pair[0];
+    theirs = pair[1];
+    r = spawn(q, theirs, err);
+    closep(&theirs);
+    if (r < 0)
+        return r;
+    r = note_run(q, err);
+    if (r == 0)
+        r = connect_qmp(q, START_MS, err);
+    if (r < 0)
+        return told(q, output, r, err);
+    r = start_helper(q, HELPER_MS, err);
+    return r < 0 ? r : qmp_run(q->qmp, "cont", NULL, NULL, COMMAND_MS, err);
+}
+
+/* 1: the machine of the note lives, and q holds it; the helper perhaps as well. */
+static int find_run(struct qemu *q, struct err *err)
+{
+    struct qemu_run run;
+    int r = qemu_run_read(&run, q->dir, err);
+
+    if (r <= 0)
+        return r;
+    r = process_find(&q->process, run.qemu.pid, run.qemu.started, err);
+    if (r <= 0)
+        return r;
+    q->network = run.network;
+    r = process_find(&q->helper, run.helper.pid, run.helper.started, err);
+    return r < 0 ? r : 1;
+}
+
+static int qemu_start(struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    AUTO(closep) int lock = -1;
+    LOCKED(q);
+    int r;
+
+    if (!q->defined)
+        return FAIL(err, ERR_ARG, "an adopted machine is defined before it is started");
+    if (q->process.pid && !process_is_over(&q->process))
+        return FAIL(err, ERR_CONFLICT, "the machine runs already");
+    r = lock_folder(&lock, q->dir, err);
+    if (r < 0)
+        return r;
+    forget_run(q);
+    r = find_run(q, err);
+    if (r > 0)
+        r = FAIL(err, ERR_CONFLICT, "a machine runs in %s already", q->folder);
+    if (r < 0) {
+        forget_run(q);
+        return r;
+    }
+    q->network = q->spec.network;
+    if (renameat(q->dir, HELPER_LOG_NAME, q->dir, HELPER_LOG_OLD) < 0 && errno != ENOENT)
+        return FAIL_SYS(err, errno, "keep the old %s", HELPER_LOG_NAME);
+    r = bring_up(q, err);
+    if (r < 0) {
+        kill_all(q);
+        forget_run(q);
+        tidy(q->dir);
+        return r;
+    }
+    q->gone_is_due = true;
+    return 0;
+}
+
+static const char *status_word(const json_t *answer)
+{
+    const char *s = json_string_value(json_object_get(answer, "status"));
+
+    return s ? s : "";
+}
+
+static enum machine_state state_of(const char *status, const char **word)
+{
+    static const struct {
+        const char *word;
+        enum machine_state state;
+    } rows[] = {
+        {"running", MACHINE_RUNNING},       {"paused", MACHINE_PAUSED},
+        {"prelaunch", MACHINE_PAUSED},      {"shutdown", MACHINE_RUNNING},
+        {"io-error", MACHINE_BROKEN},       {"internal-error", MACHINE_BROKEN},
+        {"guest-panicked", MACHINE_BROKEN}, {"watchdog", MACHINE_BROKEN},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (strcmp(rows[i].word, status) == 0) {
+            *word = rows[i].word;
+            return rows[i].state;
+        }
+    }
+    *word = "unknown";
+    return MACHINE_BROKEN;
+}
+
+/* Somebody began to start it and died: nobody was told that it runs. */
+static int is_half_started(bool *ret, struct qemu *q, struct err *err)
+{
+    AUTO(json_decrefp) json_t *answer = NULL;
+    int r = qmp_run(q->qmp, "query-status", NULL, &answer, COMMAND_MS, err);
+
+    if (r == 0)
+        *ret = strcmp(status_word(answer), "prelaunch") == 0;
+    return r;
+}
+
+/* A QEMU without a note: who started it died before it was written. */
+static void end_nameless(struct qemu *q)
+{
+    int fd;
+
+    if (local_connect(&fd, q->dir, QMP_NAME, NULL) < 0 ||
+        qmp_open(&q->qmp, fd, GREETING_MS, NULL) < 0)
+        return;
+    qmp_run(q->qmp, "quit", NULL, NULL, COMMAND_MS, NULL);
+    drop_qmp(q);
+}
+
+static int qemu_adopt(struct machine **ret, struct hypervisor *h, const char *folder,
+                      struct err *err)
+{
+    AUTO(qemu_closep) struct qemu *q = NULL;
+    AUTO(closep) int lock = -1;
+    struct err why = {0};
+    bool half = false;
+    int r = make(&q, h, folder, &why);
+
+    if (r == -ERR_NOTFOUND)
+        return 0;
+    if (r < 0)
+        return FAIL(err, why.code, "%s", why.msg);
+    r = lock_folder(&lock, q->dir, err);
+    if (r == 0)
+        r = find_run(q, err);
+    if (r < 0)
+        return r;
+    if (r == 0) {
+        end_nameless(q);
+        tidy(q->dir);
+        return 0;
+    }
+    r = connect_qmp(q, GREETING_MS, &why);
+    if (r == 0)
+        r = is_half_started(&half, q, &why);
+    if (half || process_is_over(&q->process)) {
+        kill_all(q);
+        tidy(q->dir);
+        return 0;
+    }
+    if (r < 0)
+        return FAIL(err, ERR_CONFLICT, "the machine in %s runs, but: %s", folder,
+                    why.msg);
+    if (q->helper.pid)
+        r = watch(q, q->helper.fd, err);
+    if (r < 0)
+        return r;
+    q->gone_is_due = true;
+    *ret = &TAKE(q)->machine;
+    return 1;
+}
+
+static int qemu_end(struct hypervisor *h, const char *folder, struct err *err)
+{
+    AUTO(qemu_closep) struct qemu *q = NULL;
+    AUTO(closep) int lock = -1;
+    struct err why = {0};
+    int r = make(&q, h, folder, &why);
+
+    if (r == -ERR_NOTFOUND)
+        return 0;
+    if (r < 0)
+        return FAIL(err, why.code, "%s", why.msg);
+    r = lock_folder(&lock, q->dir, err);
+    if (r == 0)
+        r = find_run(q, err);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        end_nameless(q);
+    kill_all(q);
+    if (!process_is_over(&q->process))
+        return FAIL(err, ERR_IO, "the machine's process %d does not end", q->process.pid);
+    tidy(q->dir);
+    return 0;
+}
+
+static int qemu_query(struct machine_status *ret, struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    AUTO(json_decrefp) json_t *answer = NULL;
+    struct machine_status s = {.word = "off"};
+    LOCKED(q);
+    int r;
+
+    if (process_is_over(&q->process)) {
+        *ret = s;
+        return 0;
+    }
+    s.pid = q->process.pid;
+    s.network_up = !process_is_over(&q->helper);
+    if (!q->qmp) {
+        s.state = MACHINE_BROKEN;
+        s.word = "silent";
+        *ret = s;
+        return 0;
+    }
+    r = qmp_run(q->qmp, "query-status", NULL, &answer, COMMAND_MS, err);
+    if (r < 0)
+        return r;
+    s.state = state_of(status_word(answer), &s.word);
+    *ret = s;
+    return 0;
+}
+
+/* Under the lock. */
+static int run(struct qemu *q, const char *name, struct err *err)
+{
+    if (!q->qmp || process_is_over(&q->process))
+        return FAIL(err, ERR_CONFLICT, "the machine does not run");
+    return qmp_run(q->qmp, name, NULL, NULL, COMMAND_MS, err);
+}
+
+static int force(struct qemu *q, struct err *err)
+{
+    LOCKED(q);
+    bool over = process_is_over(&q->process);
+
+    if (!over && q->qmp && qmp_run(q->qmp, "quit", NULL, NULL, COMMAND_MS, NULL) == 0)
+        over = process_wait(&q->process, QUIT_MS);
+    if (!over) {
+        process_kill(&q->process);
+        over = process_wait(&q->process, KILL_MS);
+    }
+    if (!over)
+        return FAIL(err, ERR_IO, "the machine's process %d does not end", q->process.pid);
+    return 0;
+}
+
+static int ask(struct qemu *q, struct err *err)
+{
+    LOCKED(q);
+
+    return process_is_over(&q->process) ? 0 : run(q, "system_powerdown", err);
+}
+
+static int qemu_stop(struct machine *m, enum machine_stop how, struct err *err)
+{
+    return how == STOP_FORCE ? force(qemu_of(m), err) : ask(qemu_of(m), err);
+}
+
+static int qemu_reset(struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    LOCKED(q);
+
+    return run(q, "system_reset", err);
+}
+
+static int qemu_pause(struct machine *m, bool paused, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    LOCKED(q);
+
+    return run(q, paused ? "stop" : "cont", err);
+}
+
+static int qemu_event_fd(const struct machine *m)
+{
+    return CONTAINER_OF(m, const struct qemu, machine)->epoll;
+}
+
+static void translate(struct machine_event *ret, const struct qmp_event *e)
+{
+    static const char reset[] = "reset";
+    size_t n = strlen(e->reason);
+
+    *ret = (struct machine_event){.by_guest = e->guest};
+    if (strcmp(e->name, "SHUTDOWN") == 0) {
+        ret->kind = MACHINE_SHUT_DOWN;
+        /* guest-reset, host-qmp-system-reset */
+        ret->by_reset = n >= 5 && strcmp(e->reason + n - 5, reset) == 0;
+    } else if (strcmp(e->name, "RESET") == 0) {
+        ret->kind = MACHINE_RESET;
+    } else {
+        ret->kind = MACHINE_DISK_ERROR;
+    }
+}
+
+static void keep_helper(struct qemu *q)
+{
+    if (!process_is_over(&q->helper) || process_is_over(&q->process))
+        return;
+    process_finip(&q->helper); /* nobody need be told of its end again */
+    if (clock_ms() < q->helper_again)
+        return;
+    /* What fails now is tried again; meanwhile the guest has no network. */
+    start_helper(q, 0, NULL);
+}
+
+static int qemu_next_event(struct machine_event *ret, struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    LOCKED(q);
+    struct qmp_event e;
+
+    (void)err;
+    if (!q->gone_is_due)
+        return 0;
+    keep_helper(q);
+    if (q->qmp) {
+        int r = qmp_next_event(&e, q->qmp, NULL);
+
+        if (r > 0) {
+            translate(ret, &e);
+            return 1;
+        }
+        if (r < 0) {
+            drop_qmp(q);
+            q->over_since = clock_ms();
+        }
+    }
+    if (process_is_over(&q->process)) {
+        /* It ends by itself when QEMU does; who started it buries it. */
+        if (!process_wait(&q->helper, HELPER_END_MS)) {
+            process_kill(&q->helper);
+            process_wait(&q->helper, HELPER_END_MS);
+        }
+        forget_run(q);
+        tidy(q->dir);
+        q->gone_is_due = false;
+        *ret = (struct machine_event){.kind = MACHINE_GONE};
+        return 1;
+    }
+    if (!q->qmp && clock_ms() - q->over_since > OVER_MS)
+        process_kill(&q->process);
+    return 0;
+}
+
+static int qemu_agent(int *ret, struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    LOCKED(q);
+
+    if (process_is_over(&q->process))
+        return FAIL(err, ERR_CONFLICT, "the machine does not run");
+    return local_connect(ret, q->dir, AGENT_NAME, err);
+}
+
+static int qemu_destroy(struct machine *m, struct err *err)
+{
+    struct qemu *q = qemu_of(m);
+    int r = force(q, err);
+
+    if (r < 0)
+        return r;
+    LOCKED(q);
+    kill_all(q);
+    forget_run(q);
+    tidy(q->dir);
+    q->gone_is_due = false;
+    return 0;
+}
+
+const struct hypervisor_driver qemu_driver = {
+    .name = "qemu",
+    .program = "/usr/bin/qemu-system-x86_64",
+    .uefi = "/usr/share/ovmf/OVMF.fd",
+    .probe = qemu_probe,
+    .define = qemu_define,
+    .start = qemu_start,
+    .adopt = qemu_adopt,
+    .end = qemu_end,
+    .query = qemu_query,
+    .stop = qemu_stop,
+    .reset = qemu_reset,
+    .pause = qemu_pause,
+    .event_fd = qemu_event_fd,
+    .next_event = qemu_next_event,
+    .agent = qemu_agent,
+    .destroy = qemu_destroy,
+    .close = qemu_close,
+};
