@@ -238,6 +238,19 @@ static int os_conf(struct documents *d, struct arena *a,
     return 0;
 }
 
+/* os.conf has no place for keys; imgport-os-config takes them from here. */
+static void authorized_keys(struct documents *d, struct arena *a,
+                            const struct instance_settings *s)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < s->n_keys; i++)
+        text = arena_printf(a, "%s%s\n", text, s->keys[i].text);
+    if (s->n_keys)
+        documents_add(d, a, "qcloud_action/authorized_keys",
+                      bytes_of(text, strlen(text)));
+}
+
 int settings_network_ini(struct bytes *ret, struct arena *a,
                          const struct instance_settings *s, struct err *err)
 {
@@ -271,7 +284,12 @@ int settings_drive(struct documents *ret, struct arena *a,
     int r = settings_check(s, err);
 
     if (r < 0 || (r = openstack_documents(&d, a, s, err)) < 0 ||
-        (s->forced && (r = os_conf(&d, a, s, err)) < 0) || (r = arena_check(a, err)) < 0)
+        (s->forced && (r = os_conf(&d, a, s, err)) < 0))
+        return r;
+    if (s->forced)
+        authorized_keys(&d, a, s);
+    r = arena_check(a, err);
+    if (r < 0)
         return r;
     documents_sort(&d);
     *ret = d;

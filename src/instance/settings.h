@@ -5,7 +5,7 @@
  *        │
  *        ├─ settings_drive()        files of the config drive ──► config_drive.h
  *        │     openstack/latest/{meta_data,network_data,vendor_data}.json, user_data
- *        │     qcloud_action/os.conf               images that were imported by force
+ *        │     qcloud_action/{os.conf,authorized_keys}   images imported by force
  *        ├─ settings_tree()         every path of the metadata service ──►
  * settings_find() └─ settings_network_ini()  what the guide of 2016 had written into the
  * image

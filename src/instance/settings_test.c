@@ -221,6 +221,9 @@ static void test_os_conf(void **state)
                         "eth0_netmask=255.255.192.0\n"
                         "eth0_gateway=10.104.0.1\n"
                         "dns_nameserver=\"10.138.224.65 10.182.20.26\"\n");
+    assert_string_equal(
+        (const char *)file(&d, "qcloud_action/authorized_keys")->text.p,
+        "ssh-ed25519 AAAAC3Nza me@here\nssh-rsa AAAAB3Nza \"other\"@there\n");
     s.password_hash = NULL;
     s.net.dhcp = true;
     s.net.n_dns = 0;
