@@ -16,10 +16,10 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
-#include "imgport/imgport.h"
 #include "service/action/action.h"
 #include "service/job/deposit.h"
 #include "service/job/fetch.h"
+#include "service/job/library.h"
 #include "service/job/sweep.h"
 #include "service/job/verdict.h"
 
@@ -34,12 +34,6 @@ static void leave(const bool *entered)
 {
     if (*entered)
         atomic_fetch_sub(&checks, 1);
-}
-
-static int on_progress(void *arg, const struct imgport_progress *p)
-{
-    (void)p;
-    return job_goes_on(arg, NULL) < 0;
 }
 
 static int judge(json_t **ret, struct call *c, struct job *j, const char *key,
@@ -64,12 +58,12 @@ static int judge(json_t **ret, struct call *c, struct job *j, const char *key,
             .arch = call_text(c, "Architecture"),
             .license = call_text(c, "LicenseType"),
             .language = c->zh ? "zh" : "en",
-            .progress = on_progress,
+            .progress = library_progress,
             .progress_arg = j,
         },
         &error);
     if (r < 0)
-        return FAIL(err, ERR_IO, "%s", error.message);
+        return library_failed(j, &error, err);
     *ret = json_loads(text, 0, NULL);
     imgport_free(text);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");

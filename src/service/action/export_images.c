@@ -31,9 +31,6 @@ struct export
     int64_t id;
 };
 
-/* A dry run has come to its end without a refusal: undo. */
-enum { DRY_RUN_ENDS = 1000 };
-
 static void export_fini(struct export *x)
 {
     json_decref(x->disks);

@@ -20,9 +20,6 @@ struct change {
     size_t n_blobs;
 };
 
-/* A dry run has come to its end without a refusal: undo. */
-enum { DRY_RUN_ENDS = 1000 };
-
 static int see(struct image *ret, struct change *ch, struct db *db, const char *id,
                struct err *err)
 {

@@ -23,9 +23,6 @@ struct import {
     char id[IMAGE_ID_SIZE];
 };
 
-/* A dry run has come to its end without a refusal: undo. */
-enum { DRY_RUN_ENDS = 1000 };
-
 static const char *text_or(const struct call *c, const char *name, const char *otherwise)
 {
     const char *s = call_text(c, name);

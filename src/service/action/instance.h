@@ -6,9 +6,6 @@
 #include "service/call.h"
 #include "store/instance.h"
 
-/* A dry run has come to its end without a refusal: undo. */
-enum { DRY_RUN_ENDS = 1000 };
-
 /* The vendor's Instance as a member of a list. */
 void instance_write(struct json_out *o, const struct instance *i);
 

@@ -20,9 +20,6 @@ struct sync {
     size_t n;
 };
 
-/* A dry run has come to its end without a refusal: undo. */
-enum { DRY_RUN_ENDS = 1000 };
-
 /* ---- which regions */
 
 static bool is_listed(const profile_names *list, const char *name)

@@ -36,9 +36,7 @@ static void json_freep(json_t **j)
 
 static const char *param(const struct copy *c, const char *name)
 {
-    const char *s = json_string_value(json_object_get(c->params, name));
-
-    return s ? s : "";
+    return job_text(c->params, name);
 }
 
 static int copy_read(struct copy *ret, struct job *j, struct err *err)
@@ -102,18 +100,15 @@ static int verify(json_t **ret, struct copy *c, struct job_failure *why, struct 
 static char *snapshots(const struct copy *c)
 {
     AUTO(json_freep) json_t *list = json_loads(c->source.snapshots, 0, NULL);
-    const char *id = c->job->task->image;
     json_t *one;
     size_t i;
 
     json_array_foreach(list, i, one)
     {
-        char name[64];
+        char id[JOB_SNAPSHOT_SIZE];
 
-        snprintf(name, sizeof name, "snap-%.20s", id + strlen("img-"));
-        if (i)
-            snprintf(name, sizeof name, "snap-%.20s%zu", id + strlen("img-"), i);
-        json_object_set_new(one, "SnapshotId", json_string(name));
+        job_snapshot_id(id, c->job, i);
+        json_object_set_new(one, "SnapshotId", json_string(id));
     }
     return list ? json_dumps(list, JSON_COMPACT) : NULL;
 }

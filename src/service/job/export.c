@@ -12,9 +12,8 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
-#include "imgport/imgport.h"
 #include "service/job/deposit.h"
-#include "service/job/job.h"
+#include "service/job/library.h"
 #include "service/job/tell.h"
 #include "store/bucket.h"
 
@@ -34,13 +33,6 @@ static void export_fini(struct export *x)
     json_decref(x->params);
 }
 
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
-}
-
 static int export_read(struct export *ret, struct job *j, struct err *err)
 {
     ret->job = j;
@@ -58,23 +50,13 @@ static int export_read(struct export *ret, struct job *j, struct err *err)
 
 /* ---- one disk */
 
-static int on_progress(void *arg, const struct imgport_progress *p)
-{
-    struct job *j = arg;
-
-    if (p->total)
-        job_progress(j, (int64_t)p->done, (int64_t)p->total);
-    return job_goes_on(j, NULL) < 0;
-}
-
 /* The disk in its format is in `out`. */
 static int convert(struct deposit *out, struct export *x, size_t n, int from,
                    const char *key, struct err *err)
 {
     const json_t *disk = json_array_get(x->disks, n);
-    const char *name = text_of(disk, "key"), *slash = strrchr(name, '/');
+    const char *name = job_text(disk, "key"), *slash = strrchr(name, '/');
     struct imgport_error error;
-    enum err_code code;
     char *text;
     int r = deposit_begin(out, x->job, key, err);
 
@@ -83,25 +65,19 @@ static int convert(struct deposit *out, struct export *x, size_t n, int from,
     r = imgport_convert(
         &text,
         &(struct imgport_convert_options){
-            .source = {.path = text_of(disk, "image"), .is_open = true, .fd = from},
+            .source = {.path = job_text(disk, "image"), .is_open = true, .fd = from},
             .dest = slash ? slash + 1 : name, /* what a VMDK says of itself */
             .dest_is_open = true,
             .dest_fd = out->fd,
-            .format = export_extension(text_of(x->params, "format")),
-            .progress = on_progress,
+            .format = export_extension(job_text(x->params, "format")),
+            .progress = library_progress,
             .progress_arg = x->job,
         },
         &error);
-    if (r == 0) {
-        imgport_free(text);
-        return 0;
-    }
-    r = job_goes_on(x->job, err);
     if (r < 0)
-        return r;
-    code = err_code_from_name(error.code);
-    return FAIL(err, code == ERR_CODE_MAX || code == ERR_NONE ? ERR_IO : code, "%s",
-                error.message);
+        return library_failed(x->job, &error, err);
+    imgport_free(text);
+    return 0;
 }
 
 /* Images are stored as QCOW2, and a blob of such a disk is the image's. */
@@ -115,7 +91,7 @@ static int put_as_it_is(uint64_t *ret_size, char sha256[DEPOSIT_SHA256],
     int r;
 
     job_step(x->job, "store", x->job->service->config->store_seconds);
-    r = blob_link(blobs, text_of(json_array_get(x->disks, n), "blob"), key, &why);
+    r = blob_link(blobs, job_text(json_array_get(x->disks, n), "blob"), key, &why);
     if (r == 0) {
         *ret_size = blob_size(from->blob);
         return deposit_sum(sha256, md5, from->blob, x->job, job_progress, err);
@@ -145,7 +121,7 @@ static int put_converted(uint64_t *ret_size, char sha256[DEPOSIT_SHA256],
 static int put_disk(json_t **ret, struct export *x, size_t n,
                     const struct deposit_file *from, struct err *err)
 {
-    bool as_it_is = strcmp(text_of(x->params, "format"), "QCOW2") == 0;
+    bool as_it_is = strcmp(job_text(x->params, "format"), "QCOW2") == 0;
     char key[BLOB_KEY_MAX], sha256[DEPOSIT_SHA256], md5[DEPOSIT_MD5];
     uint64_t size = 0;
     int r;
@@ -167,7 +143,7 @@ static int put_done(struct export *x, size_t n, const char *step, struct err *er
     int r = job_step_done(x->job, step, x->done[n], n + 1 < x->n ? "put" : "finish", err);
 
     if (r == REFUSED_LEASE)
-        (void)blob_delete(x->job->service->blobs, text_of(x->done[n], "blob"), NULL);
+        (void)blob_delete(x->job->service->blobs, job_text(x->done[n], "blob"), NULL);
     return r;
 }
 
@@ -184,7 +160,8 @@ static int export_disk(struct export *x, size_t n, struct job_failure *why,
     if (r < 0 || x->done[n])
         return r;
     job_step(x->job, "convert", x->job->service->config->convert_seconds);
-    r = deposit_open(&file, x->job, text_of(json_array_get(x->disks, n), "blob"), &local);
+    r = deposit_open(&file, x->job, job_text(json_array_get(x->disks, n), "blob"),
+                     &local);
     if (r == -ERR_NOTFOUND)
         return job_fail(why, "InternalError", "bytes-missing", "%s",
                         _("the bytes of the image are not in the store"));
@@ -211,14 +188,14 @@ static int put_object(struct end *e, struct db *db, size_t n, struct err *err)
     struct arena *a = x->job->arena;
     const json_t *done = x->done[n];
     uint64_t size = (uint64_t)json_integer_value(json_object_get(done, "size"));
-    struct object_piece piece = {.size = size, .blob = text_of(done, "blob")};
+    struct object_piece piece = {.size = size, .blob = job_text(done, "blob")};
     struct object o = {
-        .bucket = text_of(x->params, "bucket"),
-        .key = text_of(json_array_get(x->disks, n), "key"),
+        .bucket = job_text(x->params, "bucket"),
+        .key = job_text(json_array_get(x->disks, n), "key"),
         .size = size,
-        .etag = text_of(done, "md5"),
+        .etag = job_text(done, "md5"),
         .content_type = "application/octet-stream",
-        .headers = arena_printf(a, "x-cos-meta-sha256: %s\n", text_of(done, "sha256")),
+        .headers = arena_printf(a, "x-cos-meta-sha256: %s\n", job_text(done, "sha256")),
         .grants = "",
     };
     int r = arena_check(a, err);
@@ -234,7 +211,7 @@ static int write_end(struct db *db, void *arg, struct err *err)
     const struct task *task = e->x->job->task;
     struct bucket bucket;
     int r =
-        bucket_get(&bucket, e->x->job->arena, db, text_of(e->x->params, "bucket"), err);
+        bucket_get(&bucket, e->x->job->arena, db, job_text(e->x->params, "bucket"), err);
 
     e->no_bucket =
         r == REFUSED_NONE || (r == 0 && (strcmp(bucket.owner, task->account) != 0 ||
@@ -253,8 +230,8 @@ static const char *names(const struct export *x)
 
     for (size_t n = 0; n < x->n; n++)
         all =
-            arena_printf(x->job->arena, "%s\n  %s/%s", all, text_of(x->params, "bucket"),
-                         text_of(json_array_get(x->disks, n), "key"));
+            arena_printf(x->job->arena, "%s\n  %s/%s", all, job_text(x->params, "bucket"),
+                         job_text(json_array_get(x->disks, n), "key"));
     return all;
 }
 
@@ -265,7 +242,7 @@ static void drop(struct export *x, bool keep_objects)
     if (!keep)
         return; /* the sweep sees to it */
     for (size_t n = 0; n < x->n; n++)
-        keep[n] = text_of(x->done[n], "blob");
+        keep[n] = job_text(x->done[n], "blob");
     job_drop_blobs(x->job, "export", x->n, keep, keep_objects ? x->n : 0);
 }
 
@@ -285,7 +262,7 @@ static int finish(struct export *x, struct job_failure *why, struct err *err)
     if (e.no_bucket)
         return job_fail(why, "BucketNotFound", "bucket-gone",
                         _("the bucket %s is gone, or not yours any more"),
-                        text_of(x->params, "bucket"));
+                        job_text(x->params, "bucket"));
     if (r != 0)
         return r;
     drop(x, true);
@@ -317,7 +294,7 @@ static int export_end(struct job *j, enum task_state state, const struct job_fai
     int r = export_read(&x, j, err);
 
     if (r == 0)
-        r = tell_export_failed(&message, j, text_of(x.params, "bucket"), why, err);
+        r = tell_export_failed(&message, j, job_text(x.params, "bucket"), why, err);
     if (r == 0)
         r = job_end(j, &end, state, why, err);
     if (r == 0)

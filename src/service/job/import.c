@@ -13,12 +13,11 @@
 #include "base/checked.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
-#include "imgport/imgport.h"
 #include "rules/profile.h"
 #include "service/job/deposit.h"
 #include "service/job/fetch.h"
 #include "service/job/import.h"
-#include "service/job/job.h"
+#include "service/job/library.h"
 #include "service/job/tell.h"
 #include "service/job/verdict.h"
 #include "store/bucket.h"
@@ -43,9 +42,7 @@ static void json_freep(json_t **j)
 
 static const char *param(const struct import *im, const char *name)
 {
-    const char *s = json_string_value(json_object_get(im->params, name));
-
-    return s ? s : "";
+    return job_text(im->params, name);
 }
 
 static const char *disk_url(const struct import *im, size_t n)
@@ -155,28 +152,6 @@ static int open_staged(struct deposit_file *ret, struct import *im, size_t n,
 
 /* ---- check */
 
-static int on_progress(void *arg, const struct imgport_progress *p)
-{
-    struct job *j = arg;
-
-    if (p->total)
-        job_progress(j, (int64_t)p->done, (int64_t)p->total);
-    return job_goes_on(j, NULL) < 0;
-}
-
-/* A failure of the library: what was asked to stop, and what failed here. */
-static int library_failed(struct import *im, const struct imgport_error *e,
-                          struct err *err)
-{
-    enum err_code code = err_code_from_name(e->code);
-    int r = job_goes_on(im->job, err);
-
-    if (r < 0)
-        return r;
-    return FAIL(err, code == ERR_CODE_MAX || code == ERR_NONE ? ERR_IO : code, "%s",
-                e->message);
-}
-
 static int run_check(json_t **ret, struct import *im, struct err *err)
 {
     AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
@@ -198,28 +173,21 @@ static int run_check(json_t **ret, struct import *im, struct err *err)
             .arch = param(im, "architecture"),
             .license = param(im, "license"),
             .language = im->job->account->language,
-            .progress = on_progress,
+            .progress = library_progress,
             .progress_arg = im->job,
         },
         &error);
     if (r < 0)
-        return library_failed(im, &error, err);
+        return library_failed(im->job, &error, err);
     *ret = json_loads(text, 0, NULL);
     imgport_free(text);
     return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
 }
 
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
-}
-
 /* Of an image that kills it, or because memory was short. */
 static bool worker_died(const json_t *report)
 {
-    return strcmp(text_of(json_object_get(report, "error"), "layer"), "worker") == 0;
+    return strcmp(job_text(json_object_get(report, "error"), "layer"), "worker") == 0;
 }
 
 enum { CHECKS = 3 }; /* with those whose worker died */
@@ -290,7 +258,7 @@ static int run_convert(json_t **ret, struct import *im, size_t n, struct job_fai
             .dest = key,
             .dest_is_open = true,
             .dest_fd = out.fd,
-            .progress = on_progress,
+            .progress = library_progress,
             .progress_arg = im->job,
         },
         &error);
@@ -301,7 +269,7 @@ static int run_convert(json_t **ret, struct import *im, size_t n, struct job_fai
                   strcmp(error.code, "short") == 0 || strcmp(error.code, "limit") == 0))
             return job_fail(why, "InvalidFormatSize", "data-disk", _("data disk %zu: %s"),
                             n, error.message);
-        return library_failed(im, &error, err);
+        return library_failed(im->job, &error, err);
     }
     sizes = json_loads(text, 0, NULL);
     imgport_free(text);
@@ -324,7 +292,7 @@ static int convert_disk(json_t **ret, struct import *im, size_t n,
         job_step(im->job, "convert", im->job->service->config->convert_seconds);
         r = run_convert(ret, im, n, why, err);
         if (r == 0)
-            r = unnamed(im->job, text_of(*ret, "blob"),
+            r = unnamed(im->job, job_text(*ret, "blob"),
                         job_step_done(im->job, step, *ret,
                                       n + 1 < im->disks ? "convert" : "finish", err));
     }
@@ -345,19 +313,15 @@ static int64_t gib_of(const json_t *disk)
 static char *snapshots(const struct import *im, json_t *const *disks)
 {
     AUTO(json_freep) json_t *list = json_array();
-    const char *id = im->job->task->image;
 
     for (size_t n = 0; n < im->disks; n++) {
-        char name[64];
+        char id[JOB_SNAPSHOT_SIZE];
 
-        if (n == 0)
-            snprintf(name, sizeof name, "snap-%.20s", id + strlen("img-"));
-        else
-            snprintf(name, sizeof name, "snap-%.20s%zu", id + strlen("img-"), n);
+        job_snapshot_id(id, im->job, n);
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:I}", "SnapshotId", name,
-                                        "DiskUsage", n ? "DATA_DISK" : "SYSTEM_DISK",
-                                        "DiskSize", (json_int_t)gib_of(disks[n])));
+                              json_pack("{s:s, s:s, s:I}", "SnapshotId", id, "DiskUsage",
+                                        n ? "DATA_DISK" : "SYSTEM_DISK", "DiskSize",
+                                        (json_int_t)gib_of(disks[n])));
     }
     return list ? json_dumps(list, JSON_COMPACT) : NULL;
 }
@@ -395,8 +359,8 @@ static int write_end(struct import *im, const json_t *report, json_t *const *dis
     if (!text || !snaps || !data)
         return FAIL(err, ERR_NOMEM, "report");
     change.state = IMAGE_NORMAL;
-    change.blob = text_of(disks[0], "blob");
-    change.sha256 = text_of(disks[0], "sha256");
+    change.blob = job_text(disks[0], "blob");
+    change.sha256 = job_text(disks[0], "sha256");
     change.file_size = json_integer_value(json_object_get(disks[0], "size"));
     change.virtual_size = json_integer_value(json_object_get(disks[0], "virtual_size"));
     change.size_gib = gib_of(disks[0]);
@@ -421,7 +385,7 @@ static int finish(struct import *im, const json_t *report, json_t *const *disks,
         return r;
     keep = arena_alloc(im->job->arena, im->disks * sizeof *keep);
     for (size_t n = 0; keep && n < im->disks; n++)
-        keep[n] = text_of(disks[n], "blob");
+        keep[n] = job_text(disks[n], "blob");
     if (keep)
         job_drop_blobs(im->job, "image", im->disks, keep, im->disks);
     job_drop_blobs(im->job, "staging", im->disks, NULL, 0);

@@ -196,6 +196,23 @@ int job_end(struct job *j, struct task_end *end, enum task_state state,
     return r < 0 ? r : task_finish(db, j->lease, end, err);
 }
 
+const char *job_text(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+
+    return s ? s : "";
+}
+
+void job_snapshot_id(char ret[JOB_SNAPSHOT_SIZE], const struct job *j, size_t n)
+{
+    const char *id = j->task->image + strlen("img-");
+
+    if (n == 0)
+        snprintf(ret, JOB_SNAPSHOT_SIZE, "snap-%.20s", id);
+    else
+        snprintf(ret, JOB_SNAPSHOT_SIZE, "snap-%.20s%zu", id, n);
+}
+
 static void make_key(char ret[BLOB_KEY_MAX], const char *kind, int64_t task,
                      int64_t attempt, size_t n)
 {

@@ -111,6 +111,13 @@ int job_step_done(struct job *j, const char *step, const json_t *result, const c
 /* The result of a step, a new reference; NULL: it was not done. */
 int job_result(json_t **ret, struct job *j, const char *step, struct err *err);
 
+/* A string of an object; "" when there is none. */
+const char *job_text(const json_t *o, const char *name);
+
+enum { JOB_SNAPSHOT_SIZE = 64 };
+/* The snapshot that disk n of the task's image shows: it follows from the image's id. */
+void job_snapshot_id(char ret[JOB_SNAPSHOT_SIZE], const struct job *j, size_t n);
+
 /* "<kind>/<task>-<attempt>-<n>" */
 void job_blob_key(char ret[BLOB_KEY_MAX], const struct job *j, const char *kind,
                   size_t n);

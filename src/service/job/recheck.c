@@ -6,8 +6,8 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
-#include "imgport/imgport.h"
 #include "service/job/deposit.h"
+#include "service/job/library.h"
 #include "service/job/tell.h"
 #include "service/job/verdict.h"
 #include "service/journal.h"
@@ -64,21 +64,11 @@ static int was_forced(bool *ret, struct job *j, struct db *db, const struct imag
 
 /* ---- the check */
 
-static int on_progress(void *arg, const struct imgport_progress *p)
-{
-    struct job *j = arg;
-
-    if (p->total)
-        job_progress(j, (int64_t)p->done, (int64_t)p->total);
-    return job_goes_on(j, NULL) < 0;
-}
-
 static int check(json_t **ret, struct job *j, const struct image *image, bool force,
                  int fd, struct err *err)
 {
     enum imgport_verdict verdict;
     struct imgport_error error;
-    enum err_code code;
     char *text;
     int r = imgport_check(&text, &verdict,
                           &(struct imgport_check_options){
@@ -90,7 +80,7 @@ static int check(json_t **ret, struct job *j, const struct image *image, bool fo
                               .arch = image->architecture,
                               .license = image->license,
                               .language = j->account->language,
-                              .progress = on_progress,
+                              .progress = library_progress,
                               .progress_arg = j,
                           },
                           &error);
@@ -100,12 +90,7 @@ static int check(json_t **ret, struct job *j, const struct image *image, bool fo
         imgport_free(text);
         return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
     }
-    r = job_goes_on(j, err);
-    if (r < 0)
-        return r;
-    code = err_code_from_name(error.code);
-    return FAIL(err, code == ERR_CODE_MAX || code == ERR_NONE ? ERR_IO : code, "%s",
-                error.message);
+    return library_failed(j, &error, err);
 }
 
 static int read_bytes(json_t **ret, struct job *j, const struct image *image, bool force,

@@ -31,13 +31,6 @@ static const char *meaning(const char *reason)
     return reason;
 }
 
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
-}
-
 /* Lines behind the first stand where the first does. */
 static const char *indented(struct arena *a, const char *text)
 {
@@ -63,13 +56,13 @@ static const char *remedies(struct arena *a, const json_t *report)
 
     json_array_foreach(json_object_get(report, "findings"), i, f)
     {
-        const char *remedy = text_of(f, "remedy");
+        const char *remedy = job_text(f, "remedy");
 
-        if (strcmp(text_of(f, "level"), "error") != 0 || !*remedy)
+        if (strcmp(job_text(f, "level"), "error") != 0 || !*remedy)
             continue;
         remedy = indented(a, remedy);
         if (!strstr(all, remedy))
-            all = arena_printf(a, "%s\n  %s: %s", all, text_of(f, "id"), remedy);
+            all = arena_printf(a, "%s\n  %s: %s", all, job_text(f, "id"), remedy);
     }
     return all;
 }

@@ -7,13 +7,6 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
-}
-
 /* The finding that decided: the first error with this code, or without one. */
 static const json_t *decisive(const json_t *report, const char *code)
 {
@@ -22,8 +15,8 @@ static const json_t *decisive(const json_t *report, const char *code)
 
     json_array_foreach(json_object_get(report, "findings"), i, f)
     {
-        if (strcmp(text_of(f, "level"), "error") == 0 &&
-            strcmp(text_of(f, "code"), code) == 0)
+        if (strcmp(job_text(f, "level"), "error") == 0 &&
+            strcmp(job_text(f, "code"), code) == 0)
             return f;
     }
     return NULL;
@@ -45,7 +38,7 @@ static const char *known_code(const char *code)
 
 int verdict_judge(const json_t *report, struct job_failure *why)
 {
-    const char *verdict = text_of(report, "verdict"), *code = text_of(report, "code");
+    const char *verdict = job_text(report, "verdict"), *code = job_text(report, "code");
     const json_t *error = json_object_get(report, "error"), *finding;
 
     if (strcmp(verdict, "accepted") == 0)
@@ -53,14 +46,15 @@ int verdict_judge(const json_t *report, struct job_failure *why)
     if (strcmp(verdict, "undecided") == 0) {
         char where[64];
 
-        snprintf(where, sizeof where, "undecided:%s:%s", text_of(error, "layer"),
-                 text_of(error, "code"));
+        snprintf(where, sizeof where, "undecided:%s:%s", job_text(error, "layer"),
+                 job_text(error, "code"));
         return job_fail(why, "InternalError", where,
                         _("the image could not be judged: %s"),
-                        text_of(error, "message"));
+                        job_text(error, "message"));
     }
     finding = decisive(report, code);
-    return job_fail(why, known_code(code), text_of(finding, "id"), "%s%s%s",
-                    text_of(finding, "subject"), *text_of(finding, "subject") ? ": " : "",
-                    text_of(finding, "detail"));
+    return job_fail(why, known_code(code), job_text(finding, "id"), "%s%s%s",
+                    job_text(finding, "subject"),
+                    *job_text(finding, "subject") ? ": " : "",
+                    job_text(finding, "detail"));
 }
