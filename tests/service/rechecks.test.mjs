@@ -27,7 +27,13 @@ execFileSync(here("make_disk.py"), [file, "48"]);
 const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
 await cos.putBucket({ Bucket, Region });
 await cos.uploadFile({ Bucket, Region, Key, FilePath: file, SliceSize: 8 << 20 });
-const link = () => cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 3600, Protocol: "http:" });
+// The same without cloud-init.
+const bare = path.join(d.dir, "bare.raw");
+fs.copyFileSync(file, bare);
+for (const gone of ["/usr/bin/cloud-init", "/var/lib/dpkg/status"])
+  execFileSync("/sbin/debugfs", ["-w", "-R", `rm ${gone}`, `${bare}?offset=1048576`], { stdio: "ignore" });
+await cos.uploadFile({ Bucket, Region, Key: "bare.raw", FilePath: bare, SliceSize: 8 << 20 });
+const link = (name = Key) => cos.getObjectUrl({ Bucket, Region, Key: name, Sign: true, Expires: 3600, Protocol: "http:" });
 
 const tasks = async (ImageId) => (await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true })).TaskSet;
 const rechecks = async (ImageId) => (await tasks(ImageId)).filter((t) => t.Kind === "recheck");
@@ -106,6 +112,22 @@ test("who asks for it gets a task, and nothing is told when nothing changed", as
   assert.deepEqual([t.TaskId, t.State, t.SubCause], [two.TaskId, "FAILED", "bytes-missing"]);
   assert.equal(await state(open), "NORMAL");
   assert.deepEqual(await messages(open), []);
+});
+
+test("what was imported by force is judged so, also as a copy whose source is gone", async () => {
+  const ids = [await imported("bare", { ImageUrl: link("bare.raw"), Force: true })];
+  for (const [from, to] of [["ap-guangzhou", "ap-shanghai"], ["ap-shanghai", "ap-guangzhou"]]) {
+    const api = d.client(alice, { region: from });
+    const { ImageSet: [{ ImageId }] } = await api.SyncImages({ ImageIds: ids, ImageName: `bare in ${to}`,
+      DestinationRegions: [to], ImageSetRequired: true });
+    const there = d.client(alice, { region: to });
+    await until(async () => (await there.DescribeImages({ ImageIds: [ImageId] })).ImageSet[0].ImageState === "NORMAL");
+    await api.DeleteImages({ ImageIds: ids });
+    ids[0] = ImageId;
+  }
+  await d.own(alice, "RecheckImages", { ImageIds: ids });
+  const { Kind, Report } = await settled(ids[0]);
+  assert.deepEqual([Kind, Report.verdict], ["recheck", "accepted"]);
 });
 
 test("a recheck keeps nobody from deleting", async () => {

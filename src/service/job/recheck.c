@@ -25,41 +25,32 @@ static void json_freep(json_t **j)
 
 /* ---- what was asked for when it was imported */
 
-static int forced_by(bool *ret, bool *found, struct job *j, struct db *db,
-                     const char *image, struct err *err)
-{
-    struct task_query q = {.image = image, .kinds = TASK_OF(TASK_IMPORT), .limit = 1};
-    AUTO(json_freep) json_t *params = NULL;
-    struct task_list list;
-    int r = task_list(&list, j->arena, db, &q, err);
-
-    *found = r == 0 && list.n > 0;
-    if (r < 0 || !*found)
-        return r;
-    params = json_loads(list.v[0].params, 0, NULL);
-    *ret = json_is_true(json_object_get(params, "force"));
-    return 0;
-}
-
-/* Of the import that it, or what it is a copy of, came from. */
-static int was_forced(bool *ret, struct job *j, struct db *db, const struct image *image,
+/* Of the import that it, or what it is a copy of, came from: as tasks tell it, which stay
+ * when an image goes. */
+static int was_forced(bool *ret, struct job *j, struct db *db, const char *image,
                       struct err *err)
 {
-    struct image i = *image;
-    bool found = false;
-    int r = 0;
-
     *ret = false;
-    for (unsigned n = 0; r == 0 && n < SOURCES_MAX; n++) {
-        r = forced_by(ret, &found, j, db, i.id, err);
-        if (r != 0 || found || !*i.source_image)
-            break;
-        r = forced_by(ret, &found, j, db, i.source_image, err);
-        if (r != 0 || found)
-            break;
-        r = image_get(&i, j->arena, db, i.source_image, false, err);
+    for (unsigned n = 0; n < SOURCES_MAX && *image; n++) {
+        AUTO(json_freep) json_t *params = NULL;
+        struct task_query q = {
+            .image = image,
+            .kinds = TASK_OF(TASK_IMPORT) | TASK_OF(TASK_COPY),
+            .limit = 1,
+        };
+        struct task_list list;
+        int r = task_list(&list, j->arena, db, &q, err);
+
+        if (r < 0 || list.n == 0)
+            return r;
+        params = json_loads(list.v[0].params, 0, NULL);
+        if (list.v[0].kind == TASK_IMPORT) {
+            *ret = json_is_true(json_object_get(params, "force"));
+            return 0;
+        }
+        image = arena_str(j->arena, job_text(params, "source"));
     }
-    return r < 0 ? r : 0;
+    return arena_check(j->arena, err);
 }
 
 /* ---- the check */
@@ -196,7 +187,7 @@ static int recheck_run(struct job *j, struct job_failure *why, struct err *err)
     if (r == REFUSED_NONE || (r == 0 && image.state != IMAGE_NORMAL))
         return end_plainly(j, db, err);
     if (r == 0)
-        r = was_forced(&force, j, db, &image, err);
+        r = was_forced(&force, j, db, image.id, err);
     /* There are few connections, and the check is long. */
     catalog_put(&db);
     return r == 0 ? judge(j, &image, force, why, err) : r;
