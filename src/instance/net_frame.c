@@ -236,7 +236,7 @@ static bool may_begin(struct net *n, uint32_t to, uint16_t port, int64_t now)
 {
     struct net_half_open *place = find_half_open(n, to, port);
 
-    if (place)
+    if (place && place->until > now)
         return true; /* it asks again */
     if (now > n->syn_at) {
         n->syn_credit += (now - n->syn_at) * NET_SYN_A_SECOND;
