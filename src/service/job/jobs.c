@@ -295,6 +295,11 @@ static void work_on(struct worker *w, const struct task *task)
     };
     int r;
 
+    if (job_stopped(&j) == JOB_ENDING) { /* another thread has just given it back */
+        if (give_back(&j, &err) < 0)
+            log_task(task, "task-left", NULL, &err);
+        return;
+    }
     log_task(task, "task-begins", NULL, NULL);
     r = read_account(&account, &j, &because);
     if (r == 0) {
