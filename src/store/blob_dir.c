@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +40,11 @@ enum {
      * host gives memory at its first touch. */
     WRITE_MAX = 64 << 10,
     DEPTH_MAX = 16, /* of folders below ROOT */
+    /* What uploads leave free, a hundredth of the disk within these: a catalogue on the
+     * same disk needs room before anything can be deleted. */
+    RESERVE_MIN = 4 << 20,
+    RESERVE_MAX = 64 << 20,
+    RESERVE_STEP = 256 << 10, /* bytes from one look to the next */
 };
 
 struct dir {
@@ -217,11 +223,34 @@ static int dir_create(struct blob_writer **ret, struct blobs *b, const char *key
     return r;
 }
 
+static int leave_room(const struct blob_writer *w, size_t n, struct err *err)
+{
+    struct statvfs fs;
+    uint64_t reserve, room;
+
+    if (fstatvfs(w->fd, &fs) < 0)
+        return FAIL_SYS(err, errno, "room for blob %s", w->key);
+    if (fs.f_blocks == 0) /* some network filesystems do not say */
+        return 0;
+    reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 100;
+    reserve = reserve < RESERVE_MIN ? RESERVE_MIN : min_u64(reserve, RESERVE_MAX);
+    room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (room < n || room - n < reserve)
+        return FAIL_SYS(err, ENOSPC, "write of blob %s, but for the last %" PRIu64 " MiB",
+                        w->key, reserve >> 20);
+    return 0;
+}
+
 static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct err *err)
 {
     struct dir_writer *w = CONTAINER_OF(writer, struct dir_writer, writer);
     uint64_t end = writer->written + n;
+    int r = 0;
 
+    if (writer->written == 0 || end / RESERVE_STEP != writer->written / RESERVE_STEP)
+        r = leave_room(writer, n, err);
+    if (r < 0)
+        return r;
     while (n) {
         ssize_t put = write(writer->fd, p, min_size(n, WRITE_MAX));
 

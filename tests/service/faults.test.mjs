@@ -6,11 +6,12 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { makeDisk, refused, sha256, sleep, startDaemon, until } from "./lib.mjs";
+import { makeDisk, refused, require, sha256, sleep, startDaemon, until } from "./lib.mjs";
 import { postgresql } from "./engines.mjs";
 import { startS3 } from "./s3.mjs";
 import { first, head, once_, startSource, status, stuck, whole } from "./source.mjs";
 
+const COS = require("cos-nodejs-sdk-v5");
 const MIB = 1 << 20;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "faults-"));
 after(() => fs.rmSync(dir, { recursive: true }));
@@ -125,6 +126,22 @@ test("a disk that is full, and then larger", async () => {
   assert.equal(e.shell("find objects/image -type f | wc -l").trim(), "2");
 });
 
+test("who has filled a disk with parts can still give them up", async () => {
+  const e = await startDaemon({ ...jobs(), disk: "30m" }), bob = e.account("bob", "--language", "en");
+  const cos = new COS({ SecretId: bob.secretId, SecretKey: bob.secretKey, Protocol: "http:", Ip: `127.0.0.1:${e.port}` });
+  const at = { Bucket: `disks-${bob.appId}`, Region: "ap-guangzhou", Key: "large" };
+  await cos.putBucket(at);
+  const { UploadId } = await cos.multipartInit(at);
+  let n = 0;
+  const fill = async (size) => {
+    for (;;) await cos.multipartUpload({ ...at, UploadId, PartNumber: ++n, Body: body.subarray(0, size) });
+  };
+  for (const size of [MIB, MIB / 16, MIB / 256])
+    await assert.rejects(fill(size), (error) => error.statusCode === 503 && error.code === "ServiceUnavailable");
+  await cos.multipartAbort({ ...at, UploadId });
+  await until(() => e.shell("find objects -type f | wc -l").trim() === "0");
+});
+
 test("a disk that stays full", async () => {
   const t = await ended(inFull);
   assert.deepEqual([t.Reason, t.SubCause], ["InternalError", "no-space"], t.Detail);
@@ -184,11 +201,14 @@ test("being started again is no failure", async () => {
   const s3 = await startS3();
   const e = await startDaemon({ ...jobs(), s3 });
   const job = await begin(e, e.account("bob", "--language", "en"), whole(body, { pause: 200 }));
-  for (let n = 1; n <= 6; n++) {
-    await until(() => said(job, "task-begins").length === n);
-    await e.stop();
+  await e.stop();
+  for (let n = 0; n < 6; n++) {
+    const had = said(job, "task-begins").length;
     await e.start();
+    await until(() => said(job, "task-begins").length > had);
+    await e.stop();
   }
+  await e.start();
   s3.refuse = ({ method, key }) => method === "PUT" && key.includes("image/") && 403;
   await until(() => said(job, "task-put-off").length);
   s3.refuse = () => false;
