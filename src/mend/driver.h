@@ -24,7 +24,6 @@ struct mend_do {
     const char *folders; /* "a/b": to be made in `dir` first; "" */
     struct bytes content;
     uint32_t mode; /* of a new file */
-    bool windows;  /* a new file is a system's settings there */
 };
 
 struct mend_fs;
@@ -45,4 +44,4 @@ struct mend_fs {
     const struct mend_driver *driver;
 };
 
-extern const struct mend_driver mend_ext;
+extern const struct mend_driver mend_ext, mend_ntfs;

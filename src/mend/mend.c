@@ -76,6 +76,9 @@ static int driver_of(const struct mend_driver **ret, const struct guest_fs *gf,
     case FS_EXT4:
         *ret = &mend_ext;
         break;
+    case FS_NTFS:
+        *ret = &mend_ntfs;
+        break;
     default:
         return FAIL(err, ERR_UNSUPPORTED, "%s is not written",
                     fs_type_name(gf->ident.type));

@@ -239,7 +239,6 @@ static int plan_write(struct mend_plan *p, const struct mend_edit *e, struct err
         .step = MEND_PUT,
         .content = e->content,
         .mode = e->mode,
-        .windows = p->g->windows,
     };
     struct tree_node folder, node;
     int r = find_folder(p, &folder, &d.name, &d.folders, e->path, err);

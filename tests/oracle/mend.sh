@@ -3,7 +3,7 @@
 # mend.sh: edits of a guest's disk, judged by the tools of its filesystem
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-requires qemu-img mkfs.ext4 e2fsck debugfs sfdisk cmp dd truncate jq
+requires qemu-img mkfs.ext4 e2fsck debugfs sfdisk cmp dd truncate jq python3 ntfsfix ntfscat ntfscp ntfsresize ntfsls
 
 raw=$work/base.raw disk=$work/disk.qcow2 out=$work/out.raw tree=$work/tree
 start=$((1024 * 1024))
@@ -173,6 +173,90 @@ spoil() {
 full() {
     image 8M -m 0 -O ^has_journal && spoil "write $work/fill /fill" && same fill "0" "$(debugfs -R stats "$raw?offset=$start" 2>/dev/null | awk '/^Free blocks:/ { print $3 }')" && untouched 'no-room 0 *' "write:/etc/big:$(head -c 100000 /dev/zero | tr '\0' x)"
 }
+
+# ---- NTFS
+
+part=$work/part
+
+# The partition of a disk of windows.sh, to be worked on and put back.
+take() { dd if="$1" of="$part" bs=512 skip=2048 count=147456 status=none; }
+put_back() { dd if="$part" of="$raw" bs=1M seek=1 conv=notrunc,sparse status=none; }
+
+windows() {
+    [ -e "$work/windows.raw" ] || "$tests/guests/windows.sh" "$work/windows.raw" version=2008-R2 || return
+    cp --sparse=always "$work/windows.raw" "$raw" && take "$raw"
+}
+
+# ntfsresize counts all clusters; ntfsfix tells what it would mend.
+is_clean_ntfs() {
+    take "$out" || return
+    if ! { ntfsfix -n "$part" && ntfsresize -fi "$part"; } >"$work/fsck" 2>&1 ||
+        grep -qE 'BAD|mismatch|inconsistent' "$work/fsck"; then
+        cat "$work/fsck"
+        return 1
+    fi
+}
+
+has() { same "$1" "$2" "$(ntfscat "$part" "$1")"; }
+
+windows_edits() {
+    local text args=() i
+    text=$(printf 'line %s\n' {1..9000})
+    for i in {1..40}; do args+=("write:/files/a-name-that-is-long-enough-to-make-the-index-of-its-folder-grow-$i:$i"); done
+    windows && mended 'done 44' 'windows:write:/qcloud-network-config.ini:ip=10.0.0.2' "write:/a/b/long.txt:$text" \
+        'write:/Windows/System32/config/SOFTWARE:short' remove:/bootmgr linux:write:/etc/hostname:no identity "${args[@]}" &&
+        is_clean_ntfs && has qcloud-network-config.ini ip=10.0.0.2 && has a/b/long.txt "$text" &&
+        has Windows/System32/config/SOFTWARE short && has "${args[39]:7:-3}" 40 &&
+        ! ntfsls "$part" | grep -E 'bootmgr|etc'
+}
+
+windows_emptied() {
+    windows && mended 'done *' empty:/Windows/System32/drivers remove:/nothing write:/Windows/new:1 &&
+        is_clean_ntfs && has Windows/new 1 && same drivers '. ..' "$(ntfsls -ap Windows/System32/drivers "$part" | xargs)"
+}
+
+# Twice in a row, the second time over the first overlay's clusters, and over a flat copy.
+windows_again() {
+    windows && mended 'done 1' write:/qcloud-network-config.ini:one && rm -f "$work/flat.qcow2" &&
+        same answer '0 done 1' "$(diskcat convert "$disk" "$raw" "$work/flat.qcow2" write:/qcloud-network-config.ini:two)" &&
+        qemu-img convert -O raw "$work/flat.qcow2" "$out" && is_clean_ntfs && has qcloud-network-config.ini two
+}
+
+windows_closed() {
+    windows && log 5:1:0:2 5:1:0:2 && put_back && mended 'done 1' write:/qcloud-network-config.ini:x &&
+        is_clean_ntfs && has qcloud-network-config.ini x
+}
+
+windows_left() {
+    local answer=$1
+    shift
+    windows && "$@" && put_back && untouched "$answer" write:/qcloud-network-config.ini:x
+}
+
+log() { python3 "$tests/oracle/ntfs_log.py" "$part" "$@"; }
+
+hibernate() {
+    { printf hibr && head -c 5000 /dev/zero; } >"$work/hibr"
+    ntfscp -q -f "$part" "$work/hibr" hiberfil.sys
+}
+
+# Clusters of files that are marked free.
+unmark() {
+    ntfscat -i 6 "$part" >"$work/bitmap" && printf '\0' | dd of="$work/bitmap" bs=1 seek=2 conv=notrunc status=none &&
+        ntfscp -q -f -i "$part" "$work/bitmap" 6
+}
+
+case_ 'edits on NTFS' windows_edits
+case_ 'a folder of NTFS is emptied' windows_emptied
+case_ 'edits over edits on NTFS' windows_again
+case_ 'a log of a closed Windows is fine' windows_closed
+case_ 'an open log is left as it is' windows_left 'dirty 0 partition 1: *' log 5:1:0:0 5:1:0:0
+case_ 'a fast startup is left as it is' windows_left 'dirty 0 partition 1: *' log 5:2:0:2 5:2:0:2
+case_ 'an NTFS in use is left as it is' windows_left 'dirty 0 partition 1: *' ntfsfix "$part"
+case_ 'a hibernated Windows is left as it is' windows_left 'dirty 0 partition 1: *' hibernate
+case_ 'clusters in use that are marked free are found' windows_left 'damaged 0 partition 1: *marked free' unmark
+
+# ---- ext
 
 case_ 'edits on ext4' edits 64M
 case_ 'edits on ext4 with blocks of 1 KiB' edits 64M -b 1024

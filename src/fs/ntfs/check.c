@@ -142,7 +142,8 @@ static int list_runs_check(const struct attribute *a, struct ntfs_runs *list,
     if (list->bytes > NTFS_LIST_BYTES_MAX)
         return FAIL(err, ERR_LIMIT, "attribute list of %" PRIu64 " bytes, limit %d",
                     list->bytes, NTFS_LIST_BYTES_MAX);
-    if (list->bytes > there || list->bytes != load_le64(a->p + 56) ||
+    if (list->bytes > there ||
+        (list->bytes != load_le64(a->p + 56) && !a->shape->written) ||
         clusters * a->shape->cluster != there)
         return BAD(err, a, "%" PRIu64 " bytes in %" PRIu64 " clusters", list->bytes,
                    clusters);

@@ -28,6 +28,9 @@ struct ntfs_shape {
     uint32_t sector, cluster, record, index;
     uint64_t clusters;
     uint64_t mft, mirror; /* offsets */
+    /* Set by whoever has looked at every record and now writes: the library meets lists
+     * of attributes that it has not filled yet, so these are not looked at any more. */
+    bool written;
 };
 
 int ntfs_boot_decode(struct ntfs_shape *ret, const uint8_t *boot, uint64_t device,

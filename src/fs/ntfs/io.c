@@ -14,9 +14,12 @@
 
 static int io_open(struct ntfs_device *dev, int flags)
 {
+    const struct ntfs *n = dev->d_private;
+
     (void)flags;
     NDevSetOpen(dev);
-    NDevSetReadOnly(dev);
+    if (!n->write)
+        NDevSetReadOnly(dev);
     return 0;
 }
 
@@ -56,7 +59,7 @@ static int check_record(struct ntfs *n, const uint8_t *raw, uint64_t at, struct 
 
     memcpy(record, raw, n->shape.record);
     r = ntfs_record_check(record, &n->shape, &list, err);
-    if (r == 0)
+    if (r == 0 && !n->shape.written)
         r = check_list(n, &list, err);
     if (r < 0)
         err_prefix(err, "MFT record at byte %" PRIu64, at);
@@ -129,6 +132,15 @@ static int check(struct ntfs *n, const uint8_t *p, size_t size, uint64_t at,
     return hold_piece(n, p, size, at, err);
 }
 
+static bool has_read_enough(struct ntfs *n)
+{
+    n->reads++;
+    n->reads_total++;
+    if (n->write)
+        return n->reads_total > NTFS_READS_WRITABLE_MAX;
+    return n->reads > NTFS_READS_MAX || n->reads_total > NTFS_READS_TOTAL_MAX;
+}
+
 static s64 io_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
 {
     struct ntfs *n = dev->d_private;
@@ -140,7 +152,7 @@ static s64 io_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
     }
     if ((uint64_t)offset >= size)
         return 0;
-    if (++n->reads > NTFS_READS_MAX || ++n->reads_total > NTFS_READS_TOTAL_MAX) {
+    if (has_read_enough(n)) {
         FAIL(&n->io, ERR_LIMIT, "more than %d reads for one answer, or %d in all",
              NTFS_READS_MAX, NTFS_READS_TOTAL_MAX);
         errno = EIO;
@@ -178,17 +190,33 @@ static s64 io_seek(struct ntfs_device *dev, s64 offset, int whence)
     return from;
 }
 
-static s64 io_write(struct ntfs_device *dev, const void *buf, s64 count)
-{
-    (void)dev, (void)buf, (void)count;
-    errno = EROFS;
-    return -1;
-}
-
 static s64 io_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
 {
-    (void)offset;
-    return io_write(dev, buf, count);
+    struct ntfs *n = dev->d_private;
+
+    if (!n->write) {
+        errno = EROFS;
+        return -1;
+    }
+    if (count < 0 || offset < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (n->write(n->write_arg, buf, (size_t)count, (uint64_t)offset, &n->io) < 0) {
+        errno = EIO;
+        return -1;
+    }
+    return count;
+}
+
+static s64 io_write(struct ntfs_device *dev, const void *buf, s64 count)
+{
+    struct ntfs *n = dev->d_private;
+    s64 r = io_pwrite(dev, buf, count, n->pos);
+
+    if (r > 0)
+        n->pos += r;
+    return r;
 }
 
 static int io_sync(struct ntfs_device *dev)

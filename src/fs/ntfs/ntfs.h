@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ntfs.h: NTFS, read by libntfs-3g over a block; private to src/fs/ntfs
+/* ntfs.h: NTFS, read by libntfs-3g over a block; private to src/fs/ntfs, and src/mend
  *
  * The library is given nothing but our own reads, of which check.h has looked at every
- * record: it opens no file, logs nothing and writes nothing.  File data is read along its
- * runs by read.c, which also unpacks it.  One lock a filesystem.  A node is the number of
- * its MFT record. */
+ * record: it opens no file, logs nothing and writes nothing but to a `write` that was
+ * given.  File data is read along its runs by read.c, which also unpacks it.  One lock a
+ * filesystem.  A node is the number of its MFT record. */
 #pragma once
 
 #include <pthread.h>
@@ -30,15 +30,22 @@
 enum {
     NTFS_CACHE_LINE = 16 << 10,
     NTFS_CACHE_LINES = 64,
-    NTFS_READS_MAX = 200000,        /* of the device, for one answer */
-    NTFS_READS_TOTAL_MAX = 2000000, /* in the life of a filesystem */
-    NTFS_BITMAP_MAX = 64 << 20,     /* bytes of the cluster bitmap that are counted */
-    NTFS_REPARSE_MAX = 16 << 10,    /* bytes of a reparse point */
+    NTFS_READS_MAX = 200000,            /* of the device, for one answer */
+    NTFS_READS_TOTAL_MAX = 2000000,     /* in the life of a filesystem */
+    NTFS_READS_WRITABLE_MAX = 50000000, /* ... that is looked at whole */
+    NTFS_BITMAP_MAX = 64 << 20,         /* bytes of the cluster bitmap that are counted */
+    NTFS_REPARSE_MAX = 16 << 10,        /* bytes of a reparse point */
 };
+
+/* Where writes go; what is read afterwards has them. */
+typedef int ntfs_write_fn(void *arg, const void *p, size_t n, uint64_t off,
+                          struct err *err);
 
 struct ntfs {
     struct fs fs;
     struct block *cache;
+    ntfs_write_fn *write; /* NULL: the volume is read-only */
+    void *write_arg;
     pthread_mutex_t lock;
     ntfs_volume *volume;
     int64_t pos;   /* what seek() set */
@@ -71,6 +78,15 @@ void ntfs_enter(struct ntfs *n);
 int ntfs_leave(struct ntfs *n, int r, struct err *err);
 /* The error of a library call: a failed read when there was one, else by errno. */
 int ntfs_fail(struct ntfs *n, struct err *err, const char *what, uint64_t ino);
+
+/* ---- open.c */
+
+/* The same as the driver's open(), and writable.  `dev` reads what was written. */
+int ntfs_open_writable(struct ntfs **ret, struct block *dev, ntfs_write_fn *write,
+                       void *arg, struct err *err);
+/* Writes what is kept back, and lets go of the volume: nothing else can be done with it
+ * but to close it. */
+int ntfs_finish(struct ntfs *n, struct err *err);
 
 /* ---- read.c */
 

@@ -99,6 +99,7 @@ static void lock_init(pthread_mutex_t *lock)
 static int mount(struct ntfs *n, struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    unsigned long flags = NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC | NTFS_MNT_IGNORE_HIBERFILE;
     struct ntfs_device *dev;
 
     pthread_once(&once, init_library);
@@ -106,8 +107,7 @@ static int mount(struct ntfs *n, struct err *err)
     if (!dev)
         return FAIL(err, ERR_NOMEM, "filesystem");
     errno = 0;
-    n->volume = ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
-                                           NTFS_MNT_IGNORE_HIBERFILE);
+    n->volume = ntfs_device_mount(dev, n->write ? NTFS_MNT_NONE : flags);
     if (!n->volume) {
         int r =
             n->io.code
@@ -118,7 +118,10 @@ static int mount(struct ntfs *n, struct err *err)
         ntfs_device_free(dev);
         return r;
     }
-    NVolSetCaseSensitive(n->volume);
+    if (n->write)
+        n->volume->state &= ~(1ul << NV_CaseSensitive); /* as Windows looks for names */
+    else
+        NVolSetCaseSensitive(n->volume);
     return 0;
 }
 
@@ -130,17 +133,23 @@ static int look_at_boot(struct ntfs *n, struct err *err)
     return r < 0 ? r : ntfs_boot_decode(&n->shape, boot, n->cache->size, err);
 }
 
-static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
+static int open_volume(struct ntfs **ret, struct block *dev, ntfs_write_fn *write,
+                       void *arg, struct err *err)
 {
     AUTO(ntfs_closep) struct ntfs *n = calloc(1, sizeof *n);
-    int r;
+    int r = 0;
 
     if (!n)
         return FAIL(err, ERR_NOMEM, "filesystem");
+    n->write = write;
+    n->write_arg = arg;
     n->fs = (struct fs){.driver = &ntfs_driver, .root = FILE_root};
     n->fs.dev = block_ref(dev);
     lock_init(&n->lock);
-    r = block_cache_open(&n->cache, dev, NTFS_CACHE_LINE, NTFS_CACHE_LINES, err);
+    if (write)
+        n->cache = block_ref(dev); /* none: it would not see what is written */
+    else
+        r = block_cache_open(&n->cache, dev, NTFS_CACHE_LINE, NTFS_CACHE_LINES, err);
     if (r == 0)
         r = look_at_boot(n, err);
     if (r < 0)
@@ -152,8 +161,36 @@ static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
     r = ntfs_leave(n, r, err);
     if (r < 0)
         return r;
-    *ret = &TAKE(n)->fs;
+    *ret = TAKE(n);
     return 0;
+}
+
+static int ntfs_open(struct fs **ret, struct block *dev, struct err *err)
+{
+    struct ntfs *n = NULL;
+    int r = open_volume(&n, dev, NULL, NULL, err);
+
+    if (r == 0)
+        *ret = &n->fs;
+    return r;
+}
+
+int ntfs_open_writable(struct ntfs **ret, struct block *dev, ntfs_write_fn *write,
+                       void *arg, struct err *err)
+{
+    return open_volume(ret, dev, write, arg, err);
+}
+
+int ntfs_finish(struct ntfs *n, struct err *err)
+{
+    int r = 0;
+
+    ntfs_enter(n);
+    ntfs_forget_file(n);
+    if (ntfs_umount(n->volume, FALSE) < 0)
+        r = ntfs_fail(n, err, "volume", 0);
+    n->volume = NULL;
+    return ntfs_leave(n, r, err);
 }
 
 const struct fs_driver ntfs_driver = {
