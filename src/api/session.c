@@ -43,6 +43,30 @@ int session_dump(char **ret, const json_t *j, struct err *err)
     return 0;
 }
 
+int session_language_begin(struct session_language *ret, const char *name,
+                           struct err *err)
+{
+    const char *language = i18n_language(name ? name : "en");
+    char dir[PATH_MAX];
+    int r = place_messages(dir, err);
+
+    if (r < 0)
+        return r;
+    ret->catalog = strcmp(language, "en") == 0 ? NULL : i18n_load(dir, language);
+    ret->before = i18n_use(ret->catalog);
+    ret->begun = true;
+    return 0;
+}
+
+void session_language_end(struct session_language *l)
+{
+    if (!l->begun)
+        return;
+    i18n_use(l->before);
+    i18n_free(TAKE(l->catalog));
+    l->begun = false;
+}
+
 json_t *session_text(const char *s)
 {
     size_t n = strlen(s) + 1;

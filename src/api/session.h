@@ -11,6 +11,7 @@
 #include "api/remote.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "imgport/imgport.h"
 #include "rules/profile.h"
 
@@ -21,6 +22,18 @@ int session_fail(struct imgport_error *to, const struct err *err);
 
 /* *ret = the JSON as text, the caller's. */
 int session_dump(char **ret, const json_t *j, struct err *err);
+
+/* This thread speaks the language of a report ("en" for NULL) from one to the other.
+ * Messages belong to the language: what is to last is copied before. */
+struct session_language {
+    const struct i18n_catalog *before;
+    struct i18n_catalog *catalog;
+    bool begun;
+};
+
+int session_language_begin(struct session_language *ret, const char *name,
+                           struct err *err);
+void session_language_end(struct session_language *l);
 
 /* A path or name as a JSON string that is safe to print, a URL without its secrets; a new
  * reference or NULL. */

@@ -435,7 +435,7 @@ static int look_at_disk(struct guest *g, struct volume_table *t,
         return r;
     r = g->windows ? windows_facts(g, err) : look_at_linux(g, err);
     guest_weigh_problems(g);
-    return r;
+    return r == 0 && g->looked && !g->windows ? g->looked(g->looked_arg, g, err) : r;
 }
 
 static int look(struct guest *g, struct err *err)
@@ -458,6 +458,8 @@ static void guest_init(struct guest *g, struct facts *f, struct arena *a,
         g->step_arg = options->step_arg;
         g->opened = options->opened;
         g->opened_arg = options->opened_arg;
+        g->looked = options->looked;
+        g->looked_arg = options->looked_arg;
     }
 }
 

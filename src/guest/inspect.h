@@ -53,6 +53,8 @@ struct guest {
     void *step_arg;
     int (*opened)(void *arg, struct guest *g, struct err *err); /* inspect_options */
     void *opened_arg;
+    int (*looked)(void *arg, struct guest *g, struct err *err); /* the same */
+    void *looked_arg;
 };
 
 /* Inspects a container file.  Returns 0 with whatever was seen, also when the container
@@ -73,6 +75,10 @@ struct inspect_options {
      * is known which one is the root.  Its failure is that of the inspection. */
     int (*opened)(void *arg, struct guest *g, struct err *err);
     void *opened_arg;
+    /* [opt] After the look at a Linux system, while its files can still be read; the
+     * same. */
+    int (*looked)(void *arg, struct guest *g, struct err *err);
+    void *looked_arg;
 };
 
 int inspect_file(struct facts *ret, struct arena *a, struct block *file,

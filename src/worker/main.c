@@ -25,6 +25,7 @@
 #include "mend/mend.h"
 #include "worker/arrive.h"
 #include "worker/map.h"
+#include "worker/start.h"
 #include "worker/wire_block.h"
 
 enum { PROGRESS_MS = 100 };
@@ -119,10 +120,10 @@ static int ask_sibling(struct block **ret, void *arg, const char *name, struct e
 }
 
 struct job {
-    const char *name;               /* "inspect", "map", "convert" or "mend" */
-    json_int_t remote;              /* bytes of a source that the broker reads; -1 */
-    bool stream;                    /* the source is a pipe */
-    uint64_t stage_max;             /* bytes of it that may be kept in a file */
+    const char *name;   /* "inspect", "map", "convert", "mend", "start" or "serve" */
+    json_int_t remote;  /* bytes of a source that the broker reads; -1 */
+    bool stream;        /* the source is a pipe */
+    uint64_t stage_max; /* bytes of it that may be kept in a file */
     uint64_t size_limit, size_stop; /* of an inspection */
     struct convert_options convert;
     bool verify;
@@ -140,6 +141,16 @@ static bool is_convert(const struct job *job)
 static bool is_mend(const struct job *job)
 {
     return strcmp(job->name, "mend") == 0;
+}
+
+static bool is_start(const struct job *job)
+{
+    return strcmp(job->name, "start") == 0;
+}
+
+static bool is_serve(const struct job *job)
+{
+    return strcmp(job->name, "serve") == 0;
 }
 
 /* As in requests and results. */
@@ -261,12 +272,14 @@ static int enter_sandbox(const struct job *job, uint64_t source_size, struct err
     struct sandbox_limits limits = {
         .memory = writes ? WIRE_CONVERT_MEMORY : WIRE_CHECK_MEMORY,
         .files = WIRE_FILES_MAX,
-        .truncate = writes,
+        .truncate = writes || is_start(job),
         .clone = is_convert(job) && job->convert.clone_unit ? WIRE_OUTPUT : 0,
     };
 
     if (!is_convert(job))
-        limits.cpu_seconds = is_mend(job) ? WIRE_MEND_CPU : WIRE_CHECK_CPU;
+        limits.cpu_seconds = is_mend(job)    ? WIRE_MEND_CPU
+                             : is_serve(job) ? WIRE_SERVE_CPU
+                                             : WIRE_CHECK_CPU;
     if (job->size_limit && source_size > job->size_limit)
         limits.cpu_seconds += source_size / WIRE_SCAN_BYTES_A_SECOND;
 #ifdef IMGPORT_SANITIZED
@@ -290,8 +303,10 @@ static int inspect(const struct job *job, struct block *source, struct err *err)
         .size_stop = job->size_stop,
         .step = say_step,
     };
+    static const struct start_files files = {WIRE_OUTPUT, WIRE_DIRECT};
     struct facts facts;
-    int r = inspect_file(&facts, &arena, source, &options, err);
+    int r = is_start(job) ? start_look(&facts, &arena, source, &options, &files, err)
+                          : inspect_file(&facts, &arena, source, &options, err);
 
     if (r < 0)
         return r;
@@ -531,6 +546,8 @@ static int work(struct err *err)
         return convert_stream(&job, stream, err);
     if (is_convert(&job))
         return convert(&job, source, err);
+    if (is_serve(&job))
+        return start_serve(source, &job.image, WIRE_OUTPUT, err);
     return strcmp(job.name, "map") == 0 ? map(&job, source, err)
                                         : inspect(&job, source, err);
 }

@@ -29,6 +29,9 @@
  *          {"job": "mend", "format": "qcow2", "siblings": true, "size": N,
  *           "backing": "/images/img.qcow2", "backing_format": "qcow2"}
  *          size 0: as large as the source
+ *          {"job": "start", ...} as inspect, and the kernel to WIRE_OUTPUT, the initramfs
+ *          to WIRE_DIRECT
+ *          {"job": "serve", "format": "vhd", "siblings": true}
  *          of "mend" and "convert" also "edits": {...} of mend/edit_json.h, and of all
  *          "base": "qcow2", the format of what the source stands on ("" not declared)
  *          and for each "remote": N, the size of a source that is read by READ;
@@ -41,7 +44,7 @@
  *           "file_size", "cloned_bytes"}
  *          {"size"} of mend; of it and a conversion with edits also
  *          "mended": {"outcome": "done", "why": "", "changed": N}
- *          {} of a map
+ *          {} of a map; {"trouble": ""} of serve, the first read that failed
  * LIST     {"device": "partition 1", "files": []}   areas of a filesystem follow in RUNS
  *          {"device": "disk", "files": []}          likewise, where it has no partitions
  *          {"device": "", "files": ["disk-f001"]}   extents of the disk follow
@@ -56,8 +59,9 @@
 enum wire_fd {
     WIRE_SOCKET = 3, /* numbers of the descriptors the worker starts with */
     WIRE_SOURCE = 4,
-    WIRE_OUTPUT = 5, /* convert and mend only */
-    WIRE_DIRECT = 6, /* it again with O_DIRECT, when the request says so */
+    WIRE_OUTPUT =
+        5, /* convert, mend and start only; of serve, the socket of its client */
+    WIRE_DIRECT = 6, /* it again with O_DIRECT, when the request says so; see start */
     WIRE_BASE = 7,   /* what the source stands on, when the request says so */
     WIRE_FDS_END,
 };
@@ -112,6 +116,7 @@ enum {
 enum {
     WIRE_CHECK_CPU = 60, /* seconds */
     WIRE_MEND_CPU = 120,
+    WIRE_SERVE_CPU = 1800,
     /* When zeros are looked for, one second more for each so many bytes of the file;
      * reading costs a tenth of that. */
     WIRE_SCAN_BYTES_A_SECOND = 256 << 20,

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot_verdict_test.c: from a console and the findings of a check to a verdict */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/boot_verdict.h"
+#include "base/scoped.h"
+
+static const struct row {
+    const char *sentence;
+    enum console_stage stage;
+    enum console_stop stop;
+    enum boot_end end;
+    const char *words;    /* S has settings, q quick, n they are needed */
+    const char *findings; /* of the check: "L07 l10", errors in capitals, warnings not */
+    const char *verdict, *reached, *stopped, *finding;
+    int agrees;
+} rows[] = {
+    {"it took its settings", CONSOLE_LOGIN, 0, BOOT_DECIDED, "Sn", "l21", "accepted",
+     "settings", "", "", 1},
+    {"it did, where the check says that it does not start", CONSOLE_LOGIN, 0,
+     BOOT_DECIDED, "S", "L07", "accepted", "settings", "", "", 0},
+    {"... or that it has no cloud-init", CONSOLE_LOGIN, 0, BOOT_DECIDED, "S", "l10",
+     "accepted", "settings", "", "", 0},
+    {"what a cloud does not take says nothing of the start", CONSOLE_LOGIN, 0,
+     BOOT_DECIDED, "S", "P02 L01", "accepted", "settings", "", "", 1},
+    {"settings on a console that is none", CONSOLE_LOADER, 0, BOOT_DECIDED, "S", "",
+     "accepted", "settings", "", "", 1},
+    {"a login without settings, which are needed", CONSOLE_LOGIN, 0, BOOT_DECIDED, "n",
+     "L10", "refused", "login", "no-settings", "L10", 1},
+    {"... and which nobody needs", CONSOLE_LOGIN, 0, BOOT_DECIDED, "", "l10", "accepted",
+     "login", "no-settings", "l10", 1},
+    {"... though the check has nothing to say", CONSOLE_LOGIN, 0, BOOT_DECIDED, "n", "",
+     "refused", "login", "no-settings", "", 0},
+    {"an initramfs without the driver", CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, BOOT_DECIDED,
+     "n", "L07 l21", "refused", "initramfs", "initramfs-no-root", "L07", 1},
+    {"... by a quick start that ended", CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, BOOT_ENDED,
+     "q", "L07", "refused", "initramfs", "initramfs-no-root", "L07", 1},
+    {"... that the check did not see", CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, BOOT_DECIDED,
+     "n", "l21", "refused", "initramfs", "initramfs-no-root", "", 0},
+    {"of two findings the error", CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, BOOT_DECIDED, "",
+     "l07 P22", "refused", "initramfs", "initramfs-no-root", "P22", 1},
+    {"a quick start that mounts the root", CONSOLE_ROOT, 0, BOOT_DECIDED, "qn", "L10",
+     "accepted", "root", "", "", 1},
+    {"an emergency that is a warning of the check", CONSOLE_USERLAND, CONSOLE_EMERGENCY,
+     BOOT_DECIDED, "n", "l16", "refused", "userland", "emergency", "l16", 1},
+    {"nothing to start", CONSOLE_FIRMWARE, CONSOLE_NO_BOOT, BOOT_DECIDED, "n", "P12",
+     "refused", "firmware", "no-boot", "P12", 1},
+    {"it restarts by itself", CONSOLE_KERNEL, 0, BOOT_ENDED, "n", "", "refused", "kernel",
+     "ended", "", 0},
+    {"time ran out", CONSOLE_LOADER, 0, BOOT_TIMED_OUT, "n", "l21", "undecided", "loader",
+     "time", "l21", -1},
+    {"nothing was started", 0, 0, BOOT_NOT_STARTED, "n", "C03", "undecided", "nothing",
+     "", "", -1},
+};
+
+enum { WORDS_MAX = 4 };
+
+static size_t read_findings(struct finding *v, char (*ids)[4], const char *text)
+{
+    size_t n = 0;
+
+    for (; *text && n < WORDS_MAX; n++) {
+        memcpy(ids[n], text, 3);
+        ids[n][3] = '\0';
+        v[n] = (struct finding){
+            .id = ids[n],
+            .level = text[0] < 'a' ? LEVEL_ERROR : LEVEL_WARNING,
+        };
+        ids[n][0] = (char)(ids[n][0] & ~0x20);
+        text += text[3] ? 4 : 3;
+    }
+    return n;
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct row *row = &rows[i];
+        struct console c = {.stage = row->stage, .stop = row->stop};
+        struct boot_seen seen = {&c, row->end, strchr(row->words, 'q') != NULL,
+                                 strchr(row->words, 'n') != NULL};
+        struct finding found[WORDS_MAX];
+        char ids[WORDS_MAX][4];
+        struct report report = {.verdict = VERDICT_ACCEPTED};
+        struct boot_verdict v;
+        const struct finding *f;
+
+        print_message("%s\n", row->sentence);
+        c.has_settings = strchr(row->words, 'S') != NULL;
+        report.findings.v = found;
+        report.findings.n = read_findings(found, ids, row->findings);
+        v = boot_judge(&seen);
+        f = boot_finding(&v, &report);
+        assert_string_equal(verdict_name(v.verdict), row->verdict);
+        assert_string_equal(v.reached, row->reached);
+        assert_string_equal(v.stopped, row->stopped);
+        assert_int_equal(f != NULL, *row->finding != '\0');
+        if (f)
+            assert_string_equal(f->id + 1, row->finding + 1);
+        assert_int_equal(boot_agrees(&v, &seen, &report), row->agrees);
+    }
+}
+
+static void test_stops(void **state)
+{
+    (void)state;
+    /* Each has checks that speak of it. */
+    for (enum console_stop s = CONSOLE_NO_BOOT; s < CONSOLE_STOP_MAX; s++) {
+        struct console c = {.stop = s};
+        struct boot_seen seen = {&c, BOOT_DECIDED, false, true};
+        struct boot_verdict v = boot_judge(&seen);
+
+        assert_string_equal(v.stopped, console_stop_name(s));
+        assert_non_null(v.ids[0]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_stops),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
