@@ -29,8 +29,9 @@ struct imgport_error {
 };
 
 struct imgport_progress {
-    const char *phase;    /* "inspect", "convert", "verify", "checksum", "sync" */
-    const char *step;     /* what is looked at, in "inspect"; "" else */
+    const char *phase; /* "inspect", "boot", "convert", "verify", "checksum", "sync" */
+    const char
+        *step; /* what is looked at, in "inspect"; how far it came, in "boot"; "" */
     uint64_t done, total; /* bytes; total 0: not known */
     uint64_t written;     /* bytes of the output */
 };
@@ -96,6 +97,28 @@ struct imgport_info_options {
 /* The facts of the image as JSON.  A container or a filesystem that could not be read is
  * named in them and is no failure. */
 IMGPORT_API int imgport_info(char **ret, const struct imgport_info_options *options,
+                             struct imgport_error *error);
+
+struct imgport_boot_options {
+    struct imgport_source source;
+    const char *profile;     /* as of a check, but one */
+    bool force;              /* a forced import takes its settings by itself, or not */
+    bool quick;              /* kernel and initramfs alone, until the root is mounted */
+    const char *accelerator; /* "tcg" (NULL: emulated), "kvm", "probe" */
+    unsigned timeout;        /* seconds; 0: 600 */
+    unsigned memory;         /* of the machine, MiB; 0: 512 */
+    const char *language;    /* of the finding: "en" (NULL) or "zh" */
+    imgport_progress_fn *progress;
+    void *progress_arg;
+};
+
+/* Starts the image on virtual hardware with settings of its own, and says how far it
+ * came: accepted when it took them (quick: when it mounted its root), refused when it
+ * stopped, undecided when time ran out or nothing could be started.  Needs QEMU.  Nothing
+ * is written to the source.  The machine lives no longer than the call, nor than the
+ * thread that calls.  *ret is the report as JSON (imgport-boot(1) has its shape). */
+IMGPORT_API int imgport_boot(char **ret, enum imgport_verdict *verdict,
+                             const struct imgport_boot_options *options,
                              struct imgport_error *error);
 
 enum imgport_run_kind {

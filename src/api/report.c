@@ -10,7 +10,7 @@ static json_t *json_or_null(const char *s)
     return s ? json_string(s) : json_null();
 }
 
-static json_t *error_to_json(const struct fact_problem *p)
+json_t *report_error_to_json(const struct fact_problem *p)
 {
     if (!p)
         return json_null();
@@ -18,18 +18,20 @@ static json_t *error_to_json(const struct fact_problem *p)
                      "subject", p->subject, "message", p->message);
 }
 
+json_t *report_finding_to_json(const struct finding *f)
+{
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "id", f->id, "level",
+                     finding_level_name(f->level), "code",
+                     json_or_null(answer_code_name(f->code)), "subject", f->subject,
+                     "detail", f->detail, "remedy", f->remedy);
+}
+
 static json_t *findings_to_json(const finding_list *list)
 {
     json_t *a = json_array();
 
     for (size_t i = 0; a && i < list->n; i++) {
-        const struct finding *f = &list->v[i];
-        json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "id", f->id, "level",
-                              finding_level_name(f->level), "code",
-                              json_or_null(answer_code_name(f->code)), "subject",
-                              f->subject, "detail", f->detail, "remedy", f->remedy);
-
-        if (json_array_append_new(a, o) < 0) {
+        if (json_array_append_new(a, report_finding_to_json(&list->v[i])) < 0) {
             json_decref(a);
             return NULL;
         }
@@ -45,7 +47,7 @@ json_t *report_to_json(const struct report *report, const struct facts *facts,
                      imgport_version(), "profile", profile_name(profile), "source",
                      session_text(source), "verdict", verdict_name(report->verdict),
                      "code", json_or_null(answer_code_name(report->code)), "error",
-                     error_to_json(report->error), "findings",
+                     report_error_to_json(report->error), "findings",
                      findings_to_json(&report->findings), "facts", facts_to_json(facts));
 }
 
@@ -54,7 +56,7 @@ static json_t *judgement_to_json(const struct judgement *j)
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "profile", profile_name(j->profile),
                      "verdict", verdict_name(j->report.verdict), "code",
                      json_or_null(answer_code_name(j->report.code)), "error",
-                     error_to_json(j->report.error), "findings",
+                     report_error_to_json(j->report.error), "findings",
                      findings_to_json(&j->report.findings));
 }
 

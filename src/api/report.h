@@ -10,6 +10,10 @@
 json_t *report_to_json(const struct report *report, const struct facts *facts,
                        const struct profile *profile, const char *source);
 
+/* Parts of it, new references; NULL when out of memory.  An error may be NULL: null. */
+json_t *report_error_to_json(const struct fact_problem *p);
+json_t *report_finding_to_json(const struct finding *f);
+
 /* One image judged by several profiles: {"imgport", "source", "verdict", "reports": [{
  * "profile", "verdict", "code", "error", "findings"}, ...], "facts"}. */
 struct judgement {

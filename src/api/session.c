@@ -313,6 +313,12 @@ static bool is_starved(void *arg)
     return pump_state(arg).starved;
 }
 
+static bool is_served(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
 static int relay_progress(void *arg, const struct broker_progress *p)
 {
     const struct session_run *run = arg;
@@ -341,8 +347,10 @@ int session_run(struct broker_result *ret, const struct session_run *run, struct
         .request = run->request,
         .remote = run->source->remote,
         .source = run->source->pump ? pump_pipe(run->source->pump) : run->source->fd,
-        .may_stage = run->output >= 0,
-        .is_starved = run->source->pump ? is_starved : NULL,
+        .may_stage = run->output >= 0 && !run->serves,
+        .is_starved = run->serves         ? is_served
+                      : run->source->pump ? is_starved
+                                          : NULL,
         .starved_arg = run->source->pump,
         .folder = run->source->folder,
         .output = run->output,

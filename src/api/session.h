@@ -87,8 +87,9 @@ int session_read_remote(void *arg, void *buf, size_t n, uint64_t off, size_t *go
 struct session_run {
     json_t *request; /* the size of a remote source is added to it */
     const struct session_source *source;
-    int output; /* -1: none */
-    int direct; /* of struct broker_job */
+    int output;  /* -1: none */
+    int direct;  /* of struct broker_job */
+    bool serves; /* output is the socket of somebody whom the worker waits for */
     const char *phase;
     imgport_progress_fn *progress;
     void *progress_arg;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/i18n.h"
+#include "cli/boot.h"
 #include "cli/units.h"
 
 static volatile sig_atomic_t caught;
@@ -131,7 +132,14 @@ int progress_tell(void *arg, const struct imgport_progress *w)
     if (!p->term.tty || now() - p->started < 0.5 || now() - p->shown < 0.1)
         return 0;
     p->shown = now();
-    if (strcmp(w->phase, "sync") == 0) {
+    if (strcmp(w->phase, "boot") == 0) {
+        char elapsed[UNITS_MAX];
+
+        /* How far it came, how long it took. */
+        snprintf(line, sizeof line, _("starting: %s  %s"), boot_stage(w->step),
+                 units_time(elapsed, (uint64_t)(now() - p->phase)));
+        show(p, line);
+    } else if (strcmp(w->phase, "sync") == 0) {
         show(p, _("99 %  waiting for the disk"));
     } else if (w->total && w->done <= w->total) {
         show_bytes(p, w);

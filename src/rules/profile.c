@@ -538,6 +538,11 @@ uint64_t profile_qcow2_size_max(const struct profile *p)
     return p->qcow2_size_max;
 }
 
+bool profile_needs_agent(const struct profile *p, enum system_type type)
+{
+    return p->policy[type].agent == AGENT_REQUIRED;
+}
+
 uint32_t profile_archs(const struct profile *p, enum system_type type)
 {
     return p->policy[type].archs ? p->policy[type].archs : p->archs;

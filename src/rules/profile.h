@@ -67,6 +67,8 @@ const char *profile_source(const struct profile *p); /* the document the rules a
 uint64_t profile_qcow2_size_max(const struct profile *p);
 /* ARCH_* bits of the systems of a type. */
 uint32_t profile_archs(const struct profile *p, enum system_type type);
+/* Is a system of this type refused without cloud-init, unless the import is forced? */
+bool profile_needs_agent(const struct profile *p, enum system_type type);
 /* NULL past the end.  No systems at all: every system is taken. */
 const struct profile_system *profile_system_at(const struct profile *p, size_t i);
 const struct profile_service *profile_service(const struct profile *p);
