@@ -94,11 +94,11 @@ static bool is_uefi(const struct boot *b)
     return !b->options->quick && has_firmware(b, "uefi") && !has_firmware(b, "bios");
 }
 
-static bool takes_settings(const struct boot *b)
+static bool has_cloud_init(const struct boot *b)
 {
     const struct fact_cloud_init *ci = b->facts.cloud_init;
 
-    return ci && ((ci->installed && ci->enabled) || ci->config_2_reader);
+    return ci && ci->installed && ci->enabled;
 }
 
 /* ---- starting */
@@ -170,7 +170,7 @@ static int start(struct boot *b, struct err *err)
         .cpu = is_rpm ? "max,la57=off" : NULL,
         .memory = o->memory ? o->memory : MEMORY,
         .timeout = o->timeout ? o->timeout : TIMEOUT,
-        .takes_settings = takes_settings(b),
+        .cloud_init = has_cloud_init(b),
         .kernel = -1,
         .initramfs = -1,
         .progress = o->progress,
@@ -213,6 +213,11 @@ static int try_start(struct boot *b, struct err *err)
 
 /* ---- the report */
 
+static json_int_t in_ms(double seconds)
+{
+    return (json_int_t)(seconds * 1000);
+}
+
 static json_t *lines_to_json(const struct console_line *v, size_t begin, size_t n,
                              size_t ring)
 {
@@ -220,11 +225,9 @@ static json_t *lines_to_json(const struct console_line *v, size_t begin, size_t 
 
     for (size_t i = begin; a && i < n; i++) {
         const struct console_line *l = &v[i % ring];
-        /* Tenths: nobody measured more. */
-        double at = (double)(long)(l->at * 10 + 0.5) / 10;
 
         if (json_array_append_new(
-                a, json_pack("{s:f, s:s}", "seconds", at, "line", l->text)) < 0) {
+                a, json_pack("{s:I, s:s}", "ms", in_ms(l->at), "line", l->text)) < 0) {
             json_decref(a);
             return NULL;
         }
@@ -284,10 +287,9 @@ static json_t *boot_to_json(const struct boot *b, const struct boot_verdict *v,
     const struct console *c = &b->run.console;
     size_t tail = c->tail_n > CONSOLE_TAIL_MAX ? c->tail_n - CONSOLE_TAIL_MAX : 0;
     bool started = b->run.end != BOOT_NOT_STARTED;
-    double seconds = (double)(long)(b->run.seconds * 10 + 0.5) / 10;
 
     return json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:f, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:s, s:o, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:o, s:o, s:o, s:o, s:o}",
         "imgport", imgport_version(), "profile", profile_name(b->profile), "source",
         session_text(o->source.path), "verdict", verdict_name(v->verdict), "reached",
         v->reached, "stopped", *v->stopped ? v->stopped : NULL, "mode",
@@ -295,8 +297,8 @@ static json_t *boot_to_json(const struct boot *b, const struct boot_verdict *v,
         !started || o->quick ? NULL
         : is_uefi(b)         ? "uefi"
                              : "bios",
-        "accelerator", started ? accelerator_name(b->run.accelerator) : NULL, "seconds",
-        started ? seconds : 0.0, "evidence",
+        "accelerator", started ? accelerator_name(b->run.accelerator) : NULL, "ms",
+        in_ms(b->run.seconds), "evidence",
         lines_to_json(c->evidence, 0, c->evidence_n, CONSOLE_EVIDENCE_MAX), "last_lines",
         lines_to_json(c->tail, tail, c->tail_n, CONSOLE_TAIL_MAX), "finding",
         finding_to_json(b, v), "check", check_to_json(b, v, seen), "error",

@@ -32,11 +32,11 @@ enum {
 };
 
 /* Seconds that something has to stay as it is before it is believed. */
-static const double stop_holds = 5;     /* a stop */
-static const double loader_holds = 30;  /* that of a loader: its prompt may have an end */
-static const double login_holds = 5;    /* a login, where nothing takes settings */
-static const double settings_hold = 90; /* silence at a login, where cloud-init runs */
-static const double nonce_holds = 20;   /* silence behind the nonce, without a login */
+static const double stop_holds = 5;    /* a stop */
+static const double loader_holds = 30; /* that of a loader: its prompt may have an end */
+static const double login_holds = 5;   /* a login, where nothing takes settings */
+static const double login_holds_long = 90; /* silence there, where cloud-init runs */
+static const double settings_hold = 30;    /* silence behind one sign of settings */
 
 static double now(void)
 {
@@ -177,7 +177,10 @@ static int write_drive(struct made *m, struct err *err)
         .incarnation = m->incarnation,
         .name = "boot",
         .hostname = m->hostname,
-        .net = {.mac = mac, .dhcp = true},
+        .net = {.mac = mac,
+                .ip = "10.0.2.15", /* what DHCP would say, without waiting for it */
+                .mask = "255.255.255.0",
+                .gateway = "10.0.2.2"},
         .region = "local",
         .zone = "local-1",
         .forced = true,
@@ -194,7 +197,7 @@ static int write_drive(struct made *m, struct err *err)
         user_data, sizeof user_data,
         "#cloud-config\n"
         "bootcmd:\n"
-        "  - printf '\\nimgport: settings taken %%s%%s\\n' %.*s %s >/dev/ttyS0\n",
+        "  - printf '\\nimgport took its settings, %%s%%s\\n' %.*s %s >/dev/ttyS0\n",
         RANDOM_HALF, m->nonce, m->nonce + RANDOM_HALF);
     s.user_data = bytes_of(user_data, (size_t)n);
     r = config_drive_write(fd, &s, err);
@@ -339,11 +342,12 @@ static bool is_decided(struct watch *w, double at)
     if (w->plan->command_line)
         return c->stage >= CONSOLE_ROOT;
     if (c->has_settings)
-        return c->stage == CONSOLE_LOGIN || quiet > nonce_holds;
+        return (c->stage == CONSOLE_LOGIN && (c->has_nonce || !w->plan->cloud_init)) ||
+               quiet > settings_hold;
     if (c->stage < CONSOLE_LOGIN)
         return false;
     return quiet >
-           (w->plan->takes_settings && !c->cloud_init_done ? settings_hold : login_holds);
+           (w->plan->cloud_init && !c->cloud_init_done ? login_holds_long : login_holds);
 }
 
 static int tell(const struct watch *w, struct err *err)
@@ -391,7 +395,7 @@ static int open_hypervisor(struct hypervisor **ret, const struct boot_plan *plan
 {
     char helper[PATH_MAX];
     struct hypervisor_options o = {.helper = helper, .accelerator = plan->accelerator};
-    int r = place_net_helper(helper, err);
+    int r = place_net(helper, err);
 
     return r < 0 ? r : hypervisor_open(ret, &o, err);
 }

@@ -24,7 +24,7 @@ struct boot_plan {
     unsigned memory;  /* MiB */
     unsigned timeout; /* seconds */
     enum accelerator accelerator;
-    bool takes_settings; /* cloud-init starts: it may take a while after the login */
+    bool cloud_init; /* it starts: it may take a while behind the login */
     /* With a command line a quick start: kernel and initramfs are open files. */
     const char *command_line;
     int kernel, initramfs; /* -1: none */

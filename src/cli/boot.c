@@ -57,7 +57,7 @@ static const char *text(const json_t *o, const char *key)
 
 static double seconds_of(const json_t *o)
 {
-    return json_number_value(json_object_get(o, "seconds"));
+    return (double)json_integer_value(json_object_get(o, "ms")) / 1000;
 }
 
 static const char *outcome(const json_t *report)

@@ -255,12 +255,14 @@ static bool has_word(struct bytes line, const char *word)
 
 static bool take_settings(struct console *c, struct bytes line, bool whole)
 {
-    bool before = c->has_settings;
+    bool nonce = whole && has_word(line, c->nonce);
+    bool news = nonce && !c->has_nonce;
+    bool name = has_word(line, c->hostname) && text_ends(line, " login:");
 
-    if ((whole && has_word(line, c->nonce)) ||
-        (has_word(line, c->hostname) && text_ends(line, " login:")))
-        c->has_settings = true;
-    return c->has_settings != before;
+    news |= name && !c->has_settings;
+    c->has_nonce |= nonce;
+    c->has_settings |= nonce | name;
+    return news;
 }
 
 /* A line, or as much of it as has come, which may be a prompt. */

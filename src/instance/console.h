@@ -63,7 +63,8 @@ struct console_line {
 
 struct console {
     enum console_stage stage;
-    enum console_stop stop;  /* taken back when it goes on after all */
+    enum console_stop stop; /* taken back when it goes on after all */
+    bool has_nonce;
     bool has_settings;       /* the nonce was seen, or the host name at a login prompt */
     bool cloud_init_runs;    /* it said something */
     bool cloud_init_done;    /* it said its last line */

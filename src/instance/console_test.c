@@ -149,7 +149,7 @@ static const struct row {
      CONSOLE_INITRAMFS, CONSOLE_GOES_ON, "", "[    2.169700] Run /init"},
     {"the nonce",
      KERNEL MOUNTED SYSTEMD CLOUD_INIT LOGIN "\r\nimgport: settings taken " NONCE "\r\n",
-     CONSOLE_LOGIN, CONSOLE_GOES_ON, "Sr", "imgport: settings taken"},
+     CONSOLE_LOGIN, CONSOLE_GOES_ON, "SNr", "imgport: settings taken"},
     {"a word that has the nonce within is not it", KERNEL "x" NONCE "\r\n" NONCE "0\r\n",
      CONSOLE_INITRAMFS, CONSOLE_GOES_ON, "", "[    2.169700] Run /init"},
     {"cloud-init has begun", KERNEL MOUNTED SYSTEMD CLOUD_INIT, CONSOLE_USERLAND,
@@ -171,6 +171,7 @@ static void assert_row(const struct row *row, const struct console *c)
     assert_string_equal(console_stage_name(c->stage), console_stage_name(row->stage));
     assert_string_equal(console_stop_name(c->stop), console_stop_name(row->stop));
     assert_int_equal(c->has_settings, strchr(row->words, 'S') != NULL);
+    assert_int_equal(c->has_nonce, strchr(row->words, 'N') != NULL);
     assert_int_equal(c->cloud_init_runs, strchr(row->words, 'r') != NULL);
     assert_int_equal(c->cloud_init_done, strchr(row->words, 'd') != NULL);
     assert_int_equal(c->cloud_init_nothing, strchr(row->words, 'n') != NULL);

@@ -122,7 +122,8 @@ struct machine_spec {
         struct machine_file kernel, initramfs;
         const char *command_line; /* NULL: the disk boots */
     } direct;
-    bool once; /* a reset by the guest ends the machine */
+    bool once;  /* a reset by the guest ends the machine */
+    bool bound; /* it dies with the thread that started it, however that dies */
 };
 
 enum machine_state {

@@ -123,6 +123,7 @@ struct birth {
     const struct process_plan *plan;
     char *const *argv, *const *env;
     int null, report;
+    pid_t parent;
 };
 
 static bool place_fds(const struct birth *b)
@@ -174,6 +175,13 @@ static bool drop(const struct process_plan *p)
                         syscall(SYS_setresuid, p->uid, p->uid, p->uid) == 0);
 }
 
+/* After drop(), which would undo it. */
+static bool bind_to_parent(const struct birth *b)
+{
+    return !b->plan->bound ||
+           (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == b->parent);
+}
+
 static void be_born(const struct birth *b)
 {
     int end = (int)(PROCESS_FDS_FIRST + b->plan->n_fds);
@@ -187,7 +195,8 @@ static void be_born(const struct birth *b)
         report = end;
         if (set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_NOFILE, b->plan->files) &&
             (!b->plan->memory || set_limit(RLIMIT_AS, b->plan->memory)) &&
-            drop(b->plan) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
+            drop(b->plan) && bind_to_parent(b) &&
+            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
             sigprocmask(SIG_SETMASK, &none, NULL);
             execve(b->plan->path, b->argv, b->env);
         }
@@ -223,7 +232,8 @@ int process_spawn(struct process *ret, const struct process_plan *plan, struct e
     struct birth b = {.plan = plan,
                       .argv = (char *const *)(uintptr_t)plan->argv,
                       .env = env,
-                      .null = null};
+                      .null = null,
+                      .parent = getpid()};
     struct process p = PROCESS_NONE;
     int pair[2], failed = 0;
     sigset_t all, before;

@@ -31,6 +31,7 @@ struct process_plan {
     int fds[PROCESS_FDS_MAX];
     unsigned n_fds;
     int error_output; /* its stderr; -1: /dev/null */
+    bool bound;       /* dies with the thread that starts it */
     uint64_t memory;  /* bytes of address space; 0: as ours */
     unsigned files;
     bool drop; /* to uid and gid, and no other group */

@@ -323,6 +323,7 @@ static int spawn(struct qemu *q, int error_output, struct err *err)
         .path = h->program,
         .error_output = error_output,
         .files = FILES,
+        .bound = q->spec.bound,
         .memory = ((uint64_t)q->spec.memory + BESIDE_MEMORY) << 20,
         .drop = h->drop,
         .uid = h->uid,

@@ -216,7 +216,8 @@ int qemu_argv(const char *const **ret, struct arena *a, const struct machine_spe
     add(&w, "-display", "none");
     add(&w, "-sandbox",
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-    add(&w, "-machine", "pc,usb=off,vmport=off,dump-guest-core=off");
+    /* Without graphics the firmware speaks on the serial console. */
+    add(&w, "-machine", "pc,usb=off,vmport=off,dump-guest-core=off,graphics=off");
     if (emulated)
         ADD(&w, "-accel", "tcg,tb-size=%d", TRANSLATED_MIB);
     else

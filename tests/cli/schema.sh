@@ -56,8 +56,14 @@ done
 case_ 'convert with zstd' fits convert 0 \
     imgport convert --json --overwrite -c zstd "$good" "$work/out.qcow2"
 
+# What it starts is no guest.
+truncate -s 1M "$work/empty.raw"
+case_ 'boot of what is not there' fits boot 3 imgport boot --json "$work/nothing"
+case_ 'boot of a web page' fits boot 1 imgport boot --json "$work/page"
+case_ 'boot of nothing' fits boot 1 imgport boot --json "$work/empty.raw"
+
 # Each object of each document above with a key more, a key less, and another type.
-for kind in check convert info map; do
+for kind in check convert info map boot; do
     case_ "the schema of $kind is strict" python3 "$here/schema.py" --strict \
         "$SCHEMAS/$kind.schema.json" "$work/$kind"/*.json
 done
