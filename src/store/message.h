@@ -73,7 +73,6 @@ struct subscription {
     enum channel channel;
     const char *address; /* mail address, telephone number, URL */
     bool verified;       /* nothing is sent to it before */
-    const char *code;    /* what proves that the address is theirs; "": none was sent */
     const char *secret;  /* deliveries to a webhook are signed with it; "" */
     int64_t created;
 };

@@ -14,7 +14,7 @@ enum {
     ASK_PAUSE_S = 60, /* between two codes for an address, under whichever types */
 };
 
-#define COLUMNS "id, account, type, channel, address, verified, code, secret, created"
+#define COLUMNS "id, account, type, channel, address, verified, secret, created"
 
 static struct subscription read_subscription(const struct db_rows *rows,
                                              struct arena *arena)
@@ -26,9 +26,8 @@ static struct subscription read_subscription(const struct db_rows *rows,
         .channel = (enum channel)db_col_int(rows, 3),
         .address = sql_text(arena, rows, 4),
         .verified = db_col_int(rows, 5) != 0,
-        .code = sql_text(arena, rows, 6),
-        .secret = sql_text(arena, rows, 7),
-        .created = db_col_int(rows, 8),
+        .secret = sql_text(arena, rows, 6),
+        .created = db_col_int(rows, 7),
     };
 }
 

@@ -14,7 +14,7 @@
 
 struct sync {
     struct call *c;
-    struct arena *arena; /* emptied at each run */
+    struct arena *arena;
     const struct config_region *to[CONFIG_LIST_MAX];
     char ids[CONFIG_LIST_MAX][IMAGE_ID_SIZE];
     size_t n;
@@ -189,7 +189,7 @@ static int add_copy(struct sync *s, struct db *db, const struct image *from, siz
     struct call *c = s->c;
     const char *name = call_text(c, "ImageName");
     AUTO(freep)
-    char *params = copy_params(from->id, from->region, name ? name : from->name);
+    char *params = copy_params(from->id, name ? name : from->name);
     struct task task = {
         .kind = TASK_COPY,
         .image = s->ids[n],

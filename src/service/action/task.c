@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What becomes of imports: tasks, and the messages that tell their end. */
+/* Tasks of every kind, and the messages that tell their end. */
 #include <string.h>
 
 #include "base/i18n.h"

@@ -230,11 +230,9 @@ const struct job_kind copy_job = {
     .end = copy_end,
 };
 
-char *copy_params(const char *source, const char *source_region, const char *name)
+char *copy_params(const char *source, const char *name)
 {
-    AUTO(json_freep)
-    json_t *o = json_pack("{s:s, s:s, s:s}", "source", source, "source_region",
-                          source_region, "name", name);
+    AUTO(json_freep) json_t *o = json_pack("{s:s, s:s}", "source", source, "name", name);
 
     return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

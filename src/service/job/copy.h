@@ -8,4 +8,4 @@
 #pragma once
 
 /* The params of its task, as JSON, the caller's; NULL: no memory. */
-char *copy_params(const char *source, const char *source_region, const char *name);
+char *copy_params(const char *source, const char *name);

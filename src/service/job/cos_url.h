@@ -6,7 +6,7 @@
  *
  * Every form the vendor's documents and SDKs have had, and the host names that the
  * configuration adds.  Only text is looked at: nothing is resolved, nothing connected.
- * What a link that fails is told as InvalidUrl with one of these finer reasons. */
+ * A link that names none is told as InvalidUrl, with the fault as its sub-cause. */
 #pragma once
 
 #include "service/cos/place.h"

@@ -474,11 +474,10 @@ char *import_params(const struct import_request *q)
         json_array_append_new(urls, json_string(q->urls[i]));
     {
         AUTO(json_freep)
-        json_t *o =
-            json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "urls", urls, "name",
-                      q->name, "os_type", q->os_type, "os_version", q->os_version,
-                      "architecture", q->architecture, "license", q->license, "boot_mode",
-                      q->boot_mode, "force", (int)q->force);
+        json_t *o = json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:b}", "urls", urls, "name",
+                              q->name, "os_type", q->os_type, "os_version", q->os_version,
+                              "architecture", q->architecture, "license", q->license,
+                              "force", (int)q->force);
 
         return o ? json_dumps(o, JSON_COMPACT) : NULL;
     }

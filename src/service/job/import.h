@@ -13,7 +13,6 @@ struct import_request {
     const char *os_type, *os_version;
     const char *architecture; /* x86_64, i386, arm_64 */
     const char *license;      /* TencentCloud, BYOL */
-    const char *boot_mode;
     bool force;
 };
 

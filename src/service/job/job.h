@@ -3,7 +3,7 @@
  *
  *     static int import_run(struct job *j, struct job_failure *why, struct err *err)
  *     {
- *         r = job_step(j, "fetch", seconds, err);     from here on that long
+ *         job_step(j, "fetch", seconds);     from here on that long
  *         ...     while (job_goes_on(j, err) == 0) { work;  job_progress(j, n, total); }
  *         r = job_step_done(j, "fetch", result, "check", err);
  *         ...

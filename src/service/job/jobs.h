@@ -10,7 +10,8 @@
 
 struct jobs;
 
-/* Puts away first what tasks that ended have left in the store. */
+/* Puts away first what tasks that ended have left in the store, and makes a task for each
+ * image that other rules than those of now have judged. */
 int jobs_start(struct jobs **ret, struct service *service, struct err *err);
 
 /* What runs is asked to stop and given back to the queue, to go on at its step in the
