@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # pg.sh: a PostgreSQL server of a test's own; sourced after lib.sh
 #
-# In $work/pg: data, log, and a socket without a port.  The server does not run as root.
+# In $work/pg: data, log, what it shares (not in /dev/shm, where others may clear up), and a
+# socket without a port.  The server does not run as root.
 # pg_start ends with STORE_URL set; the server is stopped with the test.
 pg_bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 pg_dir=${work:?lib.sh comes first}/pg
@@ -21,7 +22,8 @@ pg_up() {
     local i
     for ((i = 0; i < 100; i++)); do
         pg_as pg_ctl -D "$pg_dir/data" -l "$pg_dir/log" -w -o "-k $pg_dir \
-            -c listen_addresses= -c shared_buffers=16MB" start >/dev/null 2>&1 && return
+            -c listen_addresses= -c shared_buffers=16MB \
+            -c dynamic_shared_memory_type=mmap" start >/dev/null 2>&1 && return
         sleep 0.1
     done
     tail -n 20 "$pg_dir/log"
