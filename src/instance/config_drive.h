@@ -9,7 +9,7 @@
 
 #include "instance/settings.h"
 
-enum { CONFIG_DRIVE_MAX = 4 << 20 }; /* bytes; usual is 400 KiB */
+enum { CONFIG_DRIVE_MAX = 4 << 20 }; /* bytes; usual is 80 KiB */
 
 /* Writes the image to fd from its start, and nothing else: not closed, not synced.  The
  * same settings give the same bytes.  Locks internally. */

@@ -56,6 +56,7 @@ struct instance {
     struct connection *connections;
     unsigned n_connections;
     int64_t tokens, refilled; /* thousandths of a request; ms */
+    int64_t again;            /* not before, when descriptors had run out */
     bool paused;
 };
 
@@ -234,7 +235,8 @@ static bool has_room(struct instance *i, int64_t now)
     i->refilled = now;
     if (i->tokens > METADATA_BURST * 1000)
         i->tokens = METADATA_BURST * 1000;
-    return i->tokens >= 1000 && i->n_connections < METADATA_CONNECTIONS_MAX;
+    return i->tokens >= 1000 && i->n_connections < METADATA_CONNECTIONS_MAX &&
+           now >= i->again;
 }
 
 static void pause_instance(struct metadata *m, struct instance *i, bool pause)
@@ -283,9 +285,10 @@ static void on_listener(struct metadata *m, struct instance *i)
         }
         fd = accept4(i->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
-            /* Out of descriptors: not to be asked again at once. */
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+                i->again = now + TICK_MS;
                 pause_instance(m, i, true);
+            }
             return;
         }
         accept_one(m, i, fd, now);

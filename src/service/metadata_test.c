@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -377,6 +378,38 @@ static void test_rate(void **state)
     assert_true(now_ms() - before >= 900);
 }
 
+/* Out of descriptors the thread rests, and goes on when there are some. */
+static void test_descriptors(void **state)
+{
+    struct world *w = *state;
+    struct instance_settings s = usual("ins-1");
+    struct rlimit limit, few;
+    struct timespec before, after;
+    char text[256];
+    int fd;
+
+    assert_int_equal(metadata_add(w->m, w->folder[0], &s, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true((fd = dial(w->folder[0])) >= 0);
+    ask(text, w->folder[0], "/meta-data/instance-id"); /* both were accepted */
+    few = limit;
+    few.rlim_cur = (rlim_t)fd + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    close(fd);
+    assert_true((fd = dial(w->folder[0])) >=
+                0); /* the last one: none is left to accept */
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    usleep(1000000);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 +
+                    (after.tv_nsec - before.tv_nsec) / 1000000 <
+                300);
+    ask(text, w->folder[0], "/meta-data/instance-id");
+    assert_string_equal(text, "ins-1");
+    close(fd);
+}
+
 /* An answer waits for a guest that closes; one that does not is closed on. */
 static void test_linger(void **state)
 {
@@ -408,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_endless_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_linger, setup, teardown),
     };
 

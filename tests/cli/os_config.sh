@@ -3,7 +3,7 @@
 # os_config.sh: what the service of forced images writes, in systems of several kinds
 #
 # Each system is a folder with the few files that tell its kind; in a real one it starts in
-# tests/service/settings.sh.
+# tests/instance/settings.sh.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 requires dash awk cksum xorriso

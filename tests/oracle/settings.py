@@ -112,8 +112,7 @@ def rendered(renderer, state, name):
 
 
 def state_of(config):
-    config = network_state.parse_net_config_data(config, skip_broken=False)
-    return config
+    return network_state.parse_net_config_data(config, skip_broken=False)
 
 
 def check_network(name, data):
@@ -131,8 +130,6 @@ def check_network(name, data):
         "netplan": rendered(netplan.Renderer({"netplan_path": "etc/netplan.yaml"}),
                             state_of(config), "netplan"),
     }
-    if "-v" in os.environ.get("SHOW", ""):
-        print(texts)
     want = {
         "eni": [["address 10.0.2.77/24", "address 10.0.2.77\n"], ["gateway 10.0.2.2\n"],
                 ["dns-nameservers 10.0.2.3 10.0.2.4"]],

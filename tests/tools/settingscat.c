@@ -3,11 +3,15 @@
  *
  *     settingscat [KEY=VALUE...] drive FILE       the configuration drive
  *     settingscat [KEY=VALUE...] ini FILE         the network file of 2016
- *     settingscat [KEY=VALUE...] serve FOLDER     FOLDER/metadata.sock, until it is
- * killed; says "ready"
+ *     settingscat [KEY=VALUE...] serve FOLDER     FOLDER/metadata.sock, until killed;
+ *                                                 says "ready"
+ *     settingscat [KEY=VALUE...] boot FOLDER HELPER DISK BASE
+ *                                                 a machine, until its console has a
+ *                                                 line that ends in "settled."
  *
- * A password is hashed here; a key is named and written "ssh-key=TEXT"; dhcp, forced and
- * windows take 1.  What is not named is some usual value. */
+ * A password is hashed here; a key is named and written "ssh-key=TEXT"; dhcp, forced,
+ * windows and drive take 1 or 0.  What is not named is some usual value. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +19,17 @@
 #include <unistd.h>
 
 #include "base/scoped.h"
+#include "instance/clock.h"
 #include "instance/config_drive.h"
+#include "instance/hypervisor.h"
 #include "instance/password.h"
 #include "service/metadata.h"
 
+enum { BOOT_MS = 900000, LOOK_MS = 200, MEMORY = 512 };
+
 static struct ssh_key keys[SETTINGS_KEYS_MAX];
 static char hash[PASSWORD_HASH];
+static bool with_drive = true;
 
 static struct instance_settings settings = {
     .id = "ins-3g445roi",
@@ -78,7 +87,8 @@ static int take(const char *word, struct err *err)
         bool *flag;
     } flags[] = {{"dhcp", &settings.net.dhcp},
                  {"forced", &settings.forced},
-                 {"windows", &settings.windows}};
+                 {"windows", &settings.windows},
+                 {"drive", &with_drive}};
     const char *value;
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -137,6 +147,101 @@ static int serve(const char *folder, struct err *err)
         pause();
 }
 
+/* ---- a machine */
+
+static void metadata_endp(struct metadata **m)
+{
+    metadata_end(*m);
+}
+
+static uint32_t quad(const char *text)
+{
+    struct in_addr a = {0};
+
+    inet_pton(AF_INET, text, &a);
+    return ntohl(a.s_addr);
+}
+
+/* Has the console said it? */
+static bool is_settled(const char *folder)
+{
+    static char text[MACHINE_LOG_MAX + 1];
+    char path[512];
+    size_t n = 0;
+    AUTO(fclosep) FILE *f = NULL;
+
+    snprintf(path, sizeof path, "%s/serial.log", folder);
+    f = fopen(path, "re");
+    if (f)
+        n = fread(text, 1, sizeof text - 1, f);
+    return memmem(text, n, "settled.\r\n", 10) != NULL;
+}
+
+static int wait_for(struct machine *m, const char *folder, struct err *err)
+{
+    for (int64_t until = clock_ms() + BOOT_MS; clock_ms() < until;) {
+        struct machine_event e;
+        int r;
+
+        if (is_settled(folder))
+            return 0;
+        while ((r = machine_next_event(&e, m, err)) == 1)
+            if (e.kind == MACHINE_GONE)
+                return is_settled(folder) ? 0 : FAIL(err, ERR_IO, "the machine is gone");
+        if (r < 0)
+            return r;
+        usleep(LOOK_MS * 1000);
+    }
+    return FAIL(err, ERR_LIMIT, "not settled after %d s", BOOT_MS / 1000);
+}
+
+static int boot(const char *folder, const char *helper, const char *disk,
+                const char *base, struct err *err)
+{
+    struct hypervisor_options options = {.helper = helper};
+    AUTO(hypervisor_closep) struct hypervisor *h = NULL;
+    AUTO(metadata_endp) struct metadata *metadata = NULL;
+    AUTO(machine_closep) struct machine *m = NULL;
+    char iso[512];
+    struct machine_spec spec = {
+        .id = settings.id,
+        .folder = folder,
+        .uuid = settings.uuid,
+        .memory = MEMORY,
+        .cpus = 1,
+        .disk.path = disk,
+        .base_kind = BASE_RAW,
+        .base.path = base,
+        .disposable = true,
+        .manufacturer = "OpenStack Foundation",
+        .product = "OpenStack Nova",
+        .network = {.metadata = true,
+                    .address = quad(settings.net.ip),
+                    .gateway = quad(settings.net.gateway),
+                    .prefix = (unsigned)__builtin_popcount(quad(settings.net.mask))},
+    };
+    int r;
+
+    snprintf(iso, sizeof iso, "%s.iso", folder);
+    for (size_t i = 0; i < sizeof spec.mac; i++)
+        spec.mac[i] = (uint8_t)strtoul(settings.net.mac + 3 * i, NULL, 16);
+    if (with_drive) {
+        r = drive(iso, err);
+        if (r < 0)
+            return r;
+        spec.config_drive.path = iso;
+    }
+    if ((r = hypervisor_open(&h, &options, err)) < 0 ||
+        (r = machine_define(&m, h, &spec, err)) < 0 ||
+        (r = metadata_start(&metadata, err)) < 0 ||
+        (r = metadata_add(metadata, folder, &settings, err)) < 0 ||
+        (r = machine_start(m, err)) < 0)
+        return r;
+    r = wait_for(m, folder, err);
+    machine_stop(m, STOP_FORCE, NULL);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -150,9 +255,11 @@ int main(int argc, char **argv)
         r = ini(argv[i + 1], &err);
     else if (r == 0 && i + 2 == argc && strcmp(argv[i], "serve") == 0)
         r = serve(argv[i + 1], &err);
+    else if (r == 0 && i + 5 == argc && strcmp(argv[i], "boot") == 0)
+        r = boot(argv[i + 1], argv[i + 2], argv[i + 3], argv[i + 4], &err);
     else if (r == 0)
         r = FAIL(&err, ERR_ARG,
-                 "usage: settingscat [KEY=VALUE...] drive|ini|serve PLACE");
+                 "usage: settingscat [KEY=VALUE...] drive|ini|serve|boot PLACE");
     if (r < 0)
         fprintf(stderr, "settingscat: %s\n", err.msg);
     return r < 0;
