@@ -115,12 +115,15 @@ static json_t *cloud_config(const struct instance_settings *s, struct arena *a)
 
     if (!c)
         return NULL;
+    /* A list as text is what versions before 22.2 know, and later ones will not. */
     if (has(s->password_hash)) {
         const char *line = arena_printf(a, "%s:%s\n", user, s->password_hash);
 
         if (json_object_set_new(c, "ssh_pwauth", json_true()) < 0 ||
             json_object_set_new(c, "chpasswd",
-                                json_pack("{s:b, s:s}", "expire", 0, "list", line)) < 0)
+                                json_pack("{s:b, s:s, s:[{s:s, s:s, s:s}]}", "expire", 0,
+                                          "list", line, "users", "name", user, "password",
+                                          s->password_hash, "type", "hash")) < 0)
             return NULL;
     }
     if ((s->n_keys || has(s->password_hash)) && strcmp(user, "root") == 0 &&

@@ -6,6 +6,7 @@ MODULES is the dist-packages of some guest, DRIVE the files of the configuration
 SOCKET the metadata service of the same settings.  Fails where a value is not the one that
 tests/oracle/settings.sh asked for."""
 import http.server
+import inspect
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import types
 
 modules, drive, unix = sys.argv[1:]
 # Behind the modules of this Python, which know its version.
@@ -21,6 +23,7 @@ sys.dont_write_bytecode = True
 os.environ.pop("http_proxy", None)
 
 from cloudinit import distros, util, version  # noqa: E402, F401 (distros: a circle)
+from cloudinit.config import cc_set_passwords  # noqa: E402
 from cloudinit.net import eni, netplan, network_state, sysconfig  # noqa: E402
 from cloudinit.sources import convert_vendordata  # noqa: E402
 from cloudinit.sources.helpers import openstack  # noqa: E402
@@ -77,8 +80,43 @@ def check_results(name, r):
     same(f"{name}: password", "root:$6$", config["chpasswd"]["list"][:8])
     same(f"{name}: password is to stay", False, config["chpasswd"]["expire"])
     same(f"{name}: root may use the key", False, config["disable_root"])
+    check_password(name, config)
     check_schema(name, config)
     check_network(name, r["networkdata"])
+
+
+class Distro:
+    """As much of a system as setting a password takes."""
+
+    init_cmd = ["service"]
+
+    def __init__(self):
+        self.asked = set()
+
+    def get_default_user(self):
+        return {"name": "debian"}
+
+    def get_option(self, _, value):
+        return value
+
+    def chpasswd(self, pairs, hashed):
+        """Lines for chpasswd(8) once, pairs since 22.4."""
+        if isinstance(pairs, str):
+            pairs = [line.split(":", 1) for line in pairs.splitlines()]
+        self.asked |= {(user, password[:3], hashed) for user, password in pairs}
+
+
+def check_password(name, config):
+    distro = Distro()
+    cc_set_passwords.handle_ssh_pwauth = lambda *_, **__: None
+    if hasattr(cc_set_passwords, "chpasswd"):
+        cc_set_passwords.chpasswd = lambda d, pairs, hashed=False: d.chpasswd(pairs, hashed)
+    words = ["x", {"chpasswd": config["chpasswd"]}, types.SimpleNamespace(distro=distro),
+             logging.getLogger(), []]
+    if len(inspect.signature(cc_set_passwords.handle).parameters) == 4:
+        del words[3]
+    cc_set_passwords.handle(*words)
+    same(f"{name}: passwords set", {("root", "$6$", True)}, distro.asked)
 
 
 def check_schema(name, config):
