@@ -34,7 +34,8 @@ enum {
 /* Seconds that something has to stay as it is before it is believed. */
 static const double stop_holds = 5;    /* a stop */
 static const double loader_holds = 30; /* that of a loader: its prompt may have an end */
-static const double login_holds = 5;   /* a login, where nothing takes settings */
+static const double firmware_holds = 120;  /* silence of a boot record: it has no code */
+static const double login_holds = 5;       /* a login, where nothing takes settings */
 static const double login_holds_long = 90; /* silence there, where cloud-init runs */
 static const double settings_hold = 30;    /* silence behind one sign of settings */
 
@@ -344,6 +345,9 @@ static bool is_decided(struct watch *w, double at)
     if (c->has_settings)
         return (c->stage == CONSOLE_LOGIN && (c->has_nonce || !w->plan->cloud_init)) ||
                quiet > settings_hold;
+    /* Every loader speaks by the BIOS, whatever consoles it was told of. */
+    if (c->stage == CONSOLE_FIRMWARE && !w->plan->uefi)
+        return quiet > firmware_holds;
     if (c->stage < CONSOLE_LOGIN)
         return false;
     return quiet >

@@ -50,6 +50,8 @@ static const char *stop_of(const struct boot_seen *seen)
         return "";
     if (c->stop != CONSOLE_GOES_ON)
         return console_stop_name(c->stop);
+    if (c->stage == CONSOLE_FIRMWARE && seen->end == BOOT_DECIDED)
+        return console_stop_name(CONSOLE_NO_BOOT);
     if (!seen->quick && c->stage == CONSOLE_LOGIN)
         return "no-settings";
     if (seen->end == BOOT_ENDED)

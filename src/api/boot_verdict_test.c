@@ -51,6 +51,8 @@ static const struct row {
      BOOT_DECIDED, "n", "l16", "refused", "userland", "emergency", "l16", 1},
     {"nothing to start", CONSOLE_FIRMWARE, CONSOLE_NO_BOOT, BOOT_DECIDED, "n", "P12",
      "refused", "firmware", "no-boot", "P12", 1},
+    {"a boot record without code says nothing", CONSOLE_FIRMWARE, 0, BOOT_DECIDED, "n",
+     "P12", "refused", "firmware", "no-boot", "P12", 1},
     {"it restarts by itself", CONSOLE_KERNEL, 0, BOOT_ENDED, "n", "", "refused", "kernel",
      "ended", "", 0},
     {"time ran out", CONSOLE_LOADER, 0, BOOT_TIMED_OUT, "n", "l21", "undecided", "loader",

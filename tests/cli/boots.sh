@@ -75,7 +75,7 @@ has_spoken() { find "$TMPDIR" -name serial.log -size +0 | grep -q .; }
 # killed SIGNAL: a start that is stopped so; the machine is gone a moment later.
 killed() {
     local pid i machine=
-    imgport boot --quick "$bad" >"$work/out" 2>"$work/err" &
+    "$IMGPORT" boot --quick "$bad" >"$work/out" 2>"$work/err" &
     pid=$!
     for ((i = 0; i < 600; i++)); do
         machine=$(pgrep -P "$pid" -f guest=imgport-) && has_spoken && break
