@@ -28,6 +28,7 @@
 #include "store/catalog.h"
 
 struct blobs;
+struct host;
 struct jobs;
 struct metrics;
 struct notices;
@@ -45,6 +46,7 @@ struct service {
     const char *profile_id; /* its name and version: what images are judged by */
     struct catalog *catalog;
     struct blobs *blobs;
+    struct host *host;       /* NULL: no instances run here */
     struct jobs *jobs;       /* NULL: none run here */
     struct notices *notices; /* likewise */
     struct metrics *metrics;

@@ -75,6 +75,7 @@ static void daemon_fini(struct daemon *d)
     if (d->server)
         server_stop(d->server);
     jobs_stop(d->service.jobs);
+    host_stop(d->service.host);
     notices_stop(d->service.notices);
     api_free(d->api);
     cos_endpoint_free(d->cos);
@@ -152,7 +153,9 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
                      err);
     if (r < 0)
         return r;
-    if (config->jobs)
+    if (config->jobs && *config->zone)
+        r = host_start(&d.service.host, &d.service, err);
+    if (r == 0 && config->jobs)
         r = jobs_start(&d.service.jobs, &d.service, err);
     if (r == 0 && config->notices)
         r = notices_start(&d.service.notices, &d.service, err);

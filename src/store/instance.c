@@ -347,7 +347,10 @@ int instance_uses_blob(bool *ret, struct db *db, const char *zone, const char *b
 {
     int64_t one;
     int r = db_get_int(&one, db,
-                       "SELECT 1 FROM instance WHERE zone = $1 AND blob = $2 LIMIT 1",
+                       "SELECT 1 FROM instance WHERE zone = $1 AND blob = $2 UNION ALL "
+                       "SELECT 1 FROM image i JOIN task_use u ON u.image = i.id JOIN "
+                       "task t ON t.id = u.task WHERE i.blob = $2 AND t.zone = $1 AND "
+                       "t.due IS NOT NULL LIMIT 1",
                        DB_ARGS(db_text(zone), db_text(blob)), err);
 
     if (r >= 0)

@@ -178,7 +178,8 @@ int instance_seen(struct db *db, const char *id, int64_t changes,
 /* By the task that works on it.  REFUSED_NONE, REFUSED_BUSY. */
 int instance_delete(struct db *db, const char *id, int64_t task, struct err *err);
 
-/* Does a disk in this zone stand on the blob? */
+/* Does a disk in this zone stand on the blob, or will one, by a task that is not ended?
+ */
 int instance_uses_blob(bool *ret, struct db *db, const char *zone, const char *blob,
                        struct err *err);
 

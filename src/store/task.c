@@ -239,10 +239,12 @@ static int cancel(struct db *db, void *arg, struct err *err)
     int64_t state = 0;
     int r;
 
-    r = db_get_int(&state, db,
-                   "SELECT state FROM task WHERE id = $1 AND ($2 = '' OR account = $2) "
-                   "@LOCK",
-                   DB_ARGS(db_int(c->id), db_text(sql_or_empty(c->account))), err);
+    r = db_get_int(
+        &state, db,
+        "SELECT state FROM task WHERE id = $1 AND ($2 = '' OR account = $2) "
+        "AND kind <> $3 @LOCK",
+        DB_ARGS(db_int(c->id), db_text(sql_or_empty(c->account)), db_int(TASK_INSTANCE)),
+        err);
     if (r <= 0)
         return r < 0 ? r : REFUSED_NONE;
     if (state != TASK_QUEUED && state != TASK_RUNNING)

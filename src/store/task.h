@@ -108,7 +108,8 @@ int task_list(struct task_list *ret, struct arena *arena, struct db *db,
               const struct task_query *q, struct err *err);
 int task_count(int64_t *ret, struct db *db, const struct task_query *q, struct err *err);
 
-/* 0: asked (again).  REFUSED_NONE, REFUSED_STATE: it has ended. */
+/* 0: asked (again).  REFUSED_NONE (what is done to an instance goes to its end, so there
+ * is none of those), REFUSED_STATE: it has ended. */
 int task_cancel(struct db *db, const char *account, int64_t id, struct err *err);
 
 struct task_lease {

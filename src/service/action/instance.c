@@ -203,7 +203,8 @@ int instance_begin(struct call *c, struct db *db, const struct instance *i,
     };
     int r;
 
-    if (json_object_set_new(params, "instance", json_string(i->id)) == 0)
+    if (json_object_set_new(params, "instance", json_string(i->id)) == 0 &&
+        json_object_set_new(params, "step", json_string(step)) == 0)
         task.params = text = json_dumps(params, JSON_COMPACT);
     r = text ? task_new(&change->task, db, &task, err)
              : FAIL(err, ERR_NOMEM, "no memory for a task");

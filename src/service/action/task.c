@@ -97,6 +97,8 @@ int action_describe_import_tasks(struct call *c)
         .region = c->region->id,
         .image = call_text(c, "ImageId"),
         .ids = ids,
+        .kinds =
+            TASK_OF_ALL & ~TASK_OF(TASK_INSTANCE), /* DescribeInstances tells those */
         .offset = call_int(c, "Offset", 0),
         .limit = call_int(c, "Limit", LIMIT_USUAL),
     };

@@ -1,8 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/job/host.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/place.h"
 #include "base/scoped.h"
-#include "store/instance.h"
+#include "service/folder.h"
+#include "service/job/host_parts.h"
+#include "service/job/told.h"
+#include "service/journal.h"
+#include "service/metadata.h"
+
+enum {
+    LOOK_MS = 1000, /* between two looks at all machines */
+    LIST_MAX = 100, /* rows of the catalogue at once */
+};
 
 int host_announce(struct service *s, struct err *err)
 {
@@ -27,4 +49,436 @@ int host_announce(struct service *s, struct err *err)
                         .prefix = subnet.prefix,
                     },
                     err);
+}
+
+int host_path(char ret[PATH_MAX], const struct host *h, const char *id, const char *name,
+              struct err *err)
+{
+    int n = snprintf(ret, PATH_MAX, "%s/%s%s%s", h->folder, id, name ? "/" : "",
+                     name ? name : "");
+
+    return n < PATH_MAX ? 0 : FAIL(err, ERR_LIMIT, "%s: the path is too long", id);
+}
+
+/* ---- the table of machines */
+
+static struct guest *find(struct host *h, const char *id)
+{
+    for (size_t k = 0; k < h->n_guests; k++)
+        if (strcmp(h->guests[k]->id, id) == 0)
+            return h->guests[k];
+    return NULL;
+}
+
+/* Takes the machine, also when it fails. */
+static int keep(struct host *h, const char *id, struct machine *m, struct err *err)
+{
+    AUTO(machine_closep) struct machine *machine = m;
+    struct guest *g = calloc(1, sizeof *g), **more;
+
+    if (!g)
+        return FAIL(err, ERR_NOMEM, "no memory for a machine");
+    snprintf(g->id, sizeof g->id, "%s", id);
+    pthread_mutex_lock(&h->lock);
+    more = realloc(h->guests, (h->n_guests + 1) * sizeof *more);
+    if (more) {
+        h->guests = more;
+        g->machine = TAKE(machine);
+        h->guests[h->n_guests++] = g;
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (!more) {
+        free(g);
+        return FAIL(err, ERR_NOMEM, "no memory for a machine");
+    }
+    return 0;
+}
+
+static void let_go(struct guest *g)
+{
+    machine_close(g->machine);
+    free(g);
+}
+
+void host_give(struct host *h, const char *id)
+{
+    struct guest *dead = NULL;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t k = 0; k < h->n_guests; k++) {
+        struct guest *g = h->guests[k];
+
+        if (strcmp(g->id, id) != 0 || g->refs == 0)
+            continue;
+        g->refs--;
+        if (g->refs == 0 && g->forgotten) {
+            dead = g;
+            h->guests[k] = h->guests[--h->n_guests];
+        }
+        break;
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (dead)
+        let_go(dead);
+}
+
+void host_forget(struct host *h, const char *id)
+{
+    struct guest *g;
+
+    metadata_remove(h->metadata, id);
+    pthread_mutex_lock(&h->lock);
+    g = find(h, id);
+    if (g) {
+        g->forgotten = true;
+        g->refs++;
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (g)
+        host_give(h, id);
+}
+
+/* ---- one machine */
+
+static int answer_metadata(struct host *h, const struct instance *i, struct err *err)
+{
+    AUTO(arena_fini) struct arena arena = {0};
+    struct instance_settings settings;
+    char folder[PATH_MAX];
+    int r = told_settings(&settings, &arena, h->service->config, i, err);
+
+    if (r == 0)
+        r = host_path(folder, h, i->id, NULL, err);
+    return r == 0 ? metadata_add(h->metadata, folder, &settings, err) : r;
+}
+
+static struct guest *take_known(struct host *h, const char *id)
+{
+    struct guest *g;
+
+    pthread_mutex_lock(&h->lock);
+    g = find(h, id);
+    if (g && g->forgotten)
+        g = NULL;
+    if (g)
+        g->refs++;
+    pthread_mutex_unlock(&h->lock);
+    return g;
+}
+
+/* 1: it runs and is in the table. */
+static int adopt(struct host *h, const struct instance *i, struct err *err)
+{
+    AUTO(machine_closep) struct machine *m = NULL;
+    char folder[PATH_MAX];
+    int r = host_path(folder, h, i->id, NULL, err);
+
+    if (r == 0)
+        r = machine_adopt(&m, h->hypervisor, folder, err);
+    if (r <= 0)
+        return r;
+    r = answer_metadata(h, i, err);
+    if (r == 0)
+        r = keep(h, i->id, TAKE(m), err);
+    journal_message("instance-adopted", r < 0 ? err : NULL, "%s", i->id);
+    return r < 0 ? r : 1;
+}
+
+int host_take(struct machine **ret, struct host *h, const struct instance *i,
+              struct err *err)
+{
+    struct guest *g = take_known(h, i->id);
+    struct machine_status status;
+    int r = 1;
+
+    if (!g) {
+        r = adopt(h, i, err);
+        g = r > 0 ? take_known(h, i->id) : NULL;
+    }
+    if (!g)
+        return r < 0 ? r : 0;
+    r = machine_query(&status, g->machine, err);
+    if (r == 0 && status.state != MACHINE_OFF) {
+        *ret = g->machine;
+        return 1;
+    }
+    host_give(h, i->id);
+    if (r == 0)
+        host_forget(h, i->id);
+    return r;
+}
+
+static int describe(struct machine_spec *spec, struct host *h, const struct instance *i,
+                    char paths[4][PATH_MAX], struct err *err)
+{
+    int r = host_path(paths[0], h, i->id, NULL, err);
+
+    *spec = (struct machine_spec){
+        .id = i->id,
+        .folder = paths[0],
+        .uuid = i->uuid,
+        .memory = (unsigned)i->memory_mib,
+        .cpus = (unsigned)i->cpu,
+        .firmware = strcmp(i->boot_mode, "UEFI") == 0 ? FIRMWARE_UEFI : FIRMWARE_BIOS,
+        .disk.path = paths[1],
+        .base_kind = BASE_QCOW2,
+        .base.path = paths[2],
+        .config_drive.path = paths[3],
+        .manufacturer = "OpenStack Foundation",
+        .product = "OpenStack Nova", /* by which cloud-init asks for metadata */
+    };
+    if (r == 0)
+        r = host_path(paths[1], h, i->id, HOST_DISK, err);
+    if (r == 0)
+        r = host_path(paths[3], h, i->id, HOST_DRIVE, err);
+    if (r == 0)
+        r = told_mac(spec->mac, i, err);
+    return r == 0 ? told_network(&spec->network, h->service->config, i, err) : r;
+}
+
+int host_boot(struct host *h, const struct instance *i, struct err *err)
+{
+    AUTO(machine_closep) struct machine *m = NULL;
+    AUTO(freep) char(*paths)[PATH_MAX] = calloc(4, PATH_MAX);
+    struct machine_spec spec;
+    int r = paths ? host_kill(h, i->id, err) : FAIL(err, ERR_NOMEM, "machine");
+
+    if (r == 0)
+        r = describe(&spec, h, i, paths, err);
+    if (r == 0)
+        r = host_base(paths[2], h, i->blob, NULL, NULL, err);
+    if (r == 0)
+        r = machine_define(&m, h->hypervisor, &spec, err);
+    if (r == 0)
+        r = answer_metadata(h, i, err);
+    if (r == 0)
+        r = machine_start(m, err);
+    return r == 0 ? keep(h, i->id, TAKE(m), err) : r;
+}
+
+int host_kill(struct host *h, const char *id, struct err *err)
+{
+    char folder[PATH_MAX];
+    int r = host_path(folder, h, id, NULL, err);
+    struct stat st;
+
+    host_forget(h, id);
+    if (r < 0 || stat(folder, &st) < 0)
+        return r;
+    return machine_end(h->hypervisor, folder, err);
+}
+
+int host_clear(struct host *h, const char *id, struct err *err)
+{
+    char path[PATH_MAX];
+    struct dirent *e;
+    DIR *dir;
+    int r = host_kill(h, id, err);
+
+    if (r == 0)
+        r = host_path(path, h, id, NULL, err);
+    if (r < 0)
+        return r;
+    dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0 : FAIL_SYS(err, errno, "%s", path);
+    while ((e = readdir(dir)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    closedir(dir);
+    return rmdir(path) == 0 || errno == ENOENT ? 0 : FAIL_SYS(err, errno, "%s", path);
+}
+
+/* ---- looking after them */
+
+/* What the machine has said; a helper that died is replaced on the way. */
+static void listen_to(struct machine *m, const char *id)
+{
+    struct machine_event e;
+    struct err err = {0};
+    int r;
+
+    while ((r = machine_next_event(&e, m, &err)) > 0)
+        if (e.kind == MACHINE_DISK_ERROR)
+            journal_message("instance-trouble", NULL, "%s: its disk fails", id);
+    if (r < 0)
+        journal_message("instance-trouble", &err, "%s", id);
+}
+
+/* The catalogue says that it runs, and nothing works on it. */
+static int look_at(struct host *h, struct db *db, const struct instance *i,
+                   struct err *err)
+{
+    struct machine *m;
+    int r = host_take(&m, h, i, err);
+
+    if (r > 0) {
+        listen_to(m, i->id);
+        host_give(h, i->id);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    /* REFUSED_STATE: something else happened meanwhile, which knows better. */
+    r = instance_seen(db, i->id, i->changes, INSTANCE_STOPPED, err);
+    if (r == 0)
+        journal_message("instance-stopped", NULL, "%s does not run any more", i->id);
+    return r < 0 ? r : 0;
+}
+
+static int look_at_all(struct host *h, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(arena_fini) struct arena arena = {0};
+    struct instance_query q = {.zone = h->service->config->zone,
+                               .states = INSTANCE_IN(INSTANCE_RUNNING),
+                               .limit = LIST_MAX};
+    struct instance_list list;
+    int r = catalog_get(&db, h->service->catalog, err);
+
+    do {
+        if (r == 0)
+            r = instance_list(&list, &arena, db, &q, err);
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < list.n; k++) {
+            struct err one = {0};
+
+            if (list.v[k].task == 0 && look_at(h, db, &list.v[k], &one) < 0)
+                journal_message("instance-trouble", &one, "%s", list.v[k].id);
+        }
+        q.offset += LIST_MAX;
+    } while (q.offset < list.total);
+    return 0;
+}
+
+/* Until a machine says something, or for a while. */
+static void wait_for_word(struct host *h)
+{
+    AUTO(freep) struct pollfd *fds = NULL;
+    nfds_t n = 1;
+
+    pthread_mutex_lock(&h->lock);
+    fds = calloc(h->n_guests + 1, sizeof *fds);
+    for (size_t k = 0; fds && k < h->n_guests; k++) {
+        int fd = machine_event_fd(h->guests[k]->machine);
+
+        if (fd >= 0 && !h->guests[k]->forgotten)
+            fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (!fds) {
+        usleep(LOOK_MS * 1000);
+        return;
+    }
+    fds[0] = (struct pollfd){.fd = h->wake, .events = POLLIN};
+    /* A task may be listening to the one that speaks: not to be asked without end. */
+    if (poll(fds, n, LOOK_MS) > 0 && !atomic_load(&h->ending))
+        usleep(50 * 1000);
+}
+
+static void *look_main(void *arg)
+{
+    struct host *h = arg;
+
+    while (!atomic_load(&h->ending)) {
+        struct err err = {0};
+
+        wait_for_word(h);
+        if (!atomic_load(&h->ending) && look_at_all(h, &err) < 0)
+            journal_message("instance-trouble", &err, "the instances were not looked at");
+    }
+    return NULL;
+}
+
+/* ---- start and stop */
+
+void host_stop(struct host *h)
+{
+    if (!h)
+        return;
+    atomic_store(&h->ending, true);
+    if (h->wake >= 0)
+        (void)eventfd_write(h->wake, 1);
+    if (h->has_thread)
+        pthread_join(h->thread, NULL);
+    for (size_t k = 0; k < h->n_guests; k++)
+        let_go(h->guests[k]);
+    free(h->guests);
+    metadata_end(h->metadata);
+    hypervisor_close(h->hypervisor);
+    closep(&h->wake);
+    pthread_mutex_destroy(&h->lock);
+    pthread_mutex_destroy(&h->bases);
+    free(h->folder);
+    free(h);
+}
+
+static void host_stopp(struct host **h)
+{
+    host_stop(*h);
+}
+
+static int open_hypervisor(struct host *h, struct err *err)
+{
+    const struct config *c = h->service->config;
+    struct hypervisor_options o = {
+        .program = *c->hypervisor ? c->hypervisor : NULL,
+        .user = *c->instance_user ? c->instance_user : NULL,
+        .uefi = *c->uefi ? c->uefi : NULL,
+    };
+    char helper[PATH_MAX];
+    int r = place_net(helper, err);
+
+    if (r < 0)
+        return r;
+    o.helper = helper;
+    if (!accelerator_from_name(&o.accelerator, c->accelerator))
+        return FAIL(err, ERR_ARG, "no accelerator %s", c->accelerator);
+    return hypervisor_open(&h->hypervisor, &o, err);
+}
+
+static int make_folders(struct host *h, struct err *err)
+{
+    char path[PATH_MAX];
+    int r = folder_make(h->folder, err);
+
+    if (r == 0)
+        r = host_path(path, h, HOST_BASES, NULL, err);
+    return r == 0 ? folder_make(path, err) : r;
+}
+
+int host_start(struct host **ret, struct service *s, struct err *err)
+{
+    AUTO(host_stopp) struct host *h = calloc(1, sizeof *h);
+    int e, r;
+
+    if (!h)
+        return FAIL(err, ERR_NOMEM, "no memory for a host");
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_mutex_init(&h->bases, NULL);
+    h->service = s;
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    h->folder = realpath(s->config->instances, NULL);
+    if (!h->folder)
+        h->folder = strdup(s->config->instances);
+    if (h->wake < 0 || !h->folder)
+        return FAIL(err, ERR_NOMEM, "no memory for a host");
+    r = make_folders(h, err);
+    if (r == 0)
+        r = open_hypervisor(h, err);
+    if (r == 0)
+        r = metadata_start(&h->metadata, err);
+    if (r == 0)
+        r = host_bases_sweep(h, err);
+    if (r == 0)
+        r = look_at_all(h, err);
+    if (r < 0)
+        return r;
+    e = pthread_create(&h->thread, NULL, look_main, h);
+    if (e)
+        return FAIL_SYS(err, e, "start a thread for instances");
+    h->has_thread = true;
+    *ret = TAKE(h);
+    return 0;
 }

@@ -78,6 +78,8 @@ extern const struct job_kind import_job;
 extern const struct job_kind copy_job;
 extern const struct job_kind export_job;
 extern const struct job_kind recheck_job;
+extern const struct job_kind instance_job; /* of a zone's daemon, as the next */
+extern const struct job_kind create_job;
 
 /* Ends the task, with *end for what depends on it; state and reason are filled in. */
 int job_end(struct job *j, struct task_end *end, enum task_state state,

@@ -22,6 +22,7 @@
 
 enum {
     THREADS_MAX = 64,
+    ZONE_THREADS_MAX = 32,
     TRIES_MAX = 5,       /* of a task that could not be done */
     CLAIMS_MAX = 50,     /* of one that takes whoever claims it along */
     IDLE_MS = 30 * 1000, /* a look at the table when nothing was heard */
@@ -29,11 +30,13 @@ enum {
     LATE_MS = 3 * BEAT_MS, /* after which a round of beats is late */
 };
 
-static const struct job_kind *const kinds[] = {&import_job, &copy_job, &export_job,
-                                               &recheck_job};
+static const struct job_kind *const kinds[] = {
+    &import_job, &copy_job, &export_job, &recheck_job, &instance_job, &create_job,
+};
 
 struct worker {
     struct jobs *jobs;
+    const char *zone; /* whose tasks it does; "": those of no zone */
     pthread_t thread;
     struct watch *watch;
     char holder[64];
@@ -54,7 +57,7 @@ struct jobs {
     pthread_t beater;
     bool has_beater;
     unsigned n;
-    struct worker workers[THREADS_MAX];
+    struct worker workers[THREADS_MAX + ZONE_THREADS_MAX];
 };
 
 static const struct job_kind *kind_of(const struct task *t)
@@ -334,8 +337,9 @@ static int claim(struct worker *w, struct task *task, struct arena *arena, int *
 
     *ret_wait = IDLE_MS;
     if (r == 0)
-        r = task_claim(task, &lease, &due, arena, db, w->jobs->kinds, w->holder,
-                       (int64_t)w->jobs->service->config->lease_seconds, err);
+        r = task_claim_zone(task, &lease, &due, arena, db, w->jobs->kinds, w->zone,
+                            w->holder, (int64_t)w->jobs->service->config->lease_seconds,
+                            err);
     if (r == REFUSED_NONE && due && db_now(&now, db, NULL) == 0)
         *ret_wait = due <= now                     ? 100
                     : (due - now) * 1000 > IDLE_MS ? IDLE_MS
@@ -390,7 +394,7 @@ static void *worker_main(void *arg)
 
 /* ---- start and stop */
 
-static int start_worker(struct jobs *jobs, struct err *err)
+static int start_worker(struct jobs *jobs, const char *zone, struct err *err)
 {
     struct worker *w = &jobs->workers[jobs->n];
     char host[24] = "";
@@ -404,6 +408,7 @@ static int start_worker(struct jobs *jobs, struct err *err)
     snprintf(w->holder, sizeof w->holder, "%.20s:%d:%08" PRIx32 ":%u", host,
              (int)getpid(), unique, jobs->n);
     w->jobs = jobs;
+    w->zone = zone;
     pthread_mutex_init(&w->pulse.lock, NULL);
     r = watch_open(&w->watch, jobs->service->catalog, WATCH_TASK, err);
     if (r == 0) {
@@ -419,6 +424,16 @@ static int start_worker(struct jobs *jobs, struct err *err)
     }
     jobs->n++;
     return 0;
+}
+
+static int start_workers(struct jobs *jobs, const char *zone, uint64_t n, unsigned max,
+                         struct err *err)
+{
+    int r = 0;
+
+    for (uint64_t i = 0; r == 0 && i < n && i < max; i++)
+        r = start_worker(jobs, zone, err);
+    return r;
 }
 
 void jobs_stop(struct jobs *jobs)
@@ -473,11 +488,12 @@ int jobs_start(struct jobs **ret, struct service *service, struct err *err)
         r = recheck_all(service, err);
     if (r < 0)
         return r;
-    while (jobs->n < service->config->jobs_max && jobs->n < THREADS_MAX) {
-        r = start_worker(jobs, err);
-        if (r < 0)
-            return r;
-    }
+    r = start_workers(jobs, "", service->config->jobs_max, THREADS_MAX, err);
+    if (r == 0 && service->host)
+        r = start_workers(jobs, service->config->zone, service->config->operations_max,
+                          ZONE_THREADS_MAX, err);
+    if (r < 0)
+        return r;
     e = pthread_create(&jobs->beater, NULL, beater_main, jobs);
     if (e)
         return FAIL_SYS(err, e, "start a thread for jobs");

@@ -23,6 +23,8 @@ static const char *meaning(const char *reason)
         {"BucketNotFound", N_("the bucket cannot be written to")},
         {"Refused", N_("the cloud does not take it")},
         {"Canceled", N_("it was canceled")},
+        {"OperationTimeout", N_("the guest did not do what it was asked for in time")},
+        {"NoGuestAgent", N_("the guest has no agent that holds its filesystems still")},
     };
 
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
@@ -227,4 +229,38 @@ int tell_recheck(struct message_new *ret, struct job *j, const char *name,
                arena_printf(a, _("Image %s is refused by the rules of now: %s"),
                             j->task->image, told.reason),
                explain(j, sentence, &told, report), err);
+}
+
+int tell_create_done(struct message_new *ret, struct job *j, const char *name,
+                     const char *instance, const char *note, struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *body = arena_printf(
+        a, _("The image %s (%s) was made of the instance %s and can be used."),
+        j->task->image, name, instance);
+
+    if (*note)
+        body = arena_printf(a,
+                            _("%s\nWhat makes a system the one that it is was left in "
+                              "it (%s); an instance made of it gets its own by "
+                              "cloud-init."),
+                            body, note);
+    return say(ret, j, TELL_CREATE_DONE, name, NULL,
+               arena_printf(a, _("Image %s was made of %s"), j->task->image, instance),
+               body, err);
+}
+
+int tell_create_failed(struct message_new *ret, struct job *j, const char *name,
+                       const char *instance, const struct job_failure *why,
+                       struct err *err)
+{
+    struct arena *a = j->arena;
+    const char *sentence =
+        arena_printf(a, _("The image %s (%s) could not be made of the instance %s."),
+                     j->task->image, name, instance);
+
+    return say(ret, j, TELL_CREATE_FAILED, name, why,
+               arena_printf(a, _("Image %s could not be made of %s: %s"), j->task->image,
+                            instance, why->reason),
+               explain(j, sentence, why, NULL), err);
 }

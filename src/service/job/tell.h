@@ -13,6 +13,8 @@
 #define TELL_EXPORT_DONE   "export-succeeded"
 #define TELL_EXPORT_FAILED "export-failed"
 #define TELL_RECHECK       "recheck-changed"
+#define TELL_CREATE_DONE   "create-succeeded"
+#define TELL_CREATE_FAILED "create-failed"
 
 /* Fills *ret with texts of the job's arena. */
 int tell_import_done(struct message_new *ret, struct job *j, const char *name,
@@ -33,3 +35,9 @@ int tell_export_failed(struct message_new *ret, struct job *j, const char *bucke
 /* The verdict changed; why: NULL, accepted. */
 int tell_recheck(struct message_new *ret, struct job *j, const char *name,
                  const struct job_failure *why, const json_t *report, struct err *err);
+/* An image of an instance.  note: what could not be cleared in it; "". */
+int tell_create_done(struct message_new *ret, struct job *j, const char *name,
+                     const char *instance, const char *note, struct err *err);
+int tell_create_failed(struct message_new *ret, struct job *j, const char *name,
+                       const char *instance, const struct job_failure *why,
+                       struct err *err);

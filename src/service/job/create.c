@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* create.c: an image of an instance's system disk
+ *
+ *     copy       the overlay as it is at one moment: the machine is off, or its
+ * filesystems are frozen by the guest's agent for as long as that takes convert overlay
+ * and image as one qcow2 into blob image/..., without what makes the system the one that
+ * it is finish     the image is NORMAL, its owner is told */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "api/disk.h"
+#include "base/checked.h"
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "instance/agent.h"
+#include "service/job/deposit.h"
+#include "service/job/host_parts.h"
+#include "service/job/instance.h"
+#include "service/job/tell.h"
+#include "service/journal.h"
+
+#define SNAPSHOT "snapshot.qcow2"
+
+enum { PING_MS = 3 * 1000, AGENT_MS = 15 * 1000, PIECE = 64 << 20, GIB = 1 << 30 };
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+/* ---- copy */
+
+static int copy_bytes(int to, int from, struct job *j, struct err *err)
+{
+    ssize_t n;
+
+    if (ioctl(to, FICLONE, from) == 0)
+        return 0;
+    while ((n = copy_file_range(from, NULL, to, NULL, PIECE, 0)) > 0) {
+        int r = job_goes_on(j, err);
+
+        if (r < 0)
+            return r;
+    }
+    return n == 0 ? 0 : FAIL_SYS(err, errno, "copy of a disk");
+}
+
+static int copy_disk(struct work *w, struct err *err)
+{
+    AUTO(closep) int from = -1;
+    AUTO(closep) int to = -1;
+    char disk[PATH_MAX], snapshot[PATH_MAX];
+    int r = host_path(disk, w->host, w->i.id, HOST_DISK, err);
+
+    if (r == 0)
+        r = host_path(snapshot, w->host, w->i.id, SNAPSHOT, err);
+    if (r < 0)
+        return r;
+    from = open(disk, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return FAIL_SYS(err, errno, "%s", disk);
+    to = open(snapshot, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to < 0)
+        return FAIL_SYS(err, errno, "%s", snapshot);
+    return copy_bytes(to, from, w->job, err);
+}
+
+/* The guest has written what it holds, then the machine has: so the file is whole. */
+static int copy_paused(struct work *w, struct machine *m, struct err *err)
+{
+    struct err late = {0};
+    int r = machine_pause(m, err), after;
+
+    if (r == 0)
+        r = copy_disk(w, err);
+    after = machine_resume(m, &late);
+    if (r == 0 && after < 0) {
+        *err = late;
+        return after;
+    }
+    return r;
+}
+
+static int copy_frozen(struct work *w, struct machine *m, struct job_failure *why,
+                       struct err *err)
+{
+    struct err agent = {0};
+    unsigned n;
+    int r;
+
+    /* An attempt that was cut may have left it so. */
+    (void)machine_resume(m, NULL);
+    r = agent_ping(m, PING_MS, &agent);
+    if (r == 0) {
+        r = agent_freeze(&n, m, AGENT_MS, &agent);
+        if (r < 0)
+            (void)agent_thaw(m, AGENT_MS, NULL);
+    }
+    if (r < 0)
+        return job_fail(why, "NoGuestAgent", "freeze",
+                        _("the guest's agent does not hold its filesystems still (%s): "
+                          "install qemu-guest-agent, stop the instance, or set "
+                          "ForcePoweroff"),
+                        agent.msg);
+    r = copy_paused(w, m, err);
+    if (agent_thaw(m, AGENT_MS, &agent) < 0)
+        journal_message("instance-trouble", &agent, "%s stays frozen", w->i.id);
+    return r;
+}
+
+static bool is_set(const struct work *w, const char *name)
+{
+    return json_is_true(json_object_get(w->params, name));
+}
+
+static int copy_off(struct work *w, struct job_failure *why, struct err *err)
+{
+    int r = work_power_off(w, "SOFT_FIRST", why, err);
+
+    if (r == 0)
+        r = copy_disk(w, err);
+    if (r == 0 && is_set(w, "runs"))
+        r = work_boot(w, err);
+    return r;
+}
+
+static int copy(struct work *w, struct job_failure *why, struct err *err)
+{
+    AUTO(json_freep) json_t *had = NULL;
+    AUTO(json_freep) json_t *done = json_object();
+    struct machine *m;
+    int r = job_result(&had, w->job, "copy", err);
+
+    if (r < 0 || had)
+        return r;
+    job_step(w->job, "copy", w->job->service->config->store_seconds);
+    r = host_take(&m, w->host, &w->i, err);
+    if (r < 0)
+        return r;
+    if (r > 0 && !is_set(w, "power_off")) {
+        r = copy_frozen(w, m, why, err);
+        host_give(w->host, w->i.id);
+    } else {
+        if (r > 0)
+            host_give(w->host, w->i.id);
+        r = copy_off(w, why, err);
+    }
+    if (r == 0 && !done)
+        r = FAIL(err, ERR_NOMEM, "result of a step");
+    return r == 0 ? job_step_done(w->job, "copy", done, "convert", err) : r;
+}
+
+/* ---- convert */
+
+static int convert_into(json_t **ret, struct work *w, struct deposit *out,
+                        const char *key, struct err *err)
+{
+    struct mend_edits edits = {.identity = true};
+    struct imgport_source base = {.format = "qcow2"};
+    struct imgport_convert_options o = {
+        .source = {.format = "qcow2", .base = &base},
+        .dest = key,
+        .dest_is_open = true,
+        .dest_fd = out->fd,
+        .progress = work_progress,
+        .progress_arg = w->job,
+    };
+    char disk[PATH_MAX], path[PATH_MAX], *text = NULL;
+    struct imgport_error error;
+    struct mend_report mended = {0};
+    const char *note;
+    int r = host_path(disk, w->host, w->i.id, SNAPSHOT, err);
+
+    if (r == 0)
+        r = host_base(path, w->host, w->i.blob, NULL, NULL, err);
+    if (r < 0)
+        return r;
+    o.source.path = disk;
+    base.path = path;
+    if (disk_convert(&text, &mended, &o, &edits, &error) < 0)
+        return work_library_failed(w, &error, err);
+    note = mended.outcome == MEND_DONE || mended.outcome == MEND_NOTHING ? ""
+           : *mended.why                                                 ? mended.why
+                         : mend_outcome_name(mended.outcome);
+    *ret = json_loads(text, 0, NULL);
+    imgport_free(text);
+    if (*ret && json_object_set_new(*ret, "note", json_string(note)) == 0)
+        return 0;
+    return FAIL(err, ERR_NOMEM, "result of a step");
+}
+
+static int run_convert(json_t **ret, struct work *w, struct err *err)
+{
+    AUTO(deposit_close) struct deposit out = DEPOSIT_NONE;
+    AUTO(json_freep) json_t *sizes = NULL;
+    char key[BLOB_KEY_MAX], sha256[DEPOSIT_SHA256];
+    uint64_t size = 0;
+    int r;
+
+    job_blob_key(key, w->job, "image", 0);
+    r = deposit_begin(&out, w->job, key, err);
+    if (r == 0)
+        r = convert_into(&sizes, w, &out, key, err);
+    if (r == 0)
+        r = deposit_commit(&size, sha256, &out, w->job, err);
+    if (r < 0)
+        return r;
+    *ret = json_pack("{s:s, s:I, s:I, s:s, s:s}", "blob", key, "size", (json_int_t)size,
+                     "virtual_size",
+                     json_integer_value(json_object_get(sizes, "virtual_size")), "sha256",
+                     sha256, "note", json_string_value(json_object_get(sizes, "note")));
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "result of a step");
+}
+
+static int convert(json_t **ret, struct work *w, struct err *err)
+{
+    int r = job_result(ret, w->job, "convert", err);
+
+    if (r < 0 || *ret)
+        return r;
+    job_step(w->job, "convert", w->job->service->config->convert_seconds);
+    r = run_convert(ret, w, err);
+    return r == 0 ? job_step_done(w->job, "convert", *ret, "finish", err) : r;
+}
+
+/* ---- finish */
+
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+
+    return s ? s : "";
+}
+
+static struct instance_change free_again(enum operation_state state)
+{
+    struct instance_change c = INSTANCE_CHANGE_NOTHING;
+
+    c.task = 0;
+    c.operation_state = (int)state;
+    return c;
+}
+
+static struct image_change image_done(struct work *w, const json_t *made)
+{
+    struct image_change c = IMAGE_CHANGE_NOTHING;
+    int64_t size = json_integer_value(json_object_get(made, "virtual_size"));
+
+    c.state = IMAGE_NORMAL;
+    c.blob = text_of(made, "blob");
+    c.sha256 = text_of(made, "sha256");
+    c.file_size = json_integer_value(json_object_get(made, "size"));
+    c.virtual_size = size;
+    c.size_gib = (int64_t)div_up((uint64_t)size, GIB);
+    c.sync_percent = IMAGE_PERCENT_NONE;
+    c.snapshots =
+        arena_printf(w->job->arena,
+                     "[{\"SnapshotId\":\"snap-%.20s\",\"DiskUsage\":"
+                     "\"SYSTEM_DISK\",\"DiskSize\":%lld}]",
+                     w->job->task->image + strlen("img-"), (long long)c.size_gib);
+    return c;
+}
+
+static void drop_snapshot(struct work *w)
+{
+    char path[PATH_MAX];
+
+    if (host_path(path, w->host, w->i.id, SNAPSHOT, NULL) == 0)
+        unlink(path);
+}
+
+static int write_end(struct work *w, const json_t *made, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    struct image_change image = image_done(w, made);
+    struct instance_change instance = free_again(OPERATION_SUCCESS);
+    struct message_new message;
+    struct task_end end = {
+        .state = TASK_DONE,
+        .image = w->job->task->image,
+        .image_from = IMAGE_IN(IMAGE_CREATING),
+        .image_change = &image,
+        .instance = w->i.id,
+        .instance_change = &instance,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    int r = tell_create_done(&message, w->job, work_text(w, "name"), w->i.id,
+                             text_of(made, "note"), err);
+
+    if (r == 0)
+        r = catalog_get(&db, w->job->service->catalog, err);
+    return r < 0 ? r : task_finish(db, w->job->lease, &end, err);
+}
+
+static int create_run(struct job *j, struct job_failure *why, struct err *err)
+{
+    AUTO(work_fini) struct work w = {0};
+    AUTO(json_freep) json_t *made = NULL;
+    const char *keep;
+    int r = work_read(&w, j, why, err);
+
+    if (r == 0)
+        r = copy(&w, why, err);
+    if (r == 0)
+        r = convert(&made, &w, err);
+    if (r == 0)
+        r = write_end(&w, made, err);
+    if (r != 0)
+        return r;
+    drop_snapshot(&w);
+    keep = text_of(made, "blob");
+    job_drop_blobs(j, "image", 1, &keep, 1);
+    return 0;
+}
+
+/* It goes on as it was before: where it was powered off for this, it starts again. */
+static void restart(struct work *w, struct instance_change *change)
+{
+    struct machine *m;
+    struct err err = {0};
+    int r = is_set(w, "runs") ? host_take(&m, w->host, &w->i, &err) : 0;
+
+    if (r > 0)
+        host_give(w->host, w->i.id);
+    else if (r == 0 && is_set(w, "runs"))
+        r = host_boot(w->host, &w->i, &err);
+    if (r < 0) {
+        journal_message("instance-trouble", &err, "%s", w->i.id);
+        change->state = INSTANCE_STOPPED;
+    }
+}
+
+static int create_end(struct job *j, enum task_state state, const struct job_failure *why,
+                      struct err *err)
+{
+    AUTO(work_fini) struct work w = {0};
+    struct image_change image = job_image_failed(IMAGE_CREATEFAILED, why);
+    struct instance_change instance = free_again(OPERATION_FAILED);
+    struct message_new message;
+    struct task_end end = {
+        .image = j->task->image,
+        .image_from = IMAGE_IN(IMAGE_CREATING),
+        .image_change = &image,
+        .messages = &message,
+        .n_messages = 1,
+    };
+    struct job_failure ignored;
+    int r = work_read(&w, j, &ignored, err);
+
+    if (r < 0)
+        return r;
+    image.sync_percent = IMAGE_PERCENT_NONE;
+    if (r == 0) {
+        restart(&w, &instance);
+        drop_snapshot(&w);
+        instance.operation_code = why->reason;
+        instance.operation_message = why->detail;
+        end.instance = w.i.id;
+        end.instance_change = &instance;
+    }
+    r = tell_create_failed(&message, j, work_text(&w, "name"),
+                           work_text(&w, WORK_INSTANCE), why, err);
+    if (r == 0)
+        r = job_end(j, &end, state, why, err);
+    if (r == 0)
+        job_drop_blobs(j, "image", 1, NULL, 0);
+    return r;
+}
+
+const struct job_kind create_job = {
+    .kind = TASK_CREATE,
+    .run = create_run,
+    .end = create_end,
+};
