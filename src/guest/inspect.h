@@ -32,6 +32,7 @@ struct guest_fs {
     struct fs *fs;       /* owned by the guest; NULL: not opened */
     struct fact_partition *partition; /* or NULL; valid once all partitions are listed */
     struct fact_volume *volume;       /* or NULL; the same */
+    bool one_place;                   /* of a volume: as of struct lvm2_volume */
     const char *group;     /* volume group that it is a logical or a physical volume of;
                               NULL: of none */
     const char *subvolume; /* the one that fs is: its path from the top level; NULL: it

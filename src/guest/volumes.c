@@ -66,6 +66,7 @@ static int open_volume(struct guest *g, const struct lvm2_volume *v,
     gf->volume = facts;
     gf->group = v->group;
     gf->block = v->block;
+    gf->one_place = v->one_place;
     return v->block ? guest_open_fs(g, gf, err)
                     : could_not_look(g, v->code, v->problem, v->name, err);
 }

@@ -46,6 +46,11 @@ extern struct struct_io_manager mend_ext_io;
 
 /* ---- ext_look.c */
 
+/* ERR_CORRUPT when it has the flag of a feature that the filesystem is without: the
+ * library would go by the flag. */
+int mend_ext_check_flags(const struct mend_ext *e, const struct ext2_inode *inode,
+                         ext2_ino_t ino, struct err *err);
+
 int mend_ext_look(struct mend_fs *fs, struct err *err);
 
 /* ---- ext_edit.c */

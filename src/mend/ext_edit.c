@@ -12,7 +12,8 @@ static int inode_read(struct mend_ext *e, struct ext2_inode *ret, ext2_ino_t ino
 {
     errcode_t code = ext2fs_read_inode(e->lib, ino, ret);
 
-    return code ? mend_ext_fail(e, err, code, "inode %" PRIu32, ino) : 0;
+    return code ? mend_ext_fail(e, err, code, "inode %" PRIu32, ino)
+                : mend_ext_check_flags(e, ret, ino, err);
 }
 
 static int inode_write(struct mend_ext *e, const struct ext2_inode *inode, ext2_ino_t ino,
@@ -91,8 +92,13 @@ static int set_content(struct mend_ext *e, ext2_ino_t ino, struct bytes content,
 static int lookup(struct mend_ext *e, ext2_ino_t *ret, ext2_ino_t dir, const char *name,
                   size_t n, struct err *err)
 {
-    errcode_t code = ext2fs_lookup(e->lib, dir, name, (int)n, NULL, ret);
+    struct ext2_inode inode;
+    errcode_t code;
+    int r = inode_read(e, &inode, dir, err);
 
+    if (r < 0)
+        return r;
+    code = ext2fs_lookup(e->lib, dir, name, (int)n, NULL, ret);
     if (code == EXT2_ET_FILE_NOT_FOUND)
         return 0;
     return code ? mend_ext_fail(e, err, code, "folder %" PRIu32, dir) : 1;

@@ -79,11 +79,28 @@ static bool claim_attributes(struct look *l, const struct ext2_inode *inode)
     return true;
 }
 
+int mend_ext_check_flags(const struct mend_ext *e, const struct ext2_inode *inode,
+                         ext2_ino_t ino, struct err *err)
+{
+    uint32_t never = EXT4_INLINE_DATA_FL | EXT4_EA_INODE_FL | EXT4_ENCRYPT_FL |
+                     EXT4_CASEFOLD_FL | EXT4_VERITY_FL;
+
+    if (!ext2fs_has_feature_extents(e->lib->super))
+        never |= EXT4_EXTENTS_FL;
+    if (inode->i_flags & never)
+        return FAIL(err, ERR_CORRUPT,
+                    "inode %" PRIu32 ": flags 0x%" PRIx32
+                    " of features that the filesystem has not",
+                    ino, inode->i_flags & never);
+    return 0;
+}
+
 static int look_inode(struct look *l, ext2_ino_t ino, struct ext2_inode *inode,
                       struct err *err)
 {
     ext2_filsys lib = l->e->lib;
     errcode_t code = 0;
+    int r;
 
     /* The resize inode names what the groups reserve. */
     if (ino == EXT2_RESIZE_INO || (inode->i_links_count == 0 && ino != EXT2_BAD_INO))
@@ -95,6 +112,9 @@ static int look_inode(struct look *l, ext2_ino_t ino, struct ext2_inode *inode,
     if (!ext2fs_test_inode_bitmap2(lib->inode_map, ino))
         return FAIL(err, ERR_CORRUPT, "inode %" PRIu32 " is in use, but marked free",
                     ino);
+    r = mend_ext_check_flags(l->e, inode, ino, err);
+    if (r < 0)
+        return r;
     if (claim_attributes(l, inode) && ext2fs_inode_has_valid_blocks2(lib, inode))
         code =
             ext2fs_block_iterate3(lib, ino, BLOCK_FLAG_READ_ONLY, NULL, claim_block, l);

@@ -83,8 +83,9 @@ static int driver_of(const struct mend_driver **ret, const struct guest_fs *gf,
         return FAIL(err, ERR_UNSUPPORTED, "%s is not written",
                     fs_type_name(gf->ident.type));
     }
-    if (!gf->partition)
-        return FAIL(err, ERR_UNSUPPORTED, "logical volumes are not written");
+    if (!gf->partition && !gf->one_place)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "volumes of a group with mirrors or snapshots are not written");
     fs_info(gf->fs, &info);
     if (!info.clean || info.needs_recovery || info.stale_possible)
         return FAIL(err, ERR_CONFLICT, "it was not unmounted cleanly%s%s",

@@ -40,6 +40,9 @@ struct lvm2_volume {
     const char *group;   /* "vg" */
     uint64_t size;       /* bytes; 0 when the metadata does not tell */
     struct block *block; /* own reference; NULL: `problem` says why */
+    /* No volume of the group has copies of its bytes, or a snapshot that would have to be
+     * told of changes: what is written to the block is written to the volume. */
+    bool one_place;
     enum err_code code;  /* ERR_NONE without a block: part of it is not on this disk */
     const char *problem; /* one phrase; "" */
 };

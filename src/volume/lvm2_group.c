@@ -39,6 +39,7 @@ struct opening {
     size_t pvs_n, lvs_n;
     uint64_t extent; /* bytes */
     size_t areas_left, segments_left;
+    bool copies; /* a mirror, raid1 or snapshot was met */
 };
 
 static void opening_fini(struct opening *o)
@@ -210,6 +211,7 @@ static int add_segment(struct opening *o, struct lv *lv, struct lvm2_map *m,
         return r;
     if (text_is(type, "striped") || text_is(type, "linear"))
         return add_stripes(o, lv, m, s, n, depth, err);
+    o->copies = true;
     if (text_is(type, "mirror"))
         return add_leg(o, lv, m, lvm2_get(s, "mirrors", LVM2_ARRAY), false, n, depth,
                        err);
@@ -402,6 +404,7 @@ static void mark_snapshots(struct opening *o)
     for (size_t i = 0; i < o->lvs_n; i++)
         for (const struct lvm2_node *s = o->lvs[i].section->first; s; s = s->next)
             if (is_segment(s) && text_is(lvm2_string(s, "type"), "snapshot")) {
+                o->copies = true;
                 mark_snapshot(o, &o->lvs[i], s);
                 break;
             }
@@ -437,6 +440,7 @@ int lvm2_group_open(struct lvm2_groups *ret, const struct lvm2_group *group,
                         .arena = a,
                         .areas_left = LVM2_AREAS_MAX,
                         .segments_left = LVM2_AREAS_MAX};
+    size_t first = ret->volumes.n;
     uint64_t sectors;
     int r;
 
@@ -458,5 +462,7 @@ int lvm2_group_open(struct lvm2_groups *ret, const struct lvm2_group *group,
         if (r < 0)
             return r;
     }
+    for (size_t i = first; i < ret->volumes.n; i++)
+        ret->volumes.v[i].one_place = !o.copies;
     return arena_check(a, err);
 }

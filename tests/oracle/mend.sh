@@ -155,6 +155,23 @@ on_the_way() {
         same size $((200 << 20)) "$(stat -c %s "$out")"
 }
 
+# A volume in pieces out of order: extents of 4 MiB, the first of which begins at 2 MiB.
+logical_volume() {
+    local extent status
+    image 64M && rm -f "$raw" && truncate -s 200M "$raw" && printf '2048,,8e,*\n' | sfdisk -q "$raw" &&
+        python3 "$tests/guests/lvm.py" "$raw" vg '[[2048, 407552]]' \
+            "{\"root\": {\"file\": \"$work/part\", \"segments\": [[8, [[0, 20]]], [8, [[0, 3]]]]}}" &&
+        mended 'done *' identity write:/etc/hostname:lv write:/new/folder/file:1 || return
+    for extent in {20..27} {3..10}; do
+        dd if="$out" bs=1M skip=$((2 + 4 * extent)) count=4 status=none
+    done >"$work/lv"
+    dev=$work/lv
+    is_clean && reads /etc/hostname lv && reads /new/folder/file 1 && gone /etc/ssh/ssh_host_rsa_key
+    status=$?
+    dev="$out?offset=$start"
+    return "$status"
+}
+
 left() {
     local answer=$1 options=$2
     shift 2
@@ -274,6 +291,7 @@ case_ 'a folder with a linear list gets more blocks' many_names 64M -b 1024 -O ^
 case_ 'identity of ext4' identity 64M
 case_ 'identity of ext2' identity 64M -t ext2
 case_ 'edits on the way of a conversion' on_the_way
+case_ 'edits on a logical volume' logical_volume
 case_ 'inline data is left as it is' left 'not-written 0 partition 1: *inline_data' '-O inline_data'
 case_ 'clusters of blocks are left as they are' left 'not-written 0 partition 1: *bigalloc' '-O bigalloc'
 case_ 'quotas are left as they are' left 'not-written 0 partition 1: *quota' '-O quota'
