@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -275,7 +276,7 @@ static void hit_memory_limit(void)
         _exit(1);
 }
 
-static int run_inside_with(void (*fn)(void), int clone)
+static int run_inside_with(void (*fn)(void), int clone, bool sockets)
 {
     pid_t pid = fork();
     int status;
@@ -287,6 +288,7 @@ static int run_inside_with(void (*fn)(void), int clone)
             .cpu_seconds = 20,
             .files = 64,
             .clone = clone,
+            .sockets = sockets,
         };
         struct err err = {0};
 
@@ -303,7 +305,7 @@ static int run_inside_with(void (*fn)(void), int clone)
 
 static int run_inside(void (*fn)(void))
 {
-    return run_inside_with(fn, 0);
+    return run_inside_with(fn, 0, false);
 }
 
 static void test_forbidden(void **state)
@@ -385,12 +387,83 @@ static void test_clone(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        int status = run_inside_with(cases[i].fn, pair[0]);
+        int status = run_inside_with(cases[i].fn, pair[0], false);
 
         if (cases[i].allowed ? !WIFEXITED(status) || WEXITSTATUS(status) != DONE
                              : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
             fail_msg("%s: status %#x", cases[i].name, (unsigned)status);
     }
+}
+
+static int ends[2]; /* of a socket that was there before */
+
+static void use_sockets(void)
+{
+    struct pollfd p = {.fd = ends[1], .events = POLLIN};
+    socklen_t n = sizeof(int);
+    int failed;
+    char c = 'c';
+
+    if (fcntl(ends[1], F_SETFL, fcntl(ends[1], F_GETFL) | O_NONBLOCK) < 0 ||
+        send(ends[0], &c, 1, MSG_NOSIGNAL) != 1 || poll(&p, 1, 1000) != 1 ||
+        recv(ends[1], &c, 1, 0) != 1 ||
+        getsockopt(ends[1], SOL_SOCKET, SO_ERROR, &failed, &n) < 0)
+        _exit(1);
+}
+
+static void try_connect(void)
+{
+    struct sockaddr a = {.sa_family = AF_UNSPEC};
+
+    connect(ends[0], &a, sizeof a);
+}
+
+static void try_listen(void)
+{
+    listen(ends[0], 1);
+}
+
+static void try_accept(void)
+{
+    accept(ends[0], NULL, NULL);
+}
+
+static void try_fcntl_dup(void)
+{
+    fcntl(ends[0], F_DUPFD, 100);
+}
+
+/* Those it holds, and no others. */
+static void test_sockets(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(void);
+        bool allowed;
+    } cases[] = {
+        {"to talk on one", use_sockets, true},
+        {"a new one", try_socket, false},
+        {"a new local one", try_unix_socket, false},
+        {"to connect", try_connect, false},
+        {"to listen", try_listen, false},
+        {"to accept", try_accept, false},
+        {"another name of it", try_fcntl_dup, false},
+        {"files, still", try_open, false},
+    };
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int status = run_inside_with(cases[i].fn, 0, true);
+
+        if (cases[i].allowed ? !WIFEXITED(status) || WEXITSTATUS(status) != DONE
+                             : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+            fail_msg("%s: status %#x", cases[i].name, (unsigned)status);
+    }
+    /* Only where it was asked for. */
+    assert_true(WIFSIGNALED(run_inside_with(use_sockets, 0, false)));
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void spin(void)
@@ -496,9 +569,13 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),    cmocka_unit_test(test_forbidden),
-        cmocka_unit_test(test_allowed),   cmocka_unit_test(test_clone),
-        cmocka_unit_test(test_cpu_limit), cmocka_unit_test(test_lower_limits_stand),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_forbidden),
+        cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_cpu_limit),
+        cmocka_unit_test(test_lower_limits_stand),
     };
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)

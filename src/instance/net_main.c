@@ -74,7 +74,8 @@ static void be_child(const struct keeper *k, int stream, int ask)
     close(HELPER_FOLDER);
     close(HELPER_CONSOLE);
     close(HELPER_LOG);
-    close(HELPER_READY);
+    if (!k->was_ready) /* else the number is another one's by now */
+        close(HELPER_READY);
     if (k->uid != UINT32_MAX &&
         (setgroups(0, NULL) < 0 || setresgid(k->gid, k->gid, k->gid) < 0 ||
          setresuid(k->uid, k->uid, k->uid) < 0))

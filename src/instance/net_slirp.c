@@ -301,7 +301,7 @@ static void step(struct side *s, int ask, bool *over)
     if (s->introduce)
         introduce(s);
     *over = s->polls[1].revents != 0;
-    if (!failed && s->polls[0].revents & (POLLIN | POLLHUP | POLLERR))
+    if (!failed && s->polls[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
         *over = *over || !receive(s);
     *over = *over || !deliver(s);
 }

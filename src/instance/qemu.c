@@ -5,8 +5,6 @@
  * that two daemons cannot both do so. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,54 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/scoped.h"
-#include "base/text.h"
 #include "instance/clock.h"
 #include "instance/helper.h"
-#include "instance/hypervisor_parts.h"
 #include "instance/local_socket.h"
 #include "instance/qemu_argv.h"
+#include "instance/qemu_parts.h"
 #include "instance/qemu_probe.h"
-#include "instance/qemu_run.h"
-#include "instance/qmp.h"
 
 enum {
-    START_MS = 60000, /* until QEMU listens: it may have to wait for a busy disk */
-    HELPER_MS = 10000,
     GREETING_MS = 5000,
-    COMMAND_MS = 5000,
-    QUIT_MS = 5000,  /* QEMU writes what it holds of the disk */
-    KILL_MS = 20000, /* the kernel ends it: a process may wait for a disk */
-    HELPER_AGAIN_MS = 3000,
+    QUIT_MS = 5000, /* QEMU writes what it holds of the disk */
     HELPER_END_MS = 1000,
     OVER_MS = 10000, /* between the end of its socket and its own */
-    FILES = 1024,
-    BESIDE_MEMORY =
-        4096, /* MiB of addresses that QEMU may use beside the guest's memory */
-    MACHINE_WORDS = 1 << 16, /* bytes, of one specification and its words */
-    ERROR_OUTPUT = 300,
-};
-
-#define QMP_NAME   "qmp.sock"
-#define AGENT_NAME "agent.sock"
-
-struct qemu {
-    struct machine machine;
-    pthread_mutex_t lock;
-    char *folder;
-    int dir, epoll;
-    struct arena words; /* of the specification */
-    bool defined;
-    struct machine_spec spec;
-    struct machine_network network;
-
-    /* While it runs. */
-    struct process process, helper;
-    struct qmp *qmp;
-    int64_t over_since;   /* when the control socket ended */
-    int64_t helper_again; /* before that no helper is started */
-    bool gone_is_due;
 };
 
 static struct qemu *qemu_of(struct machine *m)
@@ -78,23 +41,20 @@ static void unlockp(pthread_mutex_t **m)
     AUTO(unlockp) pthread_mutex_t *locked_ = &(q)->lock; \
     pthread_mutex_lock(locked_)
 
-static int watch(struct qemu *q, int fd, struct err *err)
-{
-    struct epoll_event e = {.events = EPOLLIN};
-
-    return epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &e) < 0
-               ? FAIL_SYS(err, errno, "machine: epoll")
-               : 0;
-}
-
 static void drop_qmp(struct qemu *q)
 {
     qmp_closep(&q->qmp); /* closing takes its descriptors out of the epoll as well */
 }
 
+/* The helper ends by itself when QEMU does; who started it buries it. */
 static void forget_run(struct qemu *q)
 {
     drop_qmp(q);
+    if (q->process.pid && process_is_over(&q->process) &&
+        !process_wait(&q->helper, HELPER_END_MS)) {
+        process_kill(&q->helper);
+        process_wait(&q->helper, HELPER_END_MS);
+    }
     process_finip(&q->process);
     process_finip(&q->helper);
     q->over_since = 0;
@@ -219,218 +179,6 @@ static int qemu_define(struct machine **ret, struct hypervisor *h,
     return 0;
 }
 
-/* The descriptors that QEMU gets: ours, and what they are called there. */
-struct hand {
-    struct process_plan *plan;
-    int opened[PROCESS_FDS_MAX]; /* ours to close */
-    unsigned n_opened;
-};
-
-static void hand_finip(struct hand *h)
-{
-    for (unsigned i = 0; i < h->n_opened; i++)
-        close(h->opened[i]);
-    h->n_opened = 0;
-}
-
-static int hand_over(struct hand *h, int fd, bool ours)
-{
-    if (ours)
-        h->opened[h->n_opened++] = fd;
-    h->plan->fds[h->plan->n_fds] = fd;
-    return (int)(PROCESS_FDS_FIRST + h->plan->n_fds++);
-}
-
-static int hand_socket(int *ret, struct hand *h, int dir, const char *name,
-                       struct err *err)
-{
-    int fd, r = local_listen(&fd, dir, name, err);
-
-    if (r < 0)
-        return r;
-    *ret = hand_over(h, fd, true);
-    return 0;
-}
-
-static int hand_file(int *ret, struct hand *h, const struct machine_file *f, int mode,
-                     struct err *err)
-{
-    int fd;
-
-    if (!machine_file_is_there(f))
-        return 0;
-    if (!f->path) {
-        *ret = hand_over(h, f->fd, false);
-        return 0;
-    }
-    fd = open(f->path, mode | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return FAIL_SYS(err, errno, "open %s", f->path);
-    *ret = hand_over(h, fd, true);
-    return 0;
-}
-
-static int hand_all(struct qemu_fds *ret, struct hand *h, const struct qemu *q,
-                    struct err *err)
-{
-    const struct machine_spec *s = &q->spec;
-    struct qemu_fds f = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
-    int r = hand_socket(&f.qmp, h, q->dir, QMP_NAME, err);
-
-    if (r == 0)
-        r = hand_socket(&f.serial, h, q->dir, HELPER_CONSOLE_NAME, err);
-    if (r == 0)
-        r = hand_socket(&f.agent, h, q->dir, AGENT_NAME, err);
-    if (r == 0)
-        r = hand_socket(&f.net, h, q->dir, HELPER_NET_NAME, err);
-    if (r == 0)
-        r = hand_file(&f.disk, h, &s->disk, O_RDWR, err);
-    if (r == 0 && s->base_kind != BASE_NONE)
-        r = hand_file(&f.base, h, &s->base, O_RDONLY, err);
-    if (r == 0)
-        r = hand_file(&f.config_drive, h, &s->config_drive, O_RDONLY, err);
-    if (r == 0 && s->direct.command_line)
-        r = hand_file(&f.kernel, h, &s->direct.kernel, O_RDONLY, err);
-    if (r == 0 && s->direct.command_line)
-        r = hand_file(&f.initramfs, h, &s->direct.initramfs, O_RDONLY, err);
-    if (r == 0)
-        *ret = f;
-    return r;
-}
-
-/* What QEMU had to say, in place of what we guessed. */
-static int told(struct qemu *q, int output, int r, struct err *err)
-{
-    char raw[ERROR_OUTPUT], clean[ERROR_OUTPUT];
-    ssize_t n = 0;
-
-    if (process_wait(&q->process, 1000))
-        n = read(output, raw, sizeof raw);
-    if (n <= 0)
-        return r;
-    text_clean(clean, sizeof clean,
-               text_trim(bytes_of(raw, (size_t)n - (raw[n - 1] == '\n'))),
-               sizeof clean - 1);
-    err_clear(err);
-    return FAIL(err, ERR_IO, "the machine did not start: %s", clean);
-}
-
-static int spawn(struct qemu *q, int error_output, struct err *err)
-{
-    const struct hypervisor *h = q->machine.hypervisor;
-    AUTO(arena_fini) struct arena words = {.max = MACHINE_WORDS};
-    struct process_plan plan = {
-        .path = h->program,
-        .error_output = error_output,
-        .files = FILES,
-        .bound = q->spec.bound,
-        .memory = ((uint64_t)q->spec.memory + BESIDE_MEMORY) << 20,
-        .drop = h->drop,
-        .uid = h->uid,
-        .gid = h->gid,
-    };
-    AUTO(hand_finip) struct hand hand = {.plan = &plan};
-    struct qemu_fds fds;
-    int r = hand_all(&fds, &hand, q, err);
-
-    if (r == 0)
-        r = qemu_argv(&plan.argv, &words, &q->spec, &fds, h->accelerator, h->program,
-                      h->uefi, err);
-    return r < 0 ? r : process_spawn(&q->process, &plan, err);
-}
-
-static int connect_qmp(struct qemu *q, unsigned limit_ms, struct err *err)
-{
-    int fd, r = local_connect(&fd, q->dir, QMP_NAME, err);
-
-    if (r == 0)
-        r = qmp_open(&q->qmp, fd, limit_ms, err);
-    if (r == 0)
-        r = watch(q, qmp_socket(q->qmp), err);
-    if (r == 0)
-        r = watch(q, qmp_notice(q->qmp), err);
-    if (r == 0)
-        r = watch(q, q->process.fd, err);
-    return r;
-}
-
-static int note_run(struct qemu *q, struct err *err)
-{
-    struct qemu_run run = {
-        .qemu = q->process, .helper = q->helper, .network = q->network};
-
-    return qemu_run_write(&run, q->dir, err);
-}
-
-static int start_helper(struct qemu *q, unsigned limit_ms, struct err *err)
-{
-    int r;
-
-    process_finip(&q->helper);
-    q->helper_again = clock_ms() + HELPER_AGAIN_MS;
-    r = helper_start(&q->helper, q->machine.hypervisor, q->dir, &q->network, limit_ms,
-                     err);
-    if (r == 0)
-        r = watch(q, q->helper.fd, err);
-    return r < 0 ? r : note_run(q, err);
-}
-
-static void kill_all(struct qemu *q)
-{
-    process_kill(&q->process);
-    process_kill(&q->helper);
-    process_wait(&q->process, KILL_MS);
-    process_wait(&q->helper, KILL_MS);
-}
-
-/* Sockets that nobody listens at, and the note. */
-static void tidy(int dir)
-{
-    static const char *const names[] = {QMP_NAME, AGENT_NAME, HELPER_CONSOLE_NAME,
-                                        HELPER_NET_NAME, QEMU_RUN_FILE};
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        unlinkat(dir, names[i], 0);
-}
-
-static int bring_up(struct qemu *q, struct err *err)
-{
-    AUTO(closep) int output = -1, theirs = -1;
-    int pair[2], r;
-
-    if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
-        return FAIL_SYS(err, errno, "pipe");
-    output = pair[0];
-    theirs = pair[1];
-    r = spawn(q, theirs, err);
-    closep(&theirs);
-    if (r < 0)
-        return r;
-    r = note_run(q, err);
-    if (r == 0)
-        r = connect_qmp(q, START_MS, err);
-    if (r < 0)
-        return told(q, output, r, err);
-    r = start_helper(q, HELPER_MS, err);
-    return r < 0 ? r : qmp_run(q->qmp, "cont", NULL, NULL, COMMAND_MS, err);
-}
-
-/* 1: the machine of the note lives, and q holds it; the helper perhaps as well. */
-static int find_run(struct qemu *q, struct err *err)
-{
-    struct qemu_run run;
-    int r = qemu_run_read(&run, q->dir, err);
-
-    if (r <= 0)
-        return r;
-    r = process_find(&q->process, run.qemu.pid, run.qemu.started, err);
-    if (r <= 0)
-        return r;
-    q->network = run.network;
-    r = process_find(&q->helper, run.helper.pid, run.helper.started, err);
-    return r < 0 ? r : 1;
-}
-
 static int qemu_start(struct machine *m, struct err *err)
 {
     struct qemu *q = qemu_of(m);
@@ -446,7 +194,7 @@ static int qemu_start(struct machine *m, struct err *err)
     if (r < 0)
         return r;
     forget_run(q);
-    r = find_run(q, err);
+    r = qemu_find_run(q, err);
     if (r > 0)
         r = FAIL(err, ERR_CONFLICT, "a machine runs in %s already", q->folder);
     if (r < 0) {
@@ -456,11 +204,11 @@ static int qemu_start(struct machine *m, struct err *err)
     q->network = q->spec.network;
     if (renameat(q->dir, HELPER_LOG_NAME, q->dir, HELPER_LOG_OLD) < 0 && errno != ENOENT)
         return FAIL_SYS(err, errno, "keep the old %s", HELPER_LOG_NAME);
-    r = bring_up(q, err);
+    r = qemu_bring_up(q, err);
     if (r < 0) {
-        kill_all(q);
+        qemu_kill_all(q);
         forget_run(q);
-        tidy(q->dir);
+        qemu_tidy(q->dir);
         return r;
     }
     q->gone_is_due = true;
@@ -534,27 +282,27 @@ static int qemu_adopt(struct machine **ret, struct hypervisor *h, const char *fo
         return FAIL(err, why.code, "%s", why.msg);
     r = lock_folder(&lock, q->dir, err);
     if (r == 0)
-        r = find_run(q, err);
+        r = qemu_find_run(q, err);
     if (r < 0)
         return r;
     if (r == 0) {
         end_nameless(q);
-        tidy(q->dir);
+        qemu_tidy(q->dir);
         return 0;
     }
-    r = connect_qmp(q, GREETING_MS, &why);
+    r = qemu_connect(q, GREETING_MS, &why);
     if (r == 0)
         r = is_half_started(&half, q, &why);
     if (half || process_is_over(&q->process)) {
-        kill_all(q);
-        tidy(q->dir);
+        qemu_kill_all(q);
+        qemu_tidy(q->dir);
         return 0;
     }
     if (r < 0)
         return FAIL(err, ERR_CONFLICT, "the machine in %s runs, but: %s", folder,
                     why.msg);
     if (q->helper.pid)
-        r = watch(q, q->helper.fd, err);
+        r = qemu_watch(q, q->helper.fd, err);
     if (r < 0)
         return r;
     q->gone_is_due = true;
@@ -575,15 +323,15 @@ static int qemu_end(struct hypervisor *h, const char *folder, struct err *err)
         return FAIL(err, why.code, "%s", why.msg);
     r = lock_folder(&lock, q->dir, err);
     if (r == 0)
-        r = find_run(q, err);
+        r = qemu_find_run(q, err);
     if (r < 0)
         return r;
     if (r == 0)
         end_nameless(q);
-    kill_all(q);
+    qemu_kill_all(q);
     if (!process_is_over(&q->process))
         return FAIL(err, ERR_IO, "the machine's process %d does not end", q->process.pid);
-    tidy(q->dir);
+    qemu_tidy(q->dir);
     return 0;
 }
 
@@ -697,7 +445,7 @@ static void keep_helper(struct qemu *q)
     if (clock_ms() < q->helper_again)
         return;
     /* What fails now is tried again; meanwhile the guest has no network. */
-    start_helper(q, 0, NULL);
+    qemu_start_helper(q, 0, NULL);
 }
 
 static int qemu_next_event(struct machine_event *ret, struct machine *m, struct err *err)
@@ -723,13 +471,8 @@ static int qemu_next_event(struct machine_event *ret, struct machine *m, struct 
         }
     }
     if (process_is_over(&q->process)) {
-        /* It ends by itself when QEMU does; who started it buries it. */
-        if (!process_wait(&q->helper, HELPER_END_MS)) {
-            process_kill(&q->helper);
-            process_wait(&q->helper, HELPER_END_MS);
-        }
         forget_run(q);
-        tidy(q->dir);
+        qemu_tidy(q->dir);
         q->gone_is_due = false;
         *ret = (struct machine_event){.kind = MACHINE_GONE};
         return 1;
@@ -757,9 +500,9 @@ static int qemu_destroy(struct machine *m, struct err *err)
     if (r < 0)
         return r;
     LOCKED(q);
-    kill_all(q);
+    qemu_kill_all(q);
     forget_run(q);
-    tidy(q->dir);
+    qemu_tidy(q->dir);
     q->gone_is_due = false;
     return 0;
 }

@@ -411,6 +411,25 @@ static void send_much(void)
     say("much", sent < 10 << 20 ? "refused" : "taken");
 }
 
+/* What the disk stands on is seen, and may be written over. */
+static void use_disk(void)
+{
+    static char block[4096];
+    int fd = open("/dev/vda", O_RDWR);
+
+    if (fd < 0 || pread(fd, block, sizeof block, 0) != sizeof block) {
+        say("no disk", strerror(errno));
+        return;
+    }
+    block[16] = '\0';
+    say("disk", block);
+    memset(block, 0, sizeof block);
+    strcpy(block, "written by the guest");
+    if (pwrite(fd, block, sizeof block, 0) != sizeof block || fsync(fd) < 0)
+        say("disk failed", strerror(errno));
+    close(fd);
+}
+
 static void await_button(void)
 {
     struct pollfd f[8];
@@ -458,6 +477,7 @@ int main(void)
     load_modules();
     if (!find_nic())
         say("no nic", "");
+    use_disk();
     bring_up();
     if (dhcp(&l)) {
         snprintf(text, sizeof text, "%08x/%08x %08x", l.address, l.mask, l.router);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine.c HELPER KERNEL INITRAMFS FOLDER: a machine through its life
+/* machine.c HELPER KERNEL INITRAMFS FOLDER DISK BASE DRIVE: a machine through its life
  *
  * Its guest is guest.c.  We are its metadata server as well, and listen at the host's
  * ports it must not reach. */
 #include <arpa/inet.h>
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -225,6 +226,33 @@ static int noted_pid(const char *name)
     return pid;
 }
 
+/* Some child of a process; 0: it has none. */
+static int child_of(int parent)
+{
+    char path[300], text[512];
+    struct dirent *e;
+    DIR *d = opendir("/proc");
+    int found = 0;
+
+    NEED(d != NULL);
+    while (!found && (e = readdir(d))) {
+        int of = 0;
+        char *at;
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
+        f = atoi(e->d_name) > 0 ? fopen(path, "r") : NULL;
+        if (!f)
+            continue;
+        if (fgets(text, sizeof text, f) && (at = strrchr(text, ')')) &&
+            sscanf(at, ") %*c %d", &of) == 1 && of == parent)
+            found = atoi(e->d_name);
+        fclose(f);
+    }
+    closedir(d);
+    return found;
+}
+
 static struct machine *readopt(struct machine *m)
 {
     struct machine_status s;
@@ -258,6 +286,7 @@ static void long_life(const struct machine_spec *spec)
     struct machine *m = NULL, *other = NULL;
     struct machine_status s;
     bool forced, shut_down;
+    int child;
 
     NEED(machine_define(&m, hypervisor, spec, &err) == 0);
     NEED(machine_query(&s, m, &err) == 0 && s.state == MACHINE_OFF);
@@ -265,11 +294,17 @@ static void long_life(const struct machine_spec *spec)
     NEED(machine_define(&other, hypervisor, spec, &err) == 0);
     NEED(machine_start(other, NULL) == -ERR_CONFLICT);
     machine_closep(&other);
+    await_line(m, "guest: disk from the base");
     await_line(m, "guest: lease 0a010203/ffffff00 0a010201");
     await_line(m, "guest: first ok");
     await_line(m, "guest: second ok");
     m = readopt(m);
     lose_helper(m);
+    /* And libslirp's process, as a guest would that found a hole in it. */
+    for (int i = 0; i < 100 && !child_of(noted_pid("helper")); i++)
+        usleep(100000);
+    child = child_of(noted_pid("helper"));
+    NEED(child > 0 && kill(child, SIGKILL) == 0);
     NEED(machine_pause(m, &err) == 0);
     NEED(machine_query(&s, m, &err) == 0 && s.state == MACHINE_PAUSED);
     NEED(machine_resume(m, &err) == 0);
@@ -365,7 +400,7 @@ int main(int argc, char **argv)
     unsigned port;
     int local, listener;
 
-    assert(argc == 5);
+    assert(argc == 8);
     setvbuf(stdout, NULL, _IOLBF, 0);
     snprintf(folder, sizeof folder, "%s", argv[4]);
     assert(mkdir(folder, 0700) == 0);
@@ -381,6 +416,10 @@ int main(int argc, char **argv)
     spec.direct.kernel.path = argv[2];
     spec.direct.initramfs.path = argv[3];
     spec.direct.command_line = words;
+    spec.disk.path = argv[5];
+    spec.base_kind = BASE_QCOW2;
+    spec.base.path = argv[6];
+    spec.config_drive.path = argv[7];
     options.helper = argv[1];
     options.user = "nobody";
     if (hypervisor_open(&hypervisor, &options, &err) < 0) {

@@ -5,7 +5,7 @@
 # Its guest is one program in an initramfs, with kernel and modules of the guest "good".  About
 # 15 seconds on a quiet machine.
 . "$(dirname "$0")/../lib.sh"
-requires qemu-system-x86_64 debugfs cpio modinfo
+requires qemu-system-x86_64 qemu-img debugfs cpio
 
 program=$1
 guest_program=$2
@@ -37,10 +37,26 @@ with() {
         echo "$to" >>"$root/modules/order"
     done
 }
-for module in virtio_pci virtio_net button evdev; do with "$module"; done
+for module in virtio_pci virtio_net virtio_blk button evdev; do with "$module"; done
 cp "$guest_program" "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs" || exit 1
 
+{ printf 'from the base\0' && head -c 1M /dev/zero; } >"$work/base.raw"
+truncate -s 64M "$work/base.raw"
+qemu-img convert -f raw -O qcow2 -c "$work/base.raw" "$work/base.qcow2" || exit 1
+sum=$(sha256sum <"$work/base.qcow2")
+# The name of what it stands on is not followed.
+qemu-img create -q -u -f qcow2 -F qcow2 -b /none/such "$work/disk.qcow2" 64M || exit 1
+truncate -s 1M "$work/drive.iso"
+
 case_ 'a machine lives, is adopted, held off, killed, and switched off' \
-    "$program" "$helper" "$kernel" "$work/initramfs" "$work/machine"
+    "$program" "$helper" "$kernel" "$work/initramfs" "$work/machine" \
+    "$work/disk.qcow2" "$work/base.qcow2" "$work/drive.iso"
+case_ 'nothing was written to what its disk stands on' \
+    same sum "$sum" "$(sha256sum <"$work/base.qcow2")"
+qemu-img rebase -u -f qcow2 -F qcow2 -b "$work/base.qcow2" "$work/disk.qcow2"
+case_ 'what the guest wrote is there' \
+    grep -aq 'written by the guest' <(qemu-img dd -f qcow2 -O raw bs=4096 count=1 \
+        if="$work/disk.qcow2" of="$work/block" && cat "$work/block")
+case_ 'and its disk is whole' qemu-img check -q "$work/disk.qcow2"
 finish
