@@ -315,9 +315,91 @@ static int mend_fs(struct mend *m, const struct mend_plan *p, unsigned at, unsig
 
 /* ---- the disk */
 
+/* What the look at the disk recorded from `first` on and went by: as long as it is not
+ * known what lies where, nothing is written.  Bytes that cannot be read at all are no
+ * word about the guest. */
+static int check_problems(const struct guest *g, size_t first, struct err *err)
+{
+    for (size_t i = first; i < g->facts->problems.n; i++) {
+        const struct fact_problem *p = &g->facts->problems.v[i];
+        enum err_code code = err_code_from_name(p->code);
+
+        return FAIL(err, code < ERR_CODE_MAX ? code : ERR_CORRUPT, "%s: %s", p->subject,
+                    p->message);
+    }
+    return 0;
+}
+
+static int check_io(const struct guest *g, struct err *err)
+{
+    for (size_t i = 0; i < g->facts->problems.n; i++)
+        if (err_code_from_name(g->facts->problems.v[i].code) == ERR_IO)
+            return check_problems(g, i, err);
+    return 0;
+}
+
+static bool is_at_or_below(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+
+    return strncmp(path, folder, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+static bool is_wanted(const struct mend_edits *edits, const char *where)
+{
+    static const char *const identity[] = {
+        "/etc", "/root", "/home", "/var/lib", "/var/log",
+    };
+
+    for (size_t i = 0; i < edits->n; i++)
+        if (is_at_or_below(edits->v[i].path, where) ||
+            (edits->v[i].op == MEND_EMPTY && is_at_or_below(where, edits->v[i].path)))
+            return true;
+    for (size_t i = 0; edits->identity && i < ARRAY_SIZE(identity); i++)
+        if (is_at_or_below(identity[i], where) || is_at_or_below(where, identity[i]))
+            return true;
+    return false;
+}
+
+/* A filesystem of this disk that belongs to a path and could not be read would have its
+ * edits made in the folder that it hides. */
+static int check_mounts(const struct guest *g, const struct mend_edits *edits,
+                        struct err *err)
+{
+    const struct fact_linux *l = g->facts->linux_;
+
+    for (size_t i = 0; l && i < l->fstab.n; i++) {
+        const struct fact_mount *m = &l->fstab.v[i];
+        bool mounted = strcmp(m->target, "/") == 0;
+
+        if (strcmp(m->kind, "disk") != 0 || !m->resolves || !is_wanted(edits, m->target))
+            continue;
+        for (unsigned k = 0; k < g->tree.mounts; k++)
+            mounted |= strcmp(g->tree.mount[k].where, m->target) == 0;
+        if (!mounted)
+            return FAIL(err, ERR_UNSUPPORTED, "%s is a filesystem that is not read",
+                        m->target);
+    }
+    return 0;
+}
+
+static int look_at_mounts(const struct mend_plan *p, const struct mend_edits *edits,
+                          struct err *err)
+{
+    size_t before = p->g->facts->problems.n;
+    int r;
+
+    if (p->g->windows)
+        return 0;
+    r = linux_fstab(p->g, err);
+    if (r == 0)
+        r = check_problems(p->g, before, err);
+    return r < 0 ? r : check_mounts(p->g, edits, err);
+}
+
 static int plan_all(struct mend_plan *p, const struct mend_edits *edits, struct err *err)
 {
-    int r = p->g->windows ? 0 : linux_fstab(p->g, err);
+    int r = look_at_mounts(p, edits, err);
 
     if (r == 0 && edits->identity)
         r = mend_plan_identity(p, err);
@@ -330,8 +412,10 @@ static int plan_all(struct mend_plan *p, const struct mend_edits *edits, struct 
 
 static int mend_all(struct mend *m, struct mend_plan *p, struct err *err)
 {
-    int r = 0;
+    int r = check_io(p->g, err);
 
+    if (r < 0)
+        return r;
     if (!p->g->root)
         return FAIL(err, ERR_NOTFOUND, "no system was found on the disk");
     if (p->g->facts->disk.overlap_a)

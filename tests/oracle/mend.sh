@@ -187,6 +187,37 @@ spoil() {
     done
 }
 
+# A worker that dies of the edits, and lives without them.
+worker_dies() {
+    local root=$work/root
+    mkdir -p "$root" && printf '#!/bin/sh\nmkdir %q 2>/dev/null && kill -SEGV $$\nexec %q\n' "$root/died" \
+        "$(dirname "$IMGPORT")/imgport-worker" >"$root/imgport-worker" && chmod +x "$root/imgport-worker" || return
+    image 64M && rm -rf "$disk" "$root/died" || return
+    case $(IMGPORT_ROOT=$root "$DISKCAT" make "$raw" 0 base.raw raw "$disk" write:/etc/x:y) in
+    *' damaged 0 the edits were given up: the worker died of signal SEGV'*) ;;
+    *) return 1 ;;
+    esac
+    qemu-img compare -q -f raw "$raw" "$disk" && rm -rf "$work/flat.qcow2" "$root/died" || return
+    case $(IMGPORT_ROOT=$root "$DISKCAT" convert "$disk" "$raw" "$work/flat.qcow2" identity) in
+    *' damaged 0 the edits were given up: '*) ;;
+    *) return 1 ;;
+    esac
+    qemu-img compare -q -f raw "$raw" "$work/flat.qcow2"
+}
+
+# What belongs on a filesystem that is not read is not written where that would hide it.
+hidden() {
+    local uuid=22222222-3333-4444-5555-666666666666
+    cp "$tree/etc/fstab" "$work/fstab" && echo "UUID=$uuid $2 ext4 defaults 0 0" >>"$tree/etc/fstab"
+    image 64M
+    mv "$work/fstab" "$tree/etc/fstab"
+    truncate -s 64M "$work/var" && mkfs.ext4 -q -F -U "$uuid" "$work/var" &&
+        truncate -s 130M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
+        debugfs -w -R 'ssv inode_size 7' "$work/var" >"$work/debugfs" 2>&1 &&
+        dd if="$work/var" of="$raw" bs=1M seek=65 conv=notrunc,sparse status=none &&
+        mended "$1" write:/var/lib/x:1
+}
+
 full() {
     image 8M -m 0 -O ^has_journal && spoil "write $work/fill /fill" && same fill "0" "$(debugfs -R stats "$raw?offset=$start" 2>/dev/null | awk '/^Free blocks:/ { print $3 }')" && untouched 'no-room 0 *' "write:/etc/big:$(head -c 100000 /dev/zero | tr '\0' x)"
 }
@@ -308,4 +339,7 @@ case_ 'a block of two files is found' left 'damaged 0 partition 1: *claimed twic
     'sif /etc/fstab block[0] 700' 'sif /etc/os-release block[0] 700' 'setb 700'
 head -c 9000000 /dev/zero | tr '\0' x >"$work/fill"
 case_ 'a full filesystem is left as it is' full
+case_ 'a filesystem that would hide the edits and is not read' hidden 'not-written 0 /var is a filesystem that is not read' /var
+case_ 'a filesystem that is not read, elsewhere' hidden 'done 1' /srv
+case_ 'a worker that dies over edits leaves them out' worker_dies
 finish
