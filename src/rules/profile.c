@@ -147,6 +147,7 @@ static const struct key service_keys[] = {
     {"operations-per-day", KEY_NUMBER, AT(profile_service, operations_per_day)},
     {"import-permission", KEY_BOOL, AT(profile_service, import_permission)},
     {"one-time-links", KEY_BOOL, AT(profile_service, one_time_links)},
+    {"boot-probe", KEY_BOOL, AT(profile_service, boot_probe)},
     {"cos-links", KEY_WORD, AT(profile_service, cos_links), cos_words},
     {"copy-regions", KEY_WORDS, AT(profile_service, copy_regions)},
     {"copy-own-group", KEY_BOOL, AT(profile_service, copy_own_group)},

@@ -44,6 +44,7 @@ struct profile_service {
     uint64_t operations_per_day;  /* imports, copies and so on */
     bool import_permission;       /* an account asks for the right to import first */
     bool one_time_links;          /* a signed link to an object serves one full GET */
+    bool boot_probe;              /* an import starts the image before it takes it */
     const char *cos_links;        /* "any", "own-region", "own-region-overseas" */
     profile_names copy_regions;   /* images are copied among these; empty: all */
     bool copy_own_group;          /* of those only within the mainland, among finance

@@ -131,6 +131,7 @@ const struct param params_import_image[] = {
      .code = "InvalidParameterValue.InvalidLicenseType"},
     {"BootMode", PARAM_TEXT, .choices = "Legacy BIOS|UEFI",
      .code = "InvalidParameterValue.InvalidBootMode"},
+    {"BootProbe", PARAM_BOOL}, /* ours */
     FAMILY,
     {"ImportImageDataDiskList", PARAM_OBJECTS, .members = data_disk, .items = 20},
     END,

@@ -182,6 +182,7 @@ static int prepare(struct import *im, const struct import_os *os, char *os_name,
         .architecture = call_text(c, "Architecture"),
         .license = text_or(c, "LicenseType", "TencentCloud"),
         .force = call_bool(c, "Force"),
+        .boot_probe = call_bool(c, "BootProbe"),
     };
     struct err err = {0};
     int r = read_urls(urls, &q.n_urls, c);

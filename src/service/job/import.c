@@ -3,6 +3,7 @@
  *
  *     fetch-n    the object of disk n into blob staging/...
  *     check P    the system disk against profile P, by the sandboxed worker
+ *     boot       the system disk is started, where the profile or the request asks
  *     convert-n  disk n as qcow2 into blob image/...
  *     finish     the image is NORMAL, its owner is told; the staged blobs go */
 #include <stdio.h>
@@ -218,6 +219,61 @@ static int check(json_t **ret, struct import *im, struct err *err)
     return r < 0 ? r : job_step_done(im->job, step, *ret, "convert", err);
 }
 
+/* ---- boot */
+
+/* Beside the time that the machine has. */
+enum { BOOT_BESIDE_S = 300 };
+
+static int run_boot(json_t **ret, struct import *im, struct err *err)
+{
+    const struct config *config = im->job->service->config;
+    AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
+    enum imgport_verdict verdict;
+    struct imgport_error error;
+    char *text;
+    int r = open_staged(&file, im, 0, err);
+
+    if (r < 0)
+        return r;
+    r = imgport_boot(
+        &text, &verdict,
+        &(struct imgport_boot_options){
+            .source = {.path = disk_url(im, 0), .is_open = true, .fd = file.fd},
+            .profile = config->profile,
+            .force = json_is_true(json_object_get(im->params, "force")),
+            .accelerator = config->accelerator,
+            .timeout = (unsigned)config->boot_seconds,
+            .language = im->job->account->language,
+            .progress = library_progress,
+            .progress_arg = im->job,
+        },
+        &error);
+    if (r < 0)
+        return library_failed(im->job, &error, err);
+    *ret = json_loads(text, 0, NULL);
+    imgport_free(text);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+}
+
+static int boot(struct import *im, struct job_failure *why, struct err *err)
+{
+    const struct service *s = im->job->service;
+    AUTO(json_freep) json_t *report = NULL;
+    int r;
+
+    if (!json_is_true(json_object_get(im->params, "boot_probe")) &&
+        !profile_service(s->profile)->boot_probe)
+        return 0;
+    r = job_result(&report, im->job, "boot", err);
+    if (r == 0 && !report) {
+        job_step(im->job, "boot", s->config->boot_seconds + BOOT_BESIDE_S);
+        r = run_boot(&report, im, err);
+        if (r == 0)
+            r = job_step_done(im->job, "boot", report, "convert", err);
+    }
+    return r == 0 ? verdict_judge_boot(report, why) : r;
+}
+
 /* ---- convert */
 
 /* The size that was really written decides. */
@@ -421,6 +477,8 @@ static int import_run(struct job *j, struct job_failure *why, struct err *err)
         r = check(&report, &im, err);
     if (r == 0)
         r = verdict_judge(report, why);
+    if (r == 0)
+        r = boot(&im, why, err);
     return r == 0 ? convert_all(&im, report, why, err) : r;
 }
 
@@ -474,10 +532,11 @@ char *import_params(const struct import_request *q)
         json_array_append_new(urls, json_string(q->urls[i]));
     {
         AUTO(json_freep)
-        json_t *o = json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:b}", "urls", urls, "name",
-                              q->name, "os_type", q->os_type, "os_version", q->os_version,
-                              "architecture", q->architecture, "license", q->license,
-                              "force", (int)q->force);
+        json_t *o =
+            json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "urls", urls, "name",
+                      q->name, "os_type", q->os_type, "os_version", q->os_version,
+                      "architecture", q->architecture, "license", q->license, "force",
+                      (int)q->force, "boot_probe", (int)q->boot_probe);
 
         return o ? json_dumps(o, JSON_COMPACT) : NULL;
     }

@@ -14,6 +14,7 @@ struct import_request {
     const char *architecture; /* x86_64, i386, arm_64 */
     const char *license;      /* TencentCloud, BYOL */
     bool force;
+    bool boot_probe; /* it has to start */
 };
 
 /* The params of its task, as JSON, the caller's; NULL: no memory. */

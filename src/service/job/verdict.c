@@ -58,3 +58,46 @@ int verdict_judge(const json_t *report, struct job_failure *why)
                     *job_text(finding, "subject") ? ": " : "",
                     job_text(finding, "detail"));
 }
+
+static int boot_undecided(const json_t *report, struct job_failure *why)
+{
+    const json_t *error = json_object_get(report, "error");
+    char where[64];
+
+    if (strcmp(job_text(error, "layer"), "boot") == 0 &&
+        strcmp(job_text(error, "code"), "unsupported") == 0)
+        return 0;
+    snprintf(where, sizeof where, "boot:%s",
+             json_is_object(error) ? job_text(error, "code")
+                                   : job_text(report, "stopped"));
+    return job_fail(
+        why, "InternalError", where, _("whether the image starts was not found out: %s"),
+        json_is_object(error) ? job_text(error, "message") : job_text(report, "reached"));
+}
+
+/* What the console said last that meant something. */
+static const char *last_words(const json_t *report)
+{
+    const json_t *lines = json_object_get(report, "evidence");
+    size_t n = json_array_size(lines);
+
+    return n ? job_text(json_array_get(lines, n - 1), "line") : "";
+}
+
+int verdict_judge_boot(const json_t *report, struct job_failure *why)
+{
+    const char *verdict = job_text(report, "verdict");
+    const json_t *finding = json_object_get(report, "finding");
+    char where[64];
+
+    if (strcmp(verdict, "accepted") == 0)
+        return 0;
+    if (strcmp(verdict, "undecided") == 0)
+        return boot_undecided(report, why);
+    snprintf(where, sizeof where, "boot:%s", job_text(report, "stopped"));
+    /* How far it came, what the console said, what the check says of it. */
+    return job_fail(why, known_code(job_text(finding, "code")), where,
+                    _("the image does not start (%s): %s; %s"),
+                    job_text(report, "reached"), last_words(report),
+                    job_text(finding, "detail"));
+}

@@ -7,3 +7,7 @@
 /* 0: accepted.  JOB_FAILED: *why has the finding that decided, or what kept the check
  * from deciding ("undecided:..." as its sub-cause). */
 int verdict_judge(const json_t *report, struct job_failure *why);
+
+/* The same of a report of imgport_boot(), with "boot:..." as the sub-cause.  A system
+ * that nobody here can start (another processor, Windows) is not held against it. */
+int verdict_judge_boot(const json_t *report, struct job_failure *why);
