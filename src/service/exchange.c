@@ -390,7 +390,13 @@ static enum MHD_Result body(struct exchange *x, const char *data, size_t *size)
     size_t n = *size;
 
     if (x->received + n > x->plan.limit) {
-        overflow(x);
+        /* A worker that has a piece may be about to answer as well. */
+        if (!intake_idle(&x->in, suspend, x))
+            return MHD_YES;
+        if (x->cut)
+            return MHD_NO;
+        if (x->answer.status == 0)
+            overflow(x);
         x->stage = STAGE_DRAIN;
         *size = 0;
         return MHD_YES;
