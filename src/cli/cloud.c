@@ -120,10 +120,21 @@ static const char *first(const char *option, const char *variable, const char *f
     return option ? option : v && *v ? v : *file ? file : otherwise;
 }
 
-int cloud_open(struct cloud *c, const struct command *self)
+static bool is_text(const char *s)
 {
-    int r = read_file(c);
+    AUTO(json_releasep) json_t *text = json_string(s);
 
+    return text != NULL;
+}
+
+int cloud_open(struct cloud *c, const struct command *self, int argc, char **argv)
+{
+    int r;
+
+    for (int i = 0; i < argc; i++)
+        if (!is_text(argv[i]))
+            return cmd_usage(self, _("\"%s\" is no text in UTF-8"), argv[i]);
+    r = read_file(c);
     if (r >= 0)
         return r;
     c->client = (struct client){

@@ -33,8 +33,9 @@ struct cloud {
         "json", 0, NULL, &(c).json                                                  \
     }
 
-/* -1: go on; otherwise the exit status, and one sentence was said. */
-int cloud_open(struct cloud *c, const struct command *self);
+/* The command line has text only, which can be sent.  -1: go on; otherwise the exit
+ * status, and one sentence was said. */
+int cloud_open(struct cloud *c, const struct command *self, int argc, char **argv);
 
 enum cloud_version { CLOUD_CVM, CLOUD_OWN };
 

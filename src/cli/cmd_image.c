@@ -265,7 +265,7 @@ static int do_export(const struct command *self, struct options *o, const struct
     AUTO(json_releasep) json_t *answer = NULL;
     const json_t *path;
     json_t *p = json_pack("{s:[s], s:s}", "ImageIds", w->v[0], "BucketName", w->v[1]);
-    char task[24];
+    char task[24] = "";
     size_t i;
     int r;
 
@@ -277,14 +277,15 @@ static int do_export(const struct command *self, struct options *o, const struct
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "ExportImages", p);
     if (r != EXIT_OK)
         return r;
-    snprintf(task, sizeof task, "%lld",
-             (long long)json_integer_value(json_object_get(answer, "TaskId")));
-    if (o->wait && !o->dry_run)
+    if (json_object_get(answer, "TaskId")) /* a dry run has none */
+        snprintf(task, sizeof task, "%lld",
+                 (long long)json_integer_value(json_object_get(answer, "TaskId")));
+    if (o->wait && *task)
         return cloud_follow(&o->c, task);
     if (o->c.json)
         return cloud_print_json(answer);
     json_array_foreach(json_object_get(answer, "CosPaths"), i, path)
-        printf("%s  %s\n", task, json_string_value(path));
+        printf("%s%s%s\n", task, *task ? "  " : "", json_string_value(path));
     return EXIT_OK;
 }
 
@@ -412,7 +413,7 @@ static int run(const struct command *self, int argc, char **argv)
         return cmd_usage(self, _("an argument is missing"));
     if (behind.n > verb->max)
         return cmd_usage(self, _("one argument too many: %s"), words[verb->max + 1]);
-    r = cloud_open(&o.c, self);
+    r = cloud_open(&o.c, self, argc, argv);
     return r >= 0 ? r : verb->run(self, &o, &behind);
 }
 

@@ -26,7 +26,7 @@ static int run(const struct command *self, int argc, char **argv)
     of_regions = strcmp(words[0], "list") == 0;
     if (!of_regions && strcmp(words[0], "zones") != 0)
         return cmd_usage(self, _("unknown word \"%s\""), words[0]);
-    r = cloud_open(&c, self);
+    r = cloud_open(&c, self, argc, argv);
     if (r >= 0)
         return r;
     r = cloud_call(&answer, &c, CLOUD_CVM,

@@ -90,7 +90,7 @@ static int run(const struct command *self, int argc, char **argv)
         return cmd_usage(self, _("one argument too many: %s"), words[1]);
     if (!is_list && !words[1])
         return cmd_usage(self, _("an argument is missing"));
-    r = cloud_open(&o.c, self);
+    r = cloud_open(&o.c, self, argc, argv);
     if (r >= 0)
         return r;
     if (is_list)

@@ -104,6 +104,30 @@ test("images are renamed, shared and deleted", async () => {
   assert.match(await good(["image", "systems"]), /^Debian /m);
 });
 
+test("what is no text is not sent without a word", async () => {
+  const sent = (words) => new Promise((done) => {
+    const child = spawn("sh", ["-c", `exec "$IMGPORT" ${words}`], { env: { ...who(alice), IMGPORT: process.env.IMGPORT },
+      stdio: ["ignore", "ignore", "pipe"] });
+    let err = "";
+    child.stderr.on("data", (text) => (err += text));
+    child.on("close", (status) => done({ status, err }));
+  });
+  for (const words of ["image show", "image delete", `image share ${named} ${bob.uin}`, "task show", "task list --image"]) {
+    const { status, err } = await sent(`${words} "$(printf '\\377')"`);
+    assert.equal(status, 2, words);
+    assert.match(err, /no text in UTF-8/);
+  }
+});
+
+test("a dry run of an export tells the names", async () => {
+  const [image] = d.seed({ owner: alice.uin, name: "export", blob: "image/6-1-0", virtual_size: 1 << 20, file_size: 1,
+    snapshots: '[{"SnapshotId":"snap-1","DiskUsage":"SYSTEM_DISK","DiskSize":1}]' });
+  const Bucket = `dry-${alice.appId}`;
+  const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
+  await cos.putBucket({ Bucket, Region: "ap-guangzhou" });
+  assert.equal(await good(["image", "export", image, Bucket, "--dry-run"]), `/${image}_system_snap-1.raw\n`);
+});
+
 test("an import is followed to its end", async () => {
   const url = `http://x-${alice.appId}.cos.ap-guangzhou.myqcloud.com/nothing`;
   const words = ["image", "import", "one", url, "--os-type", "Debian", "--os-version", "12"];
