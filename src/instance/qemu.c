@@ -5,6 +5,7 @@
  * that two daemons cannot both do so. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +22,8 @@
 #include "instance/qemu_probe.h"
 
 enum {
+    LOCK_MS = 5000,
+    LOCK_TICK_MS = 50,
     GREETING_MS = 5000,
     QUIT_MS = 5000, /* QEMU writes what it holds of the disk */
     HELPER_END_MS = 1000,
@@ -92,15 +95,22 @@ static int open_folder(int *ret, const char *path, struct err *err)
     return 0;
 }
 
-/* Another descriptor of its own: closing that is what unlocks. */
+/* Another descriptor of its own: closing that is what unlocks.  Whoever looks at the
+ * machine holds it for a moment; who starts it, for longer. */
 static int lock_folder(int *ret, int dir, struct err *err)
 {
     AUTO(closep) int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t until = clock_ms() + LOCK_MS;
 
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return fd >= 0 && errno == EWOULDBLOCK
-                   ? FAIL(err, ERR_CONFLICT, "somebody else is at work on the machine")
-                   : FAIL_SYS(err, errno, "lock the machine's folder");
+    if (fd < 0)
+        return FAIL_SYS(err, errno, "open the machine's folder");
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return FAIL_SYS(err, errno, "lock the machine's folder");
+        if (clock_ms() >= until)
+            return FAIL(err, ERR_CONFLICT, "somebody else is at work on the machine");
+        poll(NULL, 0, LOCK_TICK_MS);
+    }
     *ret = fd;
     fd = -1;
     return 0;

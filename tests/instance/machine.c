@@ -25,7 +25,7 @@
 #include "base/scoped.h"
 #include "instance/agent.h"
 #include "instance/clock.h"
-#include "instance/hypervisor.h"
+#include "instance/hypervisor_parts.h"
 
 enum { LIMIT_MS = 300000, HEAD_MAX = 8192 };
 
@@ -330,7 +330,8 @@ static void long_life(const struct machine_spec *spec)
     machine_close(m);
 }
 
-/* The same again, whose QEMU somebody kills; and once more, which is destroyed. */
+/* The same again, whose QEMU somebody kills; once more, which is destroyed; and one that
+ * hangs. */
 static void short_lives(const struct machine_spec *spec)
 {
     struct machine *m = NULL;
@@ -354,6 +355,8 @@ static void short_lives(const struct machine_spec *spec)
 
     NEED(machine_start(m, &err) == 0);
     machine_close(m);
+    NEED(kill(noted_pid("qemu"), SIGSTOP) == 0);
+    NEED(machine_adopt(&m, hypervisor, folder, NULL) == -ERR_CONFLICT);
     NEED(machine_end(hypervisor, folder, &err) == 0);
     NEED(machine_adopt(&m, hypervisor, folder, &err) == 0);
 }
@@ -395,6 +398,7 @@ int main(int argc, char **argv)
         .product = "OpenStack Nova",
         .once = true,
     };
+    struct hypervisor *probing = NULL;
     char host[64], words[256];
     pthread_t server, knocker;
     unsigned port;
@@ -426,6 +430,12 @@ int main(int argc, char **argv)
         printf("%s\n", err.msg);
         return 1;
     }
+    /* The probe's kernel runs where machines do; whether it does with KVM depends. */
+    NEED(hypervisor->driver->probe(hypervisor, &err) == 0);
+    options.accelerator = ACCELERATOR_PROBE;
+    NEED(hypervisor_open(&probing, &options, &err) == 0);
+    printf("accelerator: %s\n", accelerator_name(hypervisor_accelerator(probing)));
+    hypervisor_close(probing);
     no_life(&spec);
     long_life(&spec);
     short_lives(&spec);
