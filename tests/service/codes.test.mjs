@@ -119,8 +119,8 @@ for (const [state, action, params] of [[3, "StartInstances", named], [2, "StopIn
 }
 const { KeyId: spare } = await ask(alice, "ImportKeyPair", { KeyName: "spare", PublicKey });
 await ask(alice, "DeleteKeyPairs", { KeyIds: [spare] });
-for (let i = 0; i < 99; i++) d.sql(`INSERT INTO key_pair (id, owner, name, public_key, created)
-  VALUES ('skey-x${i}', '${bob.uin}', 'k${i}', 'x', 0)`);
+d.sql(`INSERT INTO key_pair (id, owner, name, public_key, created) VALUES ${Array.from({ length: 99 }, (_, i) =>
+  `('skey-x${i}', '${bob.uin}', 'k${i}', 'x', 0)`)}`);
 await ask(bob, "ImportKeyPair", { KeyName: "hundredth", PublicKey });
 const inState = (state, action, task = 0) => (language) => {
   settled(state, task);
