@@ -300,6 +300,9 @@ static const char *shown(char to[CLOUD_TEXT_MAX], const json_t *v)
     AUTO(freep) char *text = NULL;
     const char *s = json_string_value(v);
 
+    /* A list of one text reads as that text. */
+    if (json_array_size(v) == 1)
+        s = json_string_value(json_array_get(v, 0));
     if (!v || json_is_null(v))
         return "";
     if (json_is_boolean(v))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// imgport image, task and region, against a real imgportd.
+// imgport image, instance, task and region, against a real imgportd.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { require, startDaemon } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
+const idle = await startDaemon({ conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
 const d = await startDaemon();
 const alice = d.account("alice", "--language", "en"), bob = d.account("bob");
 const who = (account, more = {}) => ({ IMGPORT_ENDPOINT: `http://127.0.0.1:${d.port}`,
@@ -216,4 +217,35 @@ test("what does not answer as API 3.0 is trouble", async () => {
     assert.doesNotMatch(out + err, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, text);
     assert.equal(status, text.includes("Code") ? 1 : text.includes("TotalCount") ? 0 : 3, text);
   }
+});
+
+test("instances", async () => {
+  const carol = idle.account("carol", "--language", "en"), env = who(carol, { IMGPORT_ENDPOINT: `http://127.0.0.1:${idle.port}` });
+  const [image] = idle.seed({ owner: carol.uin, name: "base", blob: "image/1" });
+  const there = (...words) => good(["instance", ...words], env), refused = (words, ...how) => bad(["instance", ...words], ...how, env);
+  const [one, two] = (await there("run", image, "--zone", "ap-guangzhou-1", "--count", "2", "--name", "web", "--host-name", "web{R:1}",
+    "--disk", "20", "--type", "S5.SMALL1")).trim().split("\n");
+  assert.match(one, /^ins-[0-9a-z]{8}$/);
+  assert.match(await there("list"), new RegExp(`^${one} +web1 +PENDING +S5.SMALL1 +10.66.0.2 +${image} `, "m"));
+  assert.equal((await json(["instance", "list", "--name", "web2"], env)).InstanceSet[0].InstanceId, two);
+  assert.equal((await json(["instance", "list", "--state", "RUNNING"], env)).TotalCount, 0);
+  assert.match(await there("show", one), /^InstanceState +PENDING$/m);
+  await refused(["show", "ins-00000000"], 1, /no instance ins-00000000 here/);
+  await refused(["run", image], 2, /--zone/);
+  await refused(["run", image, "--zone", "ap-guangzhou-1", "--count", "many"], 2, /"many" is no number/);
+  await refused(["start", one, two], 1, /InstanceStatePending/);
+  await refused(["melt"], 2, /unknown word "melt"/);
+  const settle = (state) => idle.sql(`UPDATE instance SET state = ${state}, task = 0`);
+  settle(2);
+  assert.match(await there("image", one, "made", "--force"), /^img-[0-9a-z]{8}\n$/);
+  settle(2);
+  await there("stop", one, "--how", "HARD");
+  settle(2);
+  await there("reboot", one, two, "--force");
+  settle(3);
+  await there("start", one);
+  settle(3);
+  await there("reset", one, "--password", "correct-Horse-7");
+  settle(3);
+  await there("terminate", one, two);
 });
