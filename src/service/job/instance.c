@@ -150,6 +150,8 @@ static int end_in(struct work *w, enum instance_state state, struct err *err)
     struct instance_change change = INSTANCE_CHANGE_NOTHING;
 
     change.state = (int)state;
+    /* The drive has it by now, and nobody else needs it. */
+    change.secret = "";
     return end_task(w, &change, err);
 }
 
