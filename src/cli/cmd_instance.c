@@ -279,7 +279,7 @@ static int run(const struct command *self, int argc, char **argv)
         return cmd_usage(self, _("an argument is missing"));
     if (behind.n > verb->max)
         return cmd_usage(self, _("one argument too many: %s"), words[verb->max + 1]);
-    r = cloud_open(&o.c, self);
+    r = cloud_open(&o.c, self, argc, argv);
     return r >= 0 ? r : verb->run(self, &o, &behind);
 }
 
