@@ -25,6 +25,7 @@ enum {
     PAGES_MAX = 1000,
     ASK_EVERY_MS = 500,
     CALL_S = 120,
+    OUTAGE_S = 60, /* a daemon that is started again answers by then */
 };
 
 /* ---- where and who */
@@ -156,33 +157,33 @@ int cloud_open(struct cloud *c, const struct command *self, int argc, char **arg
 
 /* ---- calls */
 
-static int refused(const struct client_fault *f)
-{
-    struct imgport_error e = {.exit_status = EXIT_REFUSED};
-
-    if (strncmp(f->code, "InternalError", 13) == 0)
-        e.exit_status = EXIT_TROUBLE;
-    snprintf(e.message, sizeof e.message, "%.400s (%s)", f->message, f->code);
-    return cmd_fail(&e);
-}
-
-int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
-               const char *action, json_t *params)
+static void call(json_t **ret, struct imgport_error *e, struct cloud *c,
+                 enum cloud_version version, const char *action, json_t *params)
 {
     AUTO(json_releasep) json_t *given = params;
     struct client_fault fault;
     struct err err = {0};
     int r = client_call(ret, &fault, &c->client, action,
                         version == CLOUD_CVM ? "2017-03-12" : "2026-11-20", given, &err);
-    struct imgport_error e = {0};
 
-    if (r == 0)
-        return EXIT_OK;
-    if (r == CLIENT_REFUSED)
-        return refused(&fault);
-    e.exit_status = err_code_exit(err.code);
-    snprintf(e.message, sizeof e.message, "%s", err.msg);
-    return cmd_fail(&e);
+    *e = (struct imgport_error){.exit_status = EXIT_OK};
+    if (r == CLIENT_REFUSED) {
+        e->exit_status =
+            strncmp(fault.code, "InternalError", 13) == 0 ? EXIT_TROUBLE : EXIT_REFUSED;
+        snprintf(e->message, sizeof e->message, "%.400s (%s)", fault.message, fault.code);
+    } else if (r < 0) {
+        e->exit_status = err_code_exit(err.code);
+        snprintf(e->message, sizeof e->message, "%s", err.msg);
+    }
+}
+
+int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
+               const char *action, json_t *params)
+{
+    struct imgport_error e;
+
+    call(ret, &e, c, version, action, params);
+    return e.exit_status == EXIT_OK ? EXIT_OK : cmd_fail(&e);
 }
 
 int cloud_list(json_t **ret, struct cloud *c, enum cloud_version version,
@@ -259,33 +260,65 @@ static int ended(struct cloud *c, const json_t *task)
     return cmd_fail(&e);
 }
 
-int cloud_follow(struct cloud *c, const char *id)
+/* Looks once; -1: it is not over. */
+static int look(struct cloud *c, const char *id, struct progress *p,
+                struct imgport_error *e)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    const json_t *task;
+    const char *state;
+
+    call(&answer, e, c, CLOUD_OWN, "DescribeImportTasks",
+         strncmp(id, "img-", 4) == 0 ? json_pack("{s:s, s:i}", "ImageId", id, "Limit", 1)
+                                     : json_pack("{s:[s]}", "TaskIds", id));
+    if (e->exit_status != EXIT_OK)
+        return e->exit_status;
+    task = json_array_get(json_object_get(answer, "TaskSet"), 0);
+    state = text_of(task, "State");
+    if (!task) {
+        progress_end(p);
+        return trouble(_("there is no task of %s"), id);
+    }
+    if (strcmp(state, "QUEUED") != 0 && strcmp(state, "RUNNING") != 0) {
+        progress_end(p);
+        return ended(c, task);
+    }
+    tell(p, task);
+    return -1;
+}
+
+/* Its task goes on, whoever waits for it or not. */
+static void tell_how_to_go_on(const char *id)
+{
+    fprintf(stderr, "imgport: ");
+    fprintf(stderr, _("%s goes on; to follow it again: imgport task wait %s"), id, id);
+    fputc('\n', stderr);
+}
+
+int cloud_follow(struct cloud *c, const char *id, bool begun)
 {
     struct progress progress = {0};
+    time_t answered = begun ? time(NULL) : 0;
 
     progress_init(&progress);
     for (;;) {
-        AUTO(json_releasep) json_t *answer = NULL;
-        const json_t *task;
-        const char *state;
-        int r = cloud_call(&answer, c, CLOUD_OWN, "DescribeImportTasks",
-                           strncmp(id, "img-", 4) == 0
-                               ? json_pack("{s:s, s:i}", "ImageId", id, "Limit", 1)
-                               : json_pack("{s:[s]}", "TaskIds", id));
+        struct imgport_error e;
+        int r = look(c, id, &progress, &e);
 
-        if (r != EXIT_OK)
+        if (r == -1)
+            answered = time(NULL);
+        else if (e.exit_status == EXIT_OK)
             return r;
-        task = json_array_get(json_object_get(answer, "TaskSet"), 0);
-        state = text_of(task, "State");
-        if (!task)
-            return trouble(_("there is no task of %s"), id);
-        if (strcmp(state, "QUEUED") != 0 && strcmp(state, "RUNNING") != 0) {
+        else if (r != EXIT_TROUBLE || time(NULL) - answered > OUTAGE_S) {
             progress_end(&progress);
-            return ended(c, task);
+            r = cmd_fail(&e);
+            if (answered)
+                tell_how_to_go_on(id);
+            return r;
         }
-        /* Who is interrupted stops waiting; the task goes on. */
-        if (tell(&progress, task) != 0) {
+        if (progress_signal()) {
             progress_end(&progress);
+            tell_how_to_go_on(id);
             progress_die_if_signaled();
         }
         usleep(ASK_EVERY_MS * 1000);

@@ -49,9 +49,11 @@ int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
 int cloud_list(json_t **ret, struct cloud *c, enum cloud_version version,
                const char *action, const char *set, json_t *params);
 
-/* Follows a task until it ends, with a line of progress on a terminal.  EXIT_OK: it is
- * done.  EXIT_REFUSED: it failed or was canceled, and the reason was told. */
-int cloud_follow(struct cloud *c, const char *task);
+/* Follows a task until it ends, with a line of progress on a terminal, also while the
+ * service is away for a minute; not, where that task was not `begun` or seen before.
+ * EXIT_OK: it is done.  EXIT_REFUSED: it failed or was canceled, and the reason was
+ * told. */
+int cloud_follow(struct cloud *c, const char *task, bool begun);
 
 struct cloud_column {
     const char *title; /* marked by N_() */

@@ -159,7 +159,7 @@ static int do_import(const struct command *self, struct options *o, const struct
         return r;
     id = json_string_value(json_object_get(answer, "ImageId"));
     if (o->wait && id)
-        return cloud_follow(&o->c, id);
+        return cloud_follow(&o->c, id, true);
     if (o->c.json)
         return cloud_print_json(answer);
     if (id)
@@ -281,7 +281,7 @@ static int do_export(const struct command *self, struct options *o, const struct
         snprintf(task, sizeof task, "%lld",
                  (long long)json_integer_value(json_object_get(answer, "TaskId")));
     if (o->wait && *task)
-        return cloud_follow(&o->c, task);
+        return cloud_follow(&o->c, task, true);
     if (o->c.json)
         return cloud_print_json(answer);
     json_array_foreach(json_object_get(answer, "CosPaths"), i, path)

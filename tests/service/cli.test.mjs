@@ -6,7 +6,7 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { test } from "node:test";
-import { require, startDaemon } from "./lib.mjs";
+import { require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const idle = await startDaemon({ conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
@@ -151,6 +151,44 @@ test("an import is followed to its end", async () => {
   assert.equal(await good(["image", "import", "three", ...words.slice(3), "--dry-run"]), "");
   await bad(["image", "import", "four", url], 2, /--os-type/);
   await bad(["image", "import", "数据库", ...words.slice(3)], 1, /InvalidImageName\.Duplicate/);
+});
+
+test("a task is followed while the service is started again, and told to go on", async (t) => {
+  const e = await startDaemon({ conf: "[jobs]\nrun = no\n" }), carol = e.account("carol", "--language", "en");
+  const begin = (...words) => spawn(process.env.IMGPORT, words,
+    { env: who(carol, { IMGPORT_ENDPOINT: `http://127.0.0.1:${e.port}` }), stdio: ["ignore", "pipe", "pipe"] });
+  const followed = (child) => new Promise((done) => {
+    let err = "";
+    t.after(() => child.kill("SIGKILL"));
+    child.stderr.on("data", (text) => (err += text));
+    child.on("close", (status, signal) => done({ status, signal, err }));
+  });
+  const asked = () => e.lines().filter((l) => l.action === "DescribeImportTasks").length;
+  const first = begin("image", "import", "one", "http://x-1.cos.ap-guangzhou.myqcloud.com/x", "--os-type", "Debian",
+    "--os-version", "12", "--wait");
+  const end = followed(first);
+  await until(() => asked() > 0);
+  const had = asked();
+  const again = async (from, to) => {
+    await e.stop("SIGKILL");
+    await sleep(1500);
+    fs.writeFileSync(e.config, fs.readFileSync(e.config, "utf8").replace(from, to));
+    await e.start();
+  };
+  await again("127.0.0.1:0", `127.0.0.1:${e.port}`);
+  await until(() => asked() > had);
+  const [{ TaskId, ImageId }] = (await e.own(carol, "DescribeImportTasks")).TaskSet;
+  const second = begin("task", "wait", `${TaskId}`), other = followed(second);
+  await sleep(1500);
+  second.kill("SIGINT");
+  const interrupted = await other;
+  assert.equal(interrupted.signal, "SIGINT");
+  assert.match(interrupted.err, new RegExp(`^imgport: ${TaskId} goes on; .*imgport task wait ${TaskId}$`, "m"));
+  await e.own(carol, "CancelImportTask", { TaskId });
+  await again("run = no", "run = yes");
+  const { status, err } = await end;
+  assert.equal(status, 1, err);
+  assert.match(err, new RegExp(`^imgport: ${ImageId}: CANCELED`, "m"));
 });
 
 test("what an import would come to is told without one", async () => {
