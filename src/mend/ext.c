@@ -12,6 +12,7 @@
 #include "fs/ext/features.h"
 
 enum {
+    ORPHANS_MAX = 65536,
     STATE_VALID = 1,
     STATE_ERROR = 2,
 };
@@ -108,9 +109,31 @@ static int check_super(const struct mend_ext *e, struct err *err)
         return r;
     if (!(sb->s_state & STATE_VALID) || sb->s_state & STATE_ERROR)
         return FAIL(err, ERR_CONFLICT, "it was not unmounted cleanly, or has errors");
-    if (sb->s_last_orphan)
-        return FAIL(err, ERR_CONFLICT, "files that are deleted wait to be freed");
     return check_geometry(e, err);
+}
+
+/* Files that were deleted while somebody had them open, as a system that was frozen has
+ * them.  They are nobody's, and stay for the guest to free.  One that was being cut has
+ * its name still, and the field that links it to the next one is what removing it would
+ * set. */
+static int check_orphans(struct mend_ext *e, struct err *err)
+{
+    ext2_ino_t ino = e->lib->super->s_last_orphan;
+    struct ext2_inode inode;
+
+    for (unsigned n = 0; ino; n++) {
+        errcode_t code;
+
+        if (n == ORPHANS_MAX || ino > e->lib->super->s_inodes_count)
+            return FAIL(err, ERR_CORRUPT, "the list of orphans does not end");
+        code = ext2fs_read_inode(e->lib, ino, &inode);
+        if (code)
+            return mend_ext_fail(e, err, code, "orphan %" PRIu32, ino);
+        if (inode.i_links_count)
+            return FAIL(err, ERR_CONFLICT, "inode %" PRIu32 " waits to be cut", ino);
+        ino = inode.i_dtime;
+    }
+    return 0;
 }
 
 static void ext_close(struct mend_fs *fs)
@@ -166,6 +189,9 @@ static int ext_open(struct mend_fs **ret, struct overlay *o, struct err *err)
     code = ext2fs_read_bitmaps(e->lib);
     if (code)
         return mend_ext_fail(e, err, code, "bitmaps");
+    r = check_orphans(e, err);
+    if (r < 0)
+        return r;
     *ret = &TAKE(e)->fs;
     return 0;
 }

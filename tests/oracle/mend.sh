@@ -218,6 +218,19 @@ hidden() {
         mended "$1" write:/var/lib/x:1
 }
 
+# As a system leaves them that was frozen: e2fsck frees them afterwards, and finds nothing else.
+orphans() {
+    local one two
+    image 64M || return
+    one=$(debugfs -R 'stat /home/bob/notes' "$raw?offset=$start" 2>/dev/null | awk '/^Inode:/ { print $2 }')
+    two=$(debugfs -R 'stat /var/log/syslog' "$raw?offset=$start" 2>/dev/null | awk '/^Inode:/ { print $2 }')
+    spoil 'unlink /home/bob/notes' 'unlink /var/log/syslog' "sif <$one> links_count 0" "sif <$two> links_count 0" \
+        "sif <$one> dtime $two" "ssv last_orphan $one" && mended 'done *' identity write:/etc/hostname:x || return
+    expect 0 e2fsck -fy "$dev" && same orphans 2 "$(grep -c '^Clearing orphaned inode' "$work/out")" &&
+        ! grep -E '^(Inode|Block|Free|Entry|Unattached|Directory|Multiply)' "$work/out" && is_clean &&
+        reads /etc/hostname x && gone /etc/ssh/ssh_host_rsa_key
+}
+
 full() {
     image 8M -m 0 -O ^has_journal && spoil "write $work/fill /fill" && same fill "0" "$(debugfs -R stats "$raw?offset=$start" 2>/dev/null | awk '/^Free blocks:/ { print $3 }')" && untouched 'no-room 0 *' "write:/etc/big:$(head -c 100000 /dev/zero | tr '\0' x)"
 }
@@ -330,7 +343,10 @@ case_ 'folders without case are left as they are' left 'not-written 0 partition 
 case_ 'a journal to be replayed is left as it is' left 'dirty 0 partition 1: *' '' 'feature needs_recovery'
 case_ 'an unclean filesystem is left as it is' left 'dirty 0 partition 1: *' '' 'ssv state 0'
 case_ 'a filesystem with errors is left as it is' left 'dirty 0 partition 1: *' '' 'ssv state 3'
-case_ 'orphans that wait are left as they are' left 'dirty 0 partition 1: *' '' 'ssv last_orphan 20'
+case_ 'a file that waits to be cut is left as it is' left 'dirty 0 partition 1: * waits to be cut' '' 'ssv last_orphan 20'
+case_ 'a list of orphans without end is left as it is' left 'damaged 0 partition 1: *does not end' '' \
+    'sif <20> links_count 0' 'sif <20> dtime 20' 'ssv last_orphan 20'
+case_ 'files that were deleted while they were open stay so' orphans
 case_ 'a block in use that is marked free is found' left 'damaged 0 partition 1: *in use, but marked free' '-O ^metadata_csum' \
     'freeb 1400 4'
 case_ 'an inode in use that is marked free is found' left 'damaged 0 partition 1: *in use, but marked free' '-O ^metadata_csum' \
