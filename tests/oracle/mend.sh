@@ -147,7 +147,7 @@ identity() {
 
 # The same on the way of a conversion, over a disk that the guest wrote to.
 on_the_way() {
-    image 64M && rm -f "$disk" "$work/flat.qcow2" &&
+    image 32M && rm -f "$disk" "$work/flat.qcow2" &&
         diskcat make "$raw" $((200 << 20)) "$raw" raw "$disk" write:/etc/hostname:one &&
         same answer '0 done 2' "$(diskcat convert "$disk" "$raw" "$work/flat.qcow2" write:/etc/hostname:two \
             remove:/etc/link)" && qemu-img check -q "$work/flat.qcow2" &&
@@ -158,11 +158,11 @@ on_the_way() {
 # A volume in pieces out of order: extents of 4 MiB, the first of which begins at 2 MiB.
 logical_volume() {
     local extent status
-    image 64M && rm -f "$raw" && truncate -s 200M "$raw" && printf '2048,,8e,*\n' | sfdisk -q "$raw" &&
+    image 32M && rm -f "$raw" && truncate -s 200M "$raw" && printf '2048,,8e,*\n' | sfdisk -q "$raw" &&
         python3 "$tests/guests/lvm.py" "$raw" vg '[[2048, 407552]]' \
-            "{\"root\": {\"file\": \"$work/part\", \"segments\": [[8, [[0, 20]]], [8, [[0, 3]]]]}}" &&
+            "{\"root\": {\"file\": \"$work/part\", \"segments\": [[4, [[0, 20]]], [4, [[0, 3]]]]}}" &&
         mended 'done *' identity write:/etc/hostname:lv write:/new/folder/file:1 || return
-    for extent in {20..27} {3..10}; do
+    for extent in {20..23} {3..6}; do
         dd if="$out" bs=1M skip=$((2 + 4 * extent)) count=4 status=none
     done >"$work/lv"
     dev=$work/lv
@@ -176,7 +176,7 @@ left() {
     local answer=$1 options=$2
     shift 2
     # shellcheck disable=SC2086
-    image 64M $options && { [ $# = 0 ] || spoil "$@"; } && untouched "$answer" write:/etc/hostname:x identity
+    image 32M $options && { [ $# = 0 ] || spoil "$@"; } && untouched "$answer" write:/etc/hostname:x identity
 }
 
 # spoil DEBUGFS-COMMAND...
@@ -192,7 +192,7 @@ worker_dies() {
     local root=$work/root
     mkdir -p "$root" && printf '#!/bin/sh\nmkdir %q 2>/dev/null && kill -SEGV $$\nexec %q\n' "$root/died" \
         "$(dirname "$IMGPORT")/imgport-worker" >"$root/imgport-worker" && chmod +x "$root/imgport-worker" || return
-    image 64M && rm -rf "$disk" "$root/died" || return
+    image 32M && rm -rf "$disk" "$root/died" || return
     case $(IMGPORT_ROOT=$root "$DISKCAT" make "$raw" 0 base.raw raw "$disk" write:/etc/x:y) in
     *' damaged 0 the edits were given up: the worker died of signal SEGV'*) ;;
     *) return 1 ;;
@@ -209,19 +209,19 @@ worker_dies() {
 hidden() {
     local uuid=22222222-3333-4444-5555-666666666666
     cp "$tree/etc/fstab" "$work/fstab" && echo "UUID=$uuid $2 ext4 defaults 0 0" >>"$tree/etc/fstab"
-    image 64M
+    image 32M
     mv "$work/fstab" "$tree/etc/fstab"
-    truncate -s 64M "$work/var" && mkfs.ext4 -q -F -U "$uuid" "$work/var" &&
-        truncate -s 130M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
+    truncate -s 32M "$work/var" && mkfs.ext4 -q -F -U "$uuid" "$work/var" &&
+        truncate -s 66M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
         debugfs -w -R 'ssv inode_size 7' "$work/var" >"$work/debugfs" 2>&1 &&
-        dd if="$work/var" of="$raw" bs=1M seek=65 conv=notrunc,sparse status=none &&
+        dd if="$work/var" of="$raw" bs=1M seek=33 conv=notrunc,sparse status=none &&
         mended "$1" write:/var/lib/x:1
 }
 
 # As a system leaves them that was frozen: e2fsck frees them afterwards, and finds nothing else.
 orphans() {
     local one two
-    image 64M || return
+    image 32M || return
     one=$(debugfs -R 'stat /home/bob/notes' "$raw?offset=$start" 2>/dev/null | awk '/^Inode:/ { print $2 }')
     two=$(debugfs -R 'stat /var/log/syslog' "$raw?offset=$start" 2>/dev/null | awk '/^Inode:/ { print $2 }')
     spoil 'unlink /home/bob/notes' 'unlink /var/log/syslog' "sif <$one> links_count 0" "sif <$two> links_count 0" \
@@ -319,21 +319,21 @@ case_ 'clusters in use that are marked free are found' windows_left 'damaged 0 p
 
 # ---- ext
 
-case_ 'edits on ext4' edits 64M
-case_ 'edits on ext4 with blocks of 1 KiB' edits 64M -b 1024
-case_ 'edits on ext4 without checksums, of 32 bits' edits 64M -O ^metadata_csum,^64bit
-case_ 'edits on ext4 with the older checksums' edits 64M -O ^metadata_csum,uninit_bg
-case_ 'edits on ext4 without groups of groups' edits 64M -O ^flex_bg,^resize_inode,meta_bg -g 8192
-case_ 'edits on ext4 with inodes of 128 bytes' edits 64M -I 128
-case_ 'edits on ext3' edits 64M -t ext3
-case_ 'edits on ext2' edits 64M -t ext2
-case_ 'edits on ext4 with a file of orphans' edits 64M -O orphan_file
-case_ 'a folder is emptied, and filled' emptied 64M
-case_ 'a folder of ext2 is emptied, and filled' emptied 64M -t ext2 -b 1024
-case_ 'a folder gets more blocks' many_names 64M -b 1024
-case_ 'a folder with a linear list gets more blocks' many_names 64M -b 1024 -O ^dir_index
-case_ 'identity of ext4' identity 64M
-case_ 'identity of ext2' identity 64M -t ext2
+case_ 'edits on ext4' edits 32M
+case_ 'edits on ext4 with blocks of 1 KiB' edits 32M -b 1024
+case_ 'edits on ext4 without checksums, of 32 bits' edits 32M -O ^metadata_csum,^64bit
+case_ 'edits on ext4 with the older checksums' edits 32M -O ^metadata_csum,uninit_bg
+case_ 'edits on ext4 without groups of groups' edits 32M -O ^flex_bg,^resize_inode,meta_bg -g 8192
+case_ 'edits on ext4 with inodes of 128 bytes' edits 32M -I 128
+case_ 'edits on ext3' edits 32M -t ext3
+case_ 'edits on ext2' edits 32M -t ext2
+case_ 'edits on ext4 with a file of orphans' edits 32M -O orphan_file
+case_ 'a folder is emptied, and filled' emptied 32M
+case_ 'a folder of ext2 is emptied, and filled' emptied 32M -t ext2 -b 1024
+case_ 'a folder gets more blocks' many_names 32M -b 1024
+case_ 'a folder with a linear list gets more blocks' many_names 32M -b 1024 -O ^dir_index
+case_ 'identity of ext4' identity 32M
+case_ 'identity of ext2' identity 32M -t ext2
 case_ 'edits on the way of a conversion' on_the_way
 case_ 'edits on a logical volume' logical_volume
 case_ 'inline data is left as it is' left 'not-written 0 partition 1: *inline_data' '-O inline_data'

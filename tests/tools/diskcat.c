@@ -80,6 +80,7 @@ static int make(char **v, const struct mend_edits *edits)
         .backing = v[2],
         .backing_format = v[3],
         .dest = v[4],
+        .no_sync = true,
         .edits = edits,
     };
     struct imgport_error error = {{0}};
@@ -95,6 +96,7 @@ static int convert(char **v, const struct mend_edits *edits)
     struct imgport_convert_options o = {
         .source = {.path = v[0], .base = &base},
         .dest = v[2],
+        .no_sync = true,
         .verify = true,
     };
     struct imgport_error error = {{0}};
