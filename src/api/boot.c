@@ -145,9 +145,12 @@ static int plan_quick(struct boot_plan *p, struct boot *b, struct err *err)
     if (boot->initramfs_files.n && p->initramfs < 0)
         return FAIL(err, ERR_UNSUPPORTED, "the initramfs could not be read: %s", problem);
     /* The last console is the one that init writes to; panic ends a machine that starts
-     * nothing anew. */
+     * nothing anew, and so does dracut, which would wait for minutes before it asks. */
     p->command_line = arena_printf(
-        &b->arena, "%s console=ttyS0,115200 ignore_loglevel panic=3", boot->cmdline);
+        &b->arena,
+        "%s console=ttyS0,115200 ignore_loglevel panic=3 rd.retry=60 rd.shell=0 "
+        "rd.emergency=reboot",
+        boot->cmdline);
     if (!p->command_line)
         return arena_check(&b->arena, err);
     if (strlen(p->command_line) > COMMAND_LINE_MAX)

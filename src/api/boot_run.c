@@ -32,8 +32,9 @@ enum {
 };
 
 /* Seconds that something has to stay as it is before it is believed. */
-static const double stop_holds = 5;    /* a stop */
-static const double loader_holds = 30; /* that of a loader: its prompt may have an end */
+static const double stop_holds = 5; /* a stop */
+/* That of a loader, whose prompt may have an end, or of an initramfs that still tries. */
+static const double prompt_holds = 30;
 static const double firmware_holds = 120;  /* silence of a boot record: it has no code */
 static const double login_holds = 5;       /* a login, where nothing takes settings */
 static const double login_holds_long = 90; /* silence there, where cloud-init runs */
@@ -339,7 +340,9 @@ static bool is_decided(struct watch *w, double at)
         w->stopped = at;
     if (c->stop != CONSOLE_GOES_ON)
         return at - w->stopped >
-               (c->stop == CONSOLE_LOADER_FAILED ? loader_holds : stop_holds);
+               (c->stop == CONSOLE_LOADER_FAILED || c->stop == CONSOLE_NO_ROOT
+                    ? prompt_holds
+                    : stop_holds);
     if (w->plan->command_line)
         return c->stage >= CONSOLE_ROOT;
     if (c->has_settings)

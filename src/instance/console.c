@@ -134,6 +134,8 @@ static const struct sign signs[] = {
     CLUE(CONSOLE_INITRAMFS, "dracut-initqueue", "does not exist"),
     CLUE(CONSOLE_INITRAMFS, "Warning: /dev/", "does not exist"),
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "dracut-initqueue", "Could not boot"),
+    STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "dracut-initqueue",
+         "timeout, still waiting"),
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "Warning: Could not boot", NULL),
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "Failed to mount", "/sysroot"),
     PROMPT(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "dracut:/#"),

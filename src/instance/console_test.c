@@ -122,6 +122,13 @@ static const struct row {
      "Generating \"/run/initramfs/rdsosreport.txt\"\r\n"
      "Press Enter for maintenance\r\n(or press Control-D to continue): ",
      CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "Press Enter for maintenance"},
+    {"dracut waits, and gives up on waiting",
+     "[    1.9] Run /init as init process\r\n"
+     "[  580.7] dracut-initqueue[246]: Warning: dracut-initqueue: starting timeout "
+     "scripts\r\n[  587.4] dracut-initqueue[246]: Warning: dracut-initqueue: timeout, "
+     "still "
+     "waiting for following initqueue hooks:\r\n",
+     CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "[  587.4] dracut-initqueue[246]"},
     {"the root is mounted", KERNEL MOUNTED, CONSOLE_ROOT, CONSOLE_GOES_ON, "",
      "[    4.037316] EXT4-fs (vda1): mounted"},
     {"... and is XFS", KERNEL "[    3.1] XFS (dm-0): Ending clean mount\r\n",
