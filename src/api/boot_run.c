@@ -37,8 +37,7 @@ static const double stop_holds = 5; /* a stop */
 static const double prompt_holds = 30;
 static const double firmware_holds = 120;  /* silence of a boot record: it has no code */
 static const double login_holds = 5;       /* a login, where nothing takes settings */
-static const double login_holds_long = 90; /* silence there, where cloud-init runs */
-static const double settings_hold = 30;    /* silence behind one sign of settings */
+static const double login_holds_long = 90; /* silence, where cloud-init is at work */
 
 static double now(void)
 {
@@ -347,7 +346,7 @@ static bool is_decided(struct watch *w, double at)
         return c->stage >= CONSOLE_ROOT;
     if (c->has_settings)
         return (c->stage == CONSOLE_LOGIN && (c->has_nonce || !w->plan->cloud_init)) ||
-               quiet > settings_hold;
+               quiet > login_holds_long;
     /* Every loader speaks by the BIOS, whatever consoles it was told of. */
     if (c->stage == CONSOLE_FIRMWARE && !w->plan->uefi)
         return quiet > firmware_holds;
