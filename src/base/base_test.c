@@ -93,6 +93,42 @@ static void test_buf(void **state)
     assert_string_equal(buf_str(&b), "12345678");
 }
 
+static void test_text_cut(void **state)
+{
+    static const struct {
+        const char *text, *cut;
+    } rows[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"a\xe4\xb8\xad", "a\xe4\xb8\xad"},
+        {"a\xe4\xb8", "a"},
+        {"a\xe4", "a"},
+        {"\xc3\xa9\xc3", "\xc3\xa9"},
+        {"\xf0\x9f\x98", ""},
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+        {"\x80\x80", "\x80\x80"}, /* never was UTF-8 */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char s[8];
+
+        snprintf(s, sizeof s, "%s", rows[i].text);
+        text_cut(s);
+        assert_string_equal(s, rows[i].cut);
+    }
+}
+
+static void test_text_is_line(void **state)
+{
+    (void)state;
+    assert_true(text_is_line(""));
+    assert_true(text_is_line("a name, \xe5\x90\x8d\xe5\xad\x97 C:\\x"));
+    assert_false(text_is_line("a\nb"));
+    assert_false(text_is_line("a\\\x7f"));
+    assert_false(text_is_line("a\xff"));
+}
+
 static void test_text_clean(void **state)
 {
     static const struct {
@@ -221,11 +257,12 @@ static void test_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_cursor),
-        cmocka_unit_test(test_err),        cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_text_clean), cmocka_unit_test(test_text_lines),
-        cmocka_unit_test(test_arena),      cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_log),        cmocka_unit_test(test_utf16),
+        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_err),          cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_text_clean),   cmocka_unit_test(test_text_cut),
+        cmocka_unit_test(test_text_is_line), cmocka_unit_test(test_text_lines),
+        cmocka_unit_test(test_arena),        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_log),          cmocka_unit_test(test_utf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

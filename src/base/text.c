@@ -95,6 +95,33 @@ static size_t utf8_put(char *to, uint32_t c)
     return 4;
 }
 
+void text_cut(char *s)
+{
+    size_t n = strlen(s), back = 0, whole;
+    unsigned char lead;
+
+    while (back < n && back < 3 && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80)
+        back++;
+    if (back == n)
+        return;
+    lead = (unsigned char)s[n - 1 - back];
+    whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (back + 1 < whole)
+        s[n - 1 - back] = '\0';
+}
+
+bool text_is_line(const char *s)
+{
+    while (*s) {
+        size_t n = strcspn(s, "\\");
+
+        if (text_clean(NULL, 0, bytes_of(s, n), SIZE_MAX) != n)
+            return false;
+        s += n + (s[n] != '\0');
+    }
+    return true;
+}
+
 size_t text_utf16le(char *to, size_t cap, struct bytes raw)
 {
     size_t out = 0;

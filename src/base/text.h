@@ -13,6 +13,14 @@
  * bytes are cut and end in "...". */
 size_t text_clean(char *to, size_t cap, struct bytes raw, size_t max);
 
+/* Takes away a last character that is not whole: s was UTF-8 before it was cut by bytes.
+ */
+void text_cut(char *s);
+
+/* One line of text in any language: nothing that text_clean() would escape, but
+ * backslashes. */
+bool text_is_line(const char *s);
+
 /* UTF-16LE up to its first NUL as UTF-8, always NUL-terminated (cap at least 1; what does
  * not fit is cut); half a surrogate pair becomes U+FFFD.  The length written. */
 size_t text_utf16le(char *to, size_t cap, struct bytes raw);

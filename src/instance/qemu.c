@@ -353,6 +353,7 @@ static int qemu_query(struct machine_status *ret, struct machine *m, struct err 
     LOCKED(q);
     int r;
 
+    (void)err;
     if (process_is_over(&q->process)) {
         *ret = s;
         return 0;
@@ -365,10 +366,11 @@ static int qemu_query(struct machine_status *ret, struct machine *m, struct err 
         *ret = s;
         return 0;
     }
-    r = qmp_run(q->qmp, "query-status", NULL, &answer, COMMAND_MS, err);
+    /* Who does not answer is there all the same: its end is noticed by its events. */
+    r = qmp_run(q->qmp, "query-status", NULL, &answer, COMMAND_MS, NULL);
+    s.state = r < 0 ? MACHINE_BROKEN : state_of(status_word(answer), &s.word);
     if (r < 0)
-        return r;
-    s.state = state_of(status_word(answer), &s.word);
+        s.word = "silent";
     *ret = s;
     return 0;
 }

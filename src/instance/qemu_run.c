@@ -114,8 +114,9 @@ int qemu_run_read(struct qemu_run *ret, int folder, struct err *err)
     n = read(fd, text, sizeof text);
     if (n < 0)
         return FAIL_SYS(err, errno, "read %s", QEMU_RUN_FILE);
+    /* A host that lost its power may leave an empty one, of which nothing runs. */
     if (!qemu_run_parse(&run, bytes_of(text, (size_t)n)))
-        return FAIL(err, ERR_CORRUPT, "%s is damaged", QEMU_RUN_FILE);
+        return 0;
     r = read_boot(boot, err);
     if (r < 0)
         return r;
@@ -144,7 +145,7 @@ int qemu_run_write(struct qemu_run *run, int folder, struct err *err)
                 run->boot, run->qemu.pid, run->qemu.started, run->helper.pid,
                 run->helper.started, w->metadata, w->address, w->gateway, w->prefix,
                 w->dns[0], w->dns[1]) < 0 ||
-        renameat(folder, fresh, folder, QEMU_RUN_FILE) < 0)
+        fsync(fd) < 0 || renameat(folder, fresh, folder, QEMU_RUN_FILE) < 0)
         return FAIL_SYS(err, errno, "write %s", QEMU_RUN_FILE);
     return 0;
 }

@@ -26,7 +26,8 @@ struct qemu_run {
 /* False: not such a note. */
 bool qemu_run_parse(struct qemu_run *ret, struct bytes text);
 
-/* 1: *ret is what the folder says of this run of the host.  0: nothing. */
+/* 1: *ret is what the folder says of this run of the host.  0: nothing, or what is no
+ * such note. */
 int qemu_run_read(struct qemu_run *ret, int folder, struct err *err);
 /* Fills `boot` in. */
 int qemu_run_write(struct qemu_run *run, int folder, struct err *err);

@@ -42,15 +42,7 @@ static int check_line(const char *what, const char *s, size_t max, struct err *e
         return 0;
     if (strlen(s) > max)
         return FAIL(err, ERR_ARG, "%s: %zu bytes, limit %zu", what, strlen(s), max);
-    /* text_clean() escapes backslashes too, which are harmless here. */
-    for (const char *p = s; *p;) {
-        size_t n = strcspn(p, "\\");
-
-        if (text_clean(NULL, 0, bytes_of(p, n), SIZE_MAX) != n)
-            return FAIL(err, ERR_ARG, "%s: not one line of text", what);
-        p += n + (p[n] != '\0');
-    }
-    return 0;
+    return text_is_line(s) ? 0 : FAIL(err, ERR_ARG, "%s: not one line of text", what);
 }
 
 static int check_quad(const char *what, const char *s, bool optional, struct err *err)
@@ -154,7 +146,7 @@ int settings_check(const struct instance_settings *s, struct err *err)
     for (size_t i = 0; i < s->n_security_groups; i++)
         if ((r = check_word("security group", s->security_groups[i], false, err)) < 0)
             return r;
-    r = check_line("name", s->name, SETTINGS_TEXT_MAX, err);
+    r = check_line("name", s->name, SETTINGS_NAME_MAX, err);
     if (r == 0)
         r = check_login(s, err);
     return r < 0 ? r : check_net(&s->net, err);

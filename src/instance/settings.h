@@ -29,7 +29,8 @@ enum {
     SETTINGS_DNS_MAX = 3,           /* what a resolver reads of resolv.conf */
     SETTINGS_KEYS_MAX = 16,         /* SSH keys */
     SETTINGS_KEY_MAX = 16 << 10,    /* bytes of one */
-    SETTINGS_TEXT_MAX = 256,        /* bytes of a name, an id */
+    SETTINGS_TEXT_MAX = 256,        /* bytes of an id, a word */
+    SETTINGS_NAME_MAX = 512,        /* of what its owner calls it: 128 characters */
     SETTINGS_USER_DATA_MAX = 16384, /* decoded */
     SETTINGS_HOSTNAME_MAX = 60,
     SETTINGS_GROUPS_MAX = 10, /* security groups */

@@ -71,6 +71,8 @@ static int insert(int64_t *ret_rows, struct db *db, const char *id, const char *
 #undef INT
 }
 
+/* Those that could not be started count as well: they keep an address until they are
+ * terminated. */
 static int check_quota(struct db *db, const struct new_instance *n, struct err *err)
 {
     int64_t have = 0;
@@ -78,11 +80,9 @@ static int check_quota(struct db *db, const struct new_instance *n, struct err *
 
     if (r != 0)
         return r < 0 ? r : REFUSED_ACCOUNT;
-    r = db_get_int(&have, db,
-                   "SELECT COUNT(*) FROM instance WHERE owner = $1 AND region = $2 "
-                   "AND state <> 1",
-                   DB_ARGS(db_text(n->instance->owner), db_text(n->instance->region)),
-                   err);
+    r = db_get_int(
+        &have, db, "SELECT COUNT(*) FROM instance WHERE owner = $1 AND region = $2",
+        DB_ARGS(db_text(n->instance->owner), db_text(n->instance->region)), err);
     return r < 0 ? r : have >= n->quota ? REFUSED_QUOTA : 0;
 }
 

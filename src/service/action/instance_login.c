@@ -11,6 +11,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "instance/password.h"
+#include "instance/settings.h"
 #include "service/action/image.h"
 #include "service/action/instance.h"
 #include "store/message.h"
@@ -54,6 +55,7 @@ int name_of(char *to, size_t cap, const char *pattern, size_t k, size_t n)
     bool counted = false;
     size_t at = 0;
 
+    *to = '\0';
     for (const char *p = pattern; *p;) {
         unsigned first, digits;
         size_t len = *p == '{' ? read_pattern(p, &first, &digits) : 0;
@@ -269,7 +271,7 @@ int login_make(struct made_password *ret, struct err *err)
 int login_tell(struct call *c, struct db *db, const char *id, const char *name,
                const struct image *image, const char *password, struct err *err)
 {
-    char subject[160], body[512], data[160];
+    char subject[160], body[SETTINGS_NAME_MAX + 512], data[160];
 
     snprintf(subject, sizeof subject, _("Password of instance %s"), id);
     snprintf(body, sizeof body,

@@ -7,6 +7,7 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
 #include "store/instance.h"
@@ -38,9 +39,8 @@ static bool is_public_key(const char *key)
         k++;
     if (k == ARRAY_SIZE(kinds) || !key[kind])
         return false;
-    for (const char *p = key; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return false;
+    if (!text_is_line(key))
+        return false;
     key += kind + 1;
     n = strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
     if (n < 64 || n % 4 != 0 || (key[n] != '\0' && key[n] != ' '))
@@ -70,6 +70,9 @@ int action_import_key_pair(struct call *c)
     struct err err = {0};
     int r;
 
+    if (!text_is_line(x.pair.name))
+        return call_error(c, "InvalidKeyPairName.Malformed",
+                          _("KeyName is one line of text"));
     if (!is_public_key(x.pair.public_key))
         return call_error(c, "InvalidPublicKey.Malformed",
                           _("PublicKey is no line of OpenSSH's authorized_keys"));

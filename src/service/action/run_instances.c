@@ -11,7 +11,9 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "base/uuid.h"
+#include "instance/settings.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
 #include "service/action/instance.h"
@@ -19,7 +21,7 @@
 enum {
     DISK_USUAL = 50, /* GiB */
     DISK_MAX = 1024,
-    NAME_MAX_BYTES = 400, /* 128 characters and a number */
+    NAME_MAX_BYTES = SETTINGS_NAME_MAX + 1,
     DIGEST = 65,
 };
 
@@ -124,6 +126,9 @@ static int check_names(struct run *x)
     const char *name = call_text(x->c, "InstanceName");
     char text[NAME_MAX_BYTES];
 
+    if (name && !text_is_line(name))
+        return call_error(x->c, "InvalidParameterValue",
+                          _("InstanceName is one line of text"));
     if (name && name_of(text, sizeof text, name, 0, x->count) < 0)
         return call_error(x->c, "InvalidParameterValue",
                           _("\"%.60s\" has a pattern that is none"), name);
@@ -389,7 +394,8 @@ static int add_one(struct run *x, struct db *db, const struct zone *zone,
                    const char *keys, size_t k, struct err *err)
 {
     struct call *c = x->c;
-    const char *pattern = call_text(c, "InstanceName");
+    const char *given = call_text(c, "InstanceName");
+    const char *pattern = given && *given ? given : NULL;
     char name[NAME_MAX_BYTES], host[NAME_MAX_BYTES], uuid[UUID_TEXT];
     char incarnation[UUID_TEXT], id[INSTANCE_ID_SIZE];
     struct instance_change change = INSTANCE_CHANGE_NOTHING;

@@ -88,6 +88,13 @@ static int copy_paused(struct work *w, struct machine *m, struct err *err)
     return r;
 }
 
+/* As an attempt that was cut may have left it.  What was not frozen says so. */
+static void let_go_on(struct machine *m)
+{
+    (void)machine_resume(m, NULL);
+    (void)agent_thaw(m, PING_MS, NULL);
+}
+
 static int copy_frozen(struct work *w, struct machine *m, struct job_failure *why,
                        struct err *err)
 {
@@ -95,8 +102,7 @@ static int copy_frozen(struct work *w, struct machine *m, struct job_failure *wh
     unsigned n;
     int r;
 
-    /* An attempt that was cut may have left it so. */
-    (void)machine_resume(m, NULL);
+    let_go_on(m);
     r = agent_ping(m, PING_MS, &agent);
     if (r == 0) {
         r = agent_freeze(&n, m, AGENT_MS, &agent);
@@ -146,10 +152,10 @@ static int copy(struct work *w, struct job_failure *why, struct err *err)
         return r;
     if (r > 0 && !is_set(w, "power_off")) {
         r = copy_frozen(w, m, why, err);
-        host_give(w->host, w->i.id);
+        host_give(w->host, m);
     } else {
         if (r > 0)
-            host_give(w->host, w->i.id);
+            host_give(w->host, m);
         r = copy_off(w, why, err);
     }
     if (r == 0 && !done)
@@ -328,14 +334,17 @@ static void restart(struct work *w, struct instance_change *change)
     struct err err = {0};
     int r = is_set(w, "runs") ? host_take(&m, w->host, &w->i, &err) : 0;
 
-    if (r > 0)
-        host_give(w->host, w->i.id);
-    else if (r == 0 && is_set(w, "runs"))
+    if (r > 0) {
+        let_go_on(m);
+        host_give(w->host, m);
+    } else if (r == 0 && is_set(w, "runs")) {
         r = host_boot(w->host, &w->i, &err);
-    if (r < 0) {
-        journal_message("instance-trouble", &err, "%s", w->i.id);
-        change->state = INSTANCE_STOPPED;
+        if (r < 0)
+            change->state = INSTANCE_STOPPED;
     }
+    /* Whether it runs is seen by those who look after all of them. */
+    if (r < 0)
+        journal_message("instance-trouble", &err, "%s", w->i.id);
 }
 
 static int create_end(struct job *j, enum task_state state, const struct job_failure *why,

@@ -62,10 +62,11 @@ int host_path(char ret[PATH_MAX], const struct host *h, const char *id, const ch
 
 /* ---- the table of machines */
 
+/* The one of this name that counts: others are only held by somebody still. */
 static struct guest *find(struct host *h, const char *id)
 {
     for (size_t k = 0; k < h->n_guests; k++)
-        if (strcmp(h->guests[k]->id, id) == 0)
+        if (strcmp(h->guests[k]->id, id) == 0 && !h->guests[k]->forgotten)
             return h->guests[k];
     return NULL;
 }
@@ -100,7 +101,7 @@ static void let_go(struct guest *g)
     free(g);
 }
 
-void host_give(struct host *h, const char *id)
+void host_give(struct host *h, const struct machine *m)
 {
     struct guest *dead = NULL;
 
@@ -108,7 +109,7 @@ void host_give(struct host *h, const char *id)
     for (size_t k = 0; k < h->n_guests; k++) {
         struct guest *g = h->guests[k];
 
-        if (strcmp(g->id, id) != 0 || g->refs == 0)
+        if (g->machine != m)
             continue;
         g->refs--;
         if (g->refs == 0 && g->forgotten) {
@@ -122,20 +123,29 @@ void host_give(struct host *h, const char *id)
         let_go(dead);
 }
 
-void host_forget(struct host *h, const char *id)
+/* `m`: only if it is this one; NULL: whichever it is. */
+static void forget(struct host *h, const char *id, const struct machine *m)
 {
+    const struct machine *gone = NULL;
     struct guest *g;
 
-    metadata_remove(h->metadata, id);
     pthread_mutex_lock(&h->lock);
     g = find(h, id);
-    if (g) {
+    if (g && (!m || g->machine == m)) {
         g->forgotten = true;
         g->refs++;
+        gone = g->machine;
     }
     pthread_mutex_unlock(&h->lock);
-    if (g)
-        host_give(h, id);
+    if (gone || !m)
+        metadata_remove(h->metadata, id);
+    if (gone)
+        host_give(h, gone);
+}
+
+void host_forget(struct host *h, const char *id)
+{
+    forget(h, id, NULL);
 }
 
 /* ---- one machine */
@@ -158,8 +168,6 @@ static struct guest *take_known(struct host *h, const char *id)
 
     pthread_mutex_lock(&h->lock);
     g = find(h, id);
-    if (g && g->forgotten)
-        g = NULL;
     if (g)
         g->refs++;
     pthread_mutex_unlock(&h->lock);
@@ -189,6 +197,7 @@ int host_take(struct machine **ret, struct host *h, const struct instance *i,
 {
     struct guest *g = take_known(h, i->id);
     struct machine_status status;
+    struct machine *m;
     int r = 1;
 
     if (!g) {
@@ -197,14 +206,15 @@ int host_take(struct machine **ret, struct host *h, const struct instance *i,
     }
     if (!g)
         return r < 0 ? r : 0;
-    r = machine_query(&status, g->machine, err);
+    m = g->machine;
+    r = machine_query(&status, m, err);
     if (r == 0 && status.state != MACHINE_OFF) {
-        *ret = g->machine;
+        *ret = m;
         return 1;
     }
-    host_give(h, i->id);
     if (r == 0)
-        host_forget(h, i->id);
+        forget(h, i->id, m);
+    host_give(h, m);
     return r;
 }
 
@@ -314,7 +324,7 @@ static int look_at(struct host *h, struct db *db, const struct instance *i,
 
     if (r > 0) {
         listen_to(m, i->id);
-        host_give(h, i->id);
+        host_give(h, m);
         return 0;
     }
     if (r < 0)

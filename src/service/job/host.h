@@ -54,7 +54,7 @@ int host_boot(struct host *h, const struct instance *i, struct err *err);
  * does not run. */
 int host_take(struct machine **ret, struct host *h, const struct instance *i,
               struct err *err);
-void host_give(struct host *h, const char *id);
+void host_give(struct host *h, const struct machine *m);
 
 /* Ends it if it runs, at once. */
 int host_kill(struct host *h, const char *id, struct err *err);

@@ -106,8 +106,6 @@ static int power_off(struct work *w, struct machine *m, const char *how,
         .arg = w->job,
     };
 
-    if (strcmp(how, "HARD") == 0)
-        return machine_stop(m, STOP_FORCE, err);
     if (strcmp(how, "SOFT_FIRST") == 0)
         return machine_stop_kindly(m, &patience, NULL, err);
     return ask(w, m, why, err);
@@ -117,13 +115,16 @@ int work_power_off(struct work *w, const char *how, struct job_failure *why,
                    struct err *err)
 {
     struct machine *m;
-    int r = host_take(&m, w->host, &w->i, err);
+    int r;
 
     job_step(w->job, "stop", 0);
+    if (strcmp(how, "HARD") == 0)
+        return host_kill(w->host, w->i.id, err);
+    r = host_take(&m, w->host, &w->i, err);
     if (r <= 0)
         return r;
     r = power_off(w, m, how, why, err);
-    host_give(w->host, w->i.id);
+    host_give(w->host, m);
     return r == 0 ? host_kill(w->host, w->i.id, err) : r;
 }
 
@@ -162,7 +163,11 @@ static int run(struct work *w, struct job_failure *why, struct err *err)
     int r;
 
     job_step(w->job, "prepare", w->job->service->config->store_seconds);
-    r = work_make_disk(w, why, err);
+    r = host_clear(w->host, w->i.id, err);
+    if (r == 0)
+        r = work_make_disk(w, why, err);
+    if (r == 0)
+        r = work_place_disk(w, err);
     if (r == 0)
         r = work_boot(w, err);
     return r == 0 ? end_in(w, INSTANCE_RUNNING, err) : r;
@@ -286,23 +291,27 @@ static int write_standing(struct db *db, void *arg, struct err *err)
                                     s->change, err);
 }
 
-/* From the moment on that the old disk goes, the row says what the new one stands on:
- * what comes after that may fail, and the instance can still be started. */
+/* The old disk goes when the new one is ready, and before the row says what that stands
+ * on: a disk is never started on an image that it was not made for. */
 static int reset(struct work *w, struct job_failure *why, struct err *err)
 {
     const char *old = w->i.blob;
     struct instance_change change;
     int r = read_reset(w, err);
 
+    job_step(w->job, "prepare", w->job->service->config->store_seconds);
+    if (r == 0)
+        r = work_make_disk(w, why, err);
     if (r == 0)
         r = host_kill(w->host, w->i.id, err);
+    if (r == 0)
+        r = work_drop_disk(w, err);
     if (r != 0)
         return r;
     change = reset_change(&w->i);
     r = job_persist(w->job, write_standing, &(struct standing){w, &change}, err);
-    job_step(w->job, "prepare", w->job->service->config->store_seconds);
     if (r == 0)
-        r = work_make_disk(w, why, err);
+        r = work_place_disk(w, err);
     if (r == 0)
         r = work_boot(w, err);
     if (r == 0)
@@ -377,9 +386,14 @@ static int instance_end(struct job *j, enum task_state state,
         change.state = (int)steps[n].failed;
         if (steps[n].failed == INSTANCE_LAUNCH_FAILED) {
             put_away(&w, &change);
-        } else if (host_take(&m, w.host, &w.i, &local) > 0) {
-            change.state = INSTANCE_RUNNING;
-            host_give(w.host, w.i.id);
+        } else {
+            int runs = host_take(&m, w.host, &w.i, &local);
+
+            /* One that does not answer is there: those who look after it know later. */
+            if (runs != 0)
+                change.state = INSTANCE_RUNNING;
+            if (runs > 0)
+                host_give(w.host, m);
         }
         change.task = 0;
         change.operation_state = OPERATION_FAILED;

@@ -22,9 +22,13 @@ void work_fini(struct work *w);
 int work_read(struct work *ret, struct job *j, struct job_failure *why, struct err *err);
 const char *work_text(const struct work *w, const char *name);
 
-/* A new disk on the image of w->i, and the drive with its settings; what was there is
- * gone. */
+/* A new disk on the image of w->i, and the drive with its settings, beside those that are
+ * there. */
 int work_make_disk(struct work *w, struct job_failure *why, struct err *err);
+/* Those that are there go; that they are gone already is fine. */
+int work_drop_disk(struct work *w, struct err *err);
+/* What was made takes their place. */
+int work_place_disk(struct work *w, struct err *err);
 
 /* Powers off, as `how` says (SOFT, SOFT_FIRST, HARD).  JOB_FAILED: the guest does not. */
 int work_power_off(struct work *w, const char *how, struct job_failure *why,

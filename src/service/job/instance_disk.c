@@ -10,6 +10,7 @@
 #include "api/disk.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "instance/config_drive.h"
 #include "rules/profile.h"
 #include "service/folder.h"
@@ -17,6 +18,8 @@
 #include "service/job/instance.h"
 #include "service/job/told.h"
 #include "service/journal.h"
+
+#define NEW ".new" /* made, and not in its place yet */
 
 int work_progress(void *arg, const struct imgport_progress *p)
 {
@@ -42,22 +45,19 @@ static int goes_on(void *arg, struct err *err)
     return job_goes_on(arg, err);
 }
 
-/* Whole or not at all, since a start may find it. */
 static int make_drive(struct work *w, const struct instance_settings *s, struct err *err)
 {
     AUTO(closep) int fd = -1;
-    char path[PATH_MAX], part[PATH_MAX];
-    int r = host_path(path, w->host, w->i.id, HOST_DRIVE, err);
+    char path[PATH_MAX];
+    int r = host_path(path, w->host, w->i.id, HOST_DRIVE NEW, err);
 
-    if (r == 0)
-        r = host_path(part, w->host, w->i.id, HOST_DRIVE ".part", err);
     if (r < 0)
         return r;
-    fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
-        return FAIL_SYS(err, errno, "%s", part);
+        return FAIL_SYS(err, errno, "%s", path);
     r = config_drive_write(fd, s, err);
-    if (r == 0 && rename(part, path) < 0)
+    if (r == 0 && fsync(fd) < 0)
         r = FAIL_SYS(err, errno, "%s", path);
     return r;
 }
@@ -81,7 +81,7 @@ static int make_overlay(struct work *w, const struct instance_settings *s,
     struct imgport_error error;
     struct disk_made made;
     char path[PATH_MAX];
-    int r = host_path(path, w->host, w->i.id, HOST_DISK, err);
+    int r = host_path(path, w->host, w->i.id, HOST_DISK NEW, err);
 
     if (r == 0 && *file)
         r = settings_network_ini(&edit.content, w->job->arena, s, err);
@@ -94,9 +94,11 @@ static int make_overlay(struct work *w, const struct instance_settings *s,
     }
     if (disk_make(&made, &o, &error) < 0)
         return work_library_failed(w, &error, err);
-    if (o.edits && made.mended.outcome != MEND_DONE)
-        snprintf(w->note, sizeof w->note, _("%s was not written: %.300s"), file,
+    if (o.edits && made.mended.outcome != MEND_DONE) {
+        snprintf(w->note, sizeof w->note, _("%s was not written: %s"), file,
                  made.mended.why);
+        text_cut(w->note);
+    }
     return 0;
 }
 
@@ -105,10 +107,8 @@ int work_make_disk(struct work *w, struct job_failure *why, struct err *err)
     struct instance_settings settings;
     char base[PATH_MAX], folder[PATH_MAX];
     struct err local = {0};
-    int r = host_clear(w->host, w->i.id, err);
+    int r = host_path(folder, w->host, w->i.id, NULL, err);
 
-    if (r == 0)
-        r = host_path(folder, w->host, w->i.id, NULL, err);
     if (r == 0 && mkdir(folder, 0700) < 0 && errno != EEXIST)
         r = FAIL_SYS(err, errno, "%s", folder);
     if (r == 0)
@@ -125,4 +125,41 @@ int work_make_disk(struct work *w, struct job_failure *why, struct err *err)
     }
     r = make_drive(w, &settings, err);
     return r == 0 ? make_overlay(w, &settings, base, err) : r;
+}
+
+/* 0 also when there is none. */
+static int drop(struct work *w, const char *name, struct err *err)
+{
+    char path[PATH_MAX];
+    int r = host_path(path, w->host, w->i.id, name, err);
+
+    if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+        r = FAIL_SYS(err, errno, "%s", path);
+    return r;
+}
+
+int work_drop_disk(struct work *w, struct err *err)
+{
+    int r = drop(w, HOST_DISK, err);
+
+    return r == 0 ? drop(w, HOST_DRIVE, err) : r;
+}
+
+static int place(struct work *w, const char *from, const char *to, struct err *err)
+{
+    char old[PATH_MAX], new[PATH_MAX];
+    int r = host_path(old, w->host, w->i.id, from, err);
+
+    if (r == 0)
+        r = host_path(new, w->host, w->i.id, to, err);
+    if (r == 0 && rename(old, new) < 0)
+        r = FAIL_SYS(err, errno, "%s", new);
+    return r;
+}
+
+int work_place_disk(struct work *w, struct err *err)
+{
+    int r = place(w, HOST_DRIVE NEW, HOST_DRIVE, err);
+
+    return r == 0 ? place(w, HOST_DISK NEW, HOST_DISK, err) : r;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/scoped.h"
+#include "base/text.h"
 
 enum {
     RATE_MS = 1000,
@@ -38,6 +39,7 @@ int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
     va_start(ap, fmt);
     vsnprintf(why->detail, sizeof why->detail, fmt, ap);
     va_end(ap);
+    text_cut(why->detail);
     return JOB_FAILED;
 }
 
