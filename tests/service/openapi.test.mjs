@@ -64,13 +64,28 @@ for (const o of operations) {
   });
 }
 
-test("every parameter of the vendor's SDK is described, and no other", async () => {
+// Where we differ from the vendor: what is ours, and what is refused as unknown.
+const differs = {
+  ImportImage: { more: ["BootProbe"] },
+  RunInstances: { less: ["ActionTimer", "CamRoleName", "ChcIds", "CpuTopology", "DedicatedClusterId", "DisableApiTermination",
+    "DisasterRecoverGroupIds", "EnableJumboFrame", "HpcClusterId", "InstanceChargePrepaid", "InstanceMarketOptions",
+    "LaunchTemplate", "Metadata", "NetworkInterfaces", "PartitionNumber"] },
+  InquiryPriceRunInstances: { more: ["UserData"], less: ["CpuTopology", "HpcClusterId", "InstanceChargePrepaid",
+    "InstanceMarketOptions", "LaunchTemplate", "Metadata", "NetworkInterfaces"] },
+  ImportKeyPair: { less: ["TagSpecification"] },
+  DescribeKeyPairs: { less: ["Filters"] },
+};
+
+test("every parameter of the vendor's SDK is described, and no other, but where we differ", async () => {
   const main = require.resolve("tencentcloud-sdk-nodejs-cvm");
   const models = fs.readFileSync(path.join(path.dirname(main), "services/cvm/v20170312/cvm_models.d.ts"), "utf8");
   for (const o of operations.filter((x) => x.version === "2017-03-12")) {
     const found = new RegExp(`export (?:interface|type) ${o.action}Request(?: =)? (\\{[\\s\\S]*?\\n\\}|null)`).exec(models);
     assert.ok(found, `the SDK has no ${o.action}`);
     const names = [...found[1].matchAll(/^ {4}(\w+)\??:/gm)].map((m) => m[1]);
-    assert.deepEqual(Object.keys(o.schema.properties).sort(), names.sort(), o.action);
+    const { more = [], less = [] } = differs[o.action] ?? {};
+    for (const name of less) assert.ok(names.includes(name), `${o.action}: the SDK has no ${name}`);
+    const ours = [...names.filter((name) => !less.includes(name)), ...more];
+    assert.deepEqual(Object.keys(o.schema.properties).sort(), ours.sort(), o.action);
   }
 });
