@@ -180,6 +180,7 @@ const cases = {
   "InvalidKeyPairId.Malformed": call(alice, "DeleteKeyPairs", { KeyIds: ["one"] }),
   "InvalidKeyPairId.NotFound": call(alice, "DeleteKeyPairs", { KeyIds: ["skey-00000000"] }),
   "InvalidKeyPairName.Duplicate": call(alice, "ImportKeyPair", { KeyName: "mine", PublicKey }),
+  "InvalidKeyPairName.Malformed": call(alice, "ImportKeyPair", { KeyName: "a\nb", PublicKey }),
   "InvalidKeyPairName.TooLong": call(alice, "ImportKeyPair", { KeyName: "n".repeat(26), PublicKey }),
   "InvalidInstanceType.Malformed": call(alice, "DescribeImages", { InstanceType: "large" }),
   InvalidParameter: call(alice, "DescribeImages", { Limit: "20" }),
