@@ -25,7 +25,7 @@ static int inode_write(struct mend_ext *e, const struct ext2_inode *inode, ext2_
     return code ? mend_ext_fail(e, err, code, "inode %" PRIu32, ino) : 0;
 }
 
-/* Until 2106 all of it is in these words; what reads more of them takes zeros. */
+/* Until 2038 all of it is in these words. */
 static uint32_t now_of(const struct mend_ext *e)
 {
     return (uint32_t)(e->lib->now ? e->lib->now : time(NULL));

@@ -29,12 +29,33 @@ static const char *const histories[] = {
 };
 
 /* A link leads to what is dealt with by itself. */
-static int plan_file(struct mend_plan *p, const char *path, struct err *err)
+static int plan_file(struct mend_plan *p, const char *path, const struct tree_node *but,
+                     struct err *err)
 {
     struct tree_node node;
     int r = tree_lfind(&p->g->tree, path, &node, err);
 
-    return r == 1 && node.st.type == FS_REG ? mend_plan_remove(p, path, err) : r;
+    if (r <= 0 || node.st.type != FS_REG ||
+        (but && node.mount == but->mount && node.st.ino == but->st.ino))
+        return r;
+    return mend_plan_remove(p, path, err);
+}
+
+/* Who made one of these a link may have led it to a folder that holds more than that. */
+static int check_folders(struct mend_plan *p, struct err *err)
+{
+    static const char *const folders[] = {"/etc/ssh", "/var/log", "/var/lib/cloud"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        struct tree_node node;
+        int r = tree_lfind(&p->g->tree, folders[i], &node, err);
+
+        if (r < 0)
+            return r;
+        if (r == 1 && node.st.type == FS_SYMLINK)
+            return FAIL(err, ERR_UNSUPPORTED, "%s is a link", folders[i]);
+    }
+    return 0;
 }
 
 static int plan_host_key(struct mend_plan *p, const struct mend_entry *e, void *arg,
@@ -47,6 +68,17 @@ static int plan_host_key(struct mend_plan *p, const struct mend_entry *e, void *
         (!text_ends(name, "key") && !text_ends(name, "key.pub")))
         return 0;
     return mend_plan_unlink(p, e, err);
+}
+
+static int plan_folder(struct mend_plan *p, const char *path, mend_entry_fn *fn,
+                       void *arg, struct err *err)
+{
+    struct tree_node node;
+    int r = tree_find(&p->g->tree, path, &node, err);
+
+    if (r <= 0 || node.st.type != FS_DIR)
+        return r < 0 ? r : 0;
+    return mend_plan_each(p, node.mount, node.st.ino, fn, arg, err);
 }
 
 /* ---- logs */
@@ -69,6 +101,7 @@ static bool is_put_aside(const char *name)
 }
 
 struct logs {
+    const char *path;
     unsigned depth;
     bool journal; /* beneath a folder of systemd's journal: all of it goes */
 };
@@ -77,29 +110,21 @@ static int plan_log(struct mend_plan *p, const struct mend_entry *e, void *arg,
                     struct err *err)
 {
     const struct logs *l = arg;
-    struct logs below = {l->depth + 1, strcmp(e->name, "journal") == 0};
+    struct logs below = {NULL, l->depth + 1, strcmp(e->name, "journal") == 0};
 
     if (l->journal)
         return mend_plan_remove_tree(p, e, l->depth, err);
     if (e->st.type == FS_REG)
         return is_put_aside(e->name) ? mend_plan_unlink(p, e, err)
                                      : mend_plan_truncate(p, e, err);
-    if (e->st.type != FS_DIR || e->covered)
+    if (e->st.type != FS_DIR)
         return 0;
     if (below.depth > LOGS_DEEP)
         return FAIL(err, ERR_LIMIT, "folders of logs more than %d deep", LOGS_DEEP);
-    return mend_plan_each(p, e->mount, e->st.ino, plan_log, &below, err);
-}
-
-static int plan_folder(struct mend_plan *p, const char *path, mend_entry_fn *fn,
-                       void *arg, struct err *err)
-{
-    struct tree_node node;
-    int r = tree_find(&p->g->tree, path, &node, err);
-
-    if (r <= 0 || node.st.type != FS_DIR)
-        return r < 0 ? r : 0;
-    return mend_plan_each(p, node.mount, node.st.ino, fn, arg, err);
+    below.path = arena_printf(p->arena, "%s/%s", l->path, e->name);
+    /* What is mounted on it is what the system sees. */
+    return e->covered ? plan_folder(p, below.path, plan_log, &below, err)
+                      : mend_plan_each(p, e->mount, e->st.ino, plan_log, &below, err);
 }
 
 /* ---- histories */
@@ -124,8 +149,21 @@ static int plan_user(struct mend_plan *p, const struct mend_entry *e, void *arg,
 
 /* ---- fstab */
 
+/* Is there something on the disk that we do not look into? */
+static bool hides_more(const struct guest *g)
+{
+    for (unsigned i = 0; i < g->fs_n; i++) {
+        const struct guest_fs *gf = &g->fs[i];
+
+        if (gf->ident.type == FS_LUKS || gf->ident.type == FS_MDRAID ||
+            gf->ident.type == FS_ZFS || (gf->volume && !gf->block))
+            return true;
+    }
+    return false;
+}
+
 /* Does the line mount, or swap to, what is on no filesystem of this disk?  Whatever the
- * system itself starts from stays. */
+ * system itself starts from stays, and what is no name of a disk. */
 static bool is_elsewhere(struct mend_plan *p, struct bytes text)
 {
     struct fstab_line line;
@@ -137,7 +175,9 @@ static bool is_elsewhere(struct mend_plan *p, struct bytes text)
     kind = fstab_kind(&line);
     if (strcmp(kind, "disk") != 0 && strcmp(kind, "swap") != 0)
         return false;
-    if (text_starts(line.spec, "/") && !text_starts(line.spec, "/dev/"))
+    if (!text_starts(line.spec, "/dev/") && !text_starts(line.spec, "UUID=") &&
+        !text_starts(line.spec, "LABEL=") && !text_starts(line.spec, "PARTUUID=") &&
+        !text_starts(line.spec, "PARTLABEL="))
         return false;
     if (text_is(line.target, "/") || text_is(line.target, "/usr") ||
         text_starts(line.target, "/boot"))
@@ -151,7 +191,7 @@ static int plan_fstab(struct mend_plan *p, struct err *err)
     struct bytes rest, line;
     size_t kept = 0;
     char *to;
-    int r = tree_read(&p->g->tree, "/etc/fstab", &text, err);
+    int r = hides_more(p->g) ? 0 : tree_read(&p->g->tree, "/etc/fstab", &text, err);
 
     if (r <= 0 || text.n == 0)
         return r < 0 ? r : 0;
@@ -173,21 +213,25 @@ static int plan_fstab(struct mend_plan *p, struct err *err)
 
 int mend_plan_identity(struct mend_plan *p, struct err *err)
 {
-    struct logs logs = {1, false};
+    struct logs logs = {"/var/log", 1, false};
     struct tree_node id;
-    int r = 0;
+    bool has_id;
+    int r;
 
     if (p->g->windows)
         return 0;
-    r = plan_folder(p, "/etc/ssh", plan_host_key, NULL, err);
-    for (size_t i = 0; i < ARRAY_SIZE(files) && r >= 0; i++)
-        r = plan_file(p, files[i], err);
+    r = check_folders(p, err);
+    if (r >= 0)
+        r = plan_folder(p, "/etc/ssh", plan_host_key, NULL, err);
     /* Empty it is filled at the next start; a system without it takes that for its first
      * one, and changes more. */
     if (r >= 0)
         r = tree_find(&p->g->tree, "/etc/machine-id", &id, err);
-    if (r == 1 && id.st.size)
+    has_id = r == 1;
+    if (has_id && id.st.size)
         r = mend_plan_content(p, "/etc/machine-id", bytes_of("", 0), err);
+    for (size_t i = 0; i < ARRAY_SIZE(files) && r >= 0; i++)
+        r = plan_file(p, files[i], has_id ? &id : NULL, err);
     /* A seed was put there by who made the image. */
     if (r >= 0)
         r = mend_plan_empty(p, "/var/lib/cloud", "seed", err);

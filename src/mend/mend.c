@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/text.h"
 #include "guest/facts_json.h"
 #include "mend/plan.h"
 
@@ -41,6 +42,16 @@ static bool outcome_of(enum mend_outcome *ret, int r)
     }
 }
 
+/* Sentences are cut by bytes on their way, which JSON would not take. */
+static void say_why(struct mend *m, const char *where, const struct err *err)
+{
+    char why[sizeof m->report.why];
+
+    snprintf(why, sizeof why, "%.70s%s%s", where, *where ? ": " : "", err->msg);
+    text_clean(m->report.why, sizeof m->report.why, bytes_of(why, strlen(why)),
+               sizeof m->report.why - 1);
+}
+
 /* 0 when the failure is told in the report; the first reason stays. */
 static int leave(struct mend *m, const char *where, int r, struct err *err)
 {
@@ -51,8 +62,7 @@ static int leave(struct mend *m, const char *where, int r, struct err *err)
     if (outcome > m->report.outcome)
         m->report.outcome = outcome;
     if (!m->report.why[0])
-        snprintf(m->report.why, sizeof m->report.why, "%.70s%s%s", where,
-                 *where ? ": " : "", err->msg);
+        say_why(m, where, err);
     err_clear(err);
     return 0;
 }
@@ -443,7 +453,7 @@ static int opened(void *arg, struct guest *g, struct err *err)
 
     if (r == -ERR_NOTFOUND && !g->root) {
         m->report.outcome = MEND_NO_SYSTEM;
-        snprintf(m->report.why, sizeof m->report.why, "%s", err->msg);
+        say_why(m, "", err);
         err_clear(err);
         return 0;
     }

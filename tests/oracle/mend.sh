@@ -231,6 +231,28 @@ orphans() {
         reads /etc/hostname x && gone /etc/ssh/ssh_host_rsa_key
 }
 
+# What a folder's link leads to may hold more than it should.
+linked_log() {
+    mv "$tree/var/log" "$work/log" && ln -s /data "$tree/var/log" && image 32M
+    rm "$tree/var/log" && mv "$work/log" "$tree/var/log" && untouched 'not-written 0 */var/log is a link' identity
+}
+
+# The other way round than usual.
+linked_id() {
+    mv "$tree/etc/machine-id" "$work/id" && rm "$tree/var/lib/dbus/machine-id" &&
+        cp "$work/id" "$tree/var/lib/dbus/machine-id" && ln -s /var/lib/dbus/machine-id "$tree/etc/machine-id" && image 32M
+    rm "$tree/etc/machine-id" && mv "$work/id" "$tree/etc/machine-id" &&
+        ln -sf /etc/machine-id "$tree/var/lib/dbus/machine-id" && mended 'done *' identity && is_clean &&
+        reads /var/lib/dbus/machine-id ''
+}
+
+# Beside something encrypted no disk is said to be missing.
+encrypted_beside() {
+    image 32M && truncate -s 40M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
+        printf 'LUKS\xba\xbe\0\1' | dd of="$raw" bs=1M seek=33 conv=notrunc status=none &&
+        mended 'done *' identity && is_clean && gone /etc/ssh/ssh_host_rsa_key && in_guest 'cat /etc/fstab' | cmp - "$tree/etc/fstab"
+}
+
 full() {
     image 8M -m 0 -O ^has_journal && spoil "write $work/fill /fill" && same fill "0" "$(debugfs -R stats "$raw?offset=$start" 2>/dev/null | awk '/^Free blocks:/ { print $3 }')" && untouched 'no-room 0 *' "write:/etc/big:$(head -c 100000 /dev/zero | tr '\0' x)"
 }
@@ -334,6 +356,9 @@ case_ 'a folder gets more blocks' many_names 32M -b 1024
 case_ 'a folder with a linear list gets more blocks' many_names 32M -b 1024 -O ^dir_index
 case_ 'identity of ext4' identity 32M
 case_ 'identity of ext2' identity 32M -t ext2
+case_ 'a folder of logs that is a link is left as it is' linked_log
+case_ 'a machine-id that is a link stays whole' linked_id
+case_ 'beside something encrypted fstab stays' encrypted_beside
 case_ 'edits on the way of a conversion' on_the_way
 case_ 'edits on a logical volume' logical_volume
 case_ 'inline data is left as it is' left 'not-written 0 partition 1: *inline_data' '-O inline_data'
