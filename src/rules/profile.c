@@ -15,6 +15,7 @@
 
 enum key_kind {
     KEY_TEXT,    /* const char * */
+    KEY_PATH,    /* const char *: a file in the guest, with slashes */
     KEY_WORDS,   /* profile_names */
     KEY_DRIVERS, /* profile_names, of drivers we have facts about */
     KEY_BITS,    /* uint32_t: any of the vocabulary */
@@ -152,8 +153,8 @@ static const struct key service_keys[] = {
     {"copy-regions", KEY_WORDS, AT(profile_service, copy_regions)},
     {"copy-own-group", KEY_BOOL, AT(profile_service, copy_own_group)},
     {"shares-only-create", KEY_BOOL, AT(profile_service, shares_only_create)},
-    {"linux-settings", KEY_TEXT, AT(profile_service, linux_settings)},
-    {"windows-settings", KEY_TEXT, AT(profile_service, windows_settings)},
+    {"linux-settings", KEY_PATH, AT(profile_service, linux_settings)},
+    {"windows-settings", KEY_PATH, AT(profile_service, windows_settings)},
     {NULL},
 };
 
@@ -293,6 +294,26 @@ static int parse_bits(const struct parser *ps, const struct key *k, uint32_t *re
     return 0;
 }
 
+/* Kept as edits name files: "C:\a\b", whose drive is the system's, is "/a/b". */
+static int parse_path(const char **ret, const struct parser *ps, const struct key *k,
+                      struct bytes value, struct err *err)
+{
+    char path[PROFILE_LINE_MAX];
+    struct bytes b = value;
+
+    if (text_starts(b, "C:\\")) {
+        b = bytes_sub(b, 2, b.n - 2);
+        for (size_t i = 0; i < b.n; i++)
+            path[i] = b.p[i] == '\\' ? '/' : (char)b.p[i];
+        b = bytes_of(path, b.n);
+    }
+    if (!text_starts(b, "/") || b.n == 1)
+        return BAD(ps, err, "%s: \"%s\" begins with neither / nor C:\\", k->name,
+                   shown(ps, value));
+    *ret = arena_text(ps->a, b, PROFILE_LINE_MAX);
+    return 0;
+}
+
 static int parse_value(const struct parser *ps, const struct key *k, struct bytes value,
                        struct err *err)
 {
@@ -305,6 +326,8 @@ static int parse_value(const struct parser *ps, const struct key *k, struct byte
     case KEY_TEXT:
         *(const char **)to = arena_text(ps->a, value, PROFILE_LINE_MAX);
         return 0;
+    case KEY_PATH:
+        return parse_path(to, ps, k, value, err);
     case KEY_WORDS:
     case KEY_DRIVERS:
         return parse_words(ps, k, to, value, err);

@@ -51,7 +51,7 @@ struct profile_service {
                                      regions, or overseas; Taipei takes part in none */
     bool shares_only_create;      /* a received share makes instances, and nothing else */
     const char *linux_settings;   /* file in the guest that carries its settings; "" */
-    const char *windows_settings; /* the same */
+    const char *windows_settings; /* the same, from the root of the system drive */
 };
 
 /* `file` names the text in messages: "profiles/x.profile:12: unknown key \"fomats\"". */

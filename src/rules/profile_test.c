@@ -76,6 +76,10 @@ static void test_errors(void **state)
          "TiB"},
         {"bad number", HEAD "[service]\nimages-per-region = ten\n",
          "x.profile:10: images-per-region: bad number \"ten\""},
+        {"a file that is beneath no root", HEAD "[service]\nlinux-settings = etc/x\n",
+         "x.profile:10: linux-settings: \"etc/x\" begins with neither / nor C:\\"},
+        {"a root is no file", HEAD "[service]\nwindows-settings = C:\\\n",
+         "x.profile:10: windows-settings: \"C:\\x5c\" begins with neither / nor C:\\"},
         {"unknown check", HEAD "[levels]\nL99 = off\n",
          "x.profile:10: unknown check \"L99\""},
         {"check twice", HEAD "[levels]\nL24 = off\nL24 = note\n",
@@ -238,6 +242,37 @@ static void test_shipped(void **state)
     }
 }
 
+/* As an edit wants them: with slashes, from the root of the system drive. */
+static void test_settings(void **state)
+{
+    static const struct {
+        const char *name, *os_linux, *os_windows;
+    } cases[] = {
+        {"tencent-2016", "/etc/qcloud-network-config.ini", "/qcloud-network-config.ini"},
+        {"tencent-2016-intl", "/etc/qcloud-network-config.ini",
+         "/qcloud-network-config.ini"},
+        {"tencent-2022", "", ""},
+    };
+    AUTO(arena_fini) struct arena folders = {0};
+    struct err err = {0};
+    const struct profile *deep =
+        parse(&folders, HEAD "[service]\nwindows-settings = C:\\a b\\c.ini\n", &err);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        AUTO(arena_fini) struct arena a = {0};
+        const struct profile_service *s =
+            profile_service(profile_load(&a, cases[i].name));
+
+        if (strcmp(s->linux_settings, cases[i].os_linux) != 0 ||
+            strcmp(s->windows_settings, cases[i].os_windows) != 0)
+            fail_msg("%s: \"%s\", \"%s\"", cases[i].name, s->linux_settings,
+                     s->windows_settings);
+    }
+    assert_non_null(deep);
+    assert_string_equal(profile_service(deep)->windows_settings, "/a b/c.ini");
+}
+
 /* No rule without a source: a comment stands above each key of another cloud's profile,
  * or above the keys that share it. */
 static void test_sources(void **state)
@@ -292,10 +327,10 @@ static void test_budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_version),
-        cmocka_unit_test(test_shipped), cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_version),
+        cmocka_unit_test(test_shipped),  cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_budget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

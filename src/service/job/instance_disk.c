@@ -68,7 +68,12 @@ static int make_overlay(struct work *w, const struct instance_settings *s,
 {
     const struct profile_service *rules = profile_service(w->job->service->profile);
     const char *file = s->windows ? rules->windows_settings : rules->linux_settings;
-    struct mend_edit edit = {.op = MEND_WRITE, .path = file, .mode = 0600};
+    struct mend_edit edit = {
+        .op = MEND_WRITE,
+        .system = s->windows ? MEND_WINDOWS : MEND_LINUX,
+        .path = file,
+        .mode = 0600,
+    };
     struct mend_edits edits = {&edit, 1, false};
     struct disk_options o = {
         .backing = base,
