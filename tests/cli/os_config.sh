@@ -30,7 +30,7 @@ system() {
     mkdir "$root"/sys/class/net/{eth7,enp3s0}/device
     echo 52:54:00:00:00:07 >"$root/sys/class/net/eth7/address"
     echo 52:54:00:bf:b3:51 >"$root/sys/class/net/enp3s0/address"
-    printf '127.0.0.1\tlocalhost\n127.0.1.1\told\n' >"$root/etc/hosts"
+    printf '127.0.0.1\tlocalhost\n127.0.1.1\told\n127.0.1.10\tother\n' >"$root/etc/hosts"
     for file; do
         mkdir -p "$root/${file%/*}"
         [ -d "$root/$file" ] || : >"$root/$file"
@@ -72,7 +72,8 @@ case_ 'its interfaces' has etc/network/interfaces 'source /etc/network/interface
     '    gateway 10.0.2.2' '    dns-nameservers 10.0.2.3 10.0.2.4'
 case_ 'what others had said of the card' same file '' "$(cat "$root/etc/network/interfaces.d/50-cloud-init")"
 case_ 'its name' has etc/hostname vm-10-0-2-77
-case_ 'its hosts' has etc/hosts '127.0.0.1	localhost' '127.0.1.1	vm-10-0-2-77'
+case_ 'its hosts' has etc/hosts '127.0.0.1	localhost' '127.0.1.1	vm-10-0-2-77' \
+    '127.0.1.10	other'
 case_ 'its resolver' has etc/resolv.conf 'nameserver 10.0.2.3' 'nameserver 10.0.2.4' 'search example'
 case_ 'its keys' has root/.ssh/authorized_keys 'ssh-ed25519 AAAA me@here'
 case_ 'its password' same password "root:$hash" "$(cat "$work/password")"
@@ -127,6 +128,43 @@ strange() {
         [ ! -e "$root/var/lib/imgport-os-config/applied" ]
 }
 case_ 'a system of no kind: the rest is applied, and it is tried again' strange
+
+# ---- a file that cannot be written, not even by root: a folder stands where it is made
+system halfway etc/systemd/network/ etc/conf.d/hostname
+mkdir "$root/etc/hostname.imgport-new"
+halfway() {
+    expect 1 apply && matches "$work/err" '/etc/hostname: could not be written' &&
+        matches "$work/err" 'the next start tries again' &&
+        has etc/conf.d/hostname 'hostname="vm-10-0-2-77"' &&
+        [ ! -e "$root/var/lib/imgport-os-config/applied" ]
+}
+case_ 'a write that fails: the rest is applied' halfway
+rmdir "$root/etc/hostname.imgport-new"
+case_ 'the next start tries again' applied
+case_ 'and writes it' has etc/hostname vm-10-0-2-77
+mkdir "$root/etc/hostname.imgport-new"
+case_ 'told to, and it fails' expect 1 apply -f
+rmdir "$root/etc/hostname.imgport-new"
+case_ 'what was applied before counts no more' applied
+
+system unkept etc/systemd/network/ var/lib/imgport-os-config
+unkept() { expect 1 apply && has etc/hostname vm-10-0-2-77; }
+case_ 'no folder for what was applied: applied all the same, and not called so' unkept
+
+# ---- host keys
+# shellcheck disable=SC2016 # a script
+printf '#!/bin/sh\necho "$*" >"%s/keygen"\n[ "$*" = "-A -f $ROOT" ] && : >"$ROOT/etc/ssh/ssh_host_rsa_key"\n' \
+    "$work" >"$work/bin/ssh-keygen"
+chmod +x "$work/bin/ssh-keygen"
+keys() { rm -f "$work/keygen" && ROOT=$root expect 0 apply && matches "$work/out" "$1" && [ -e "$work/keygen" ]; }
+no_keys() { rm -f "$work/keygen" && ROOT=$root expect 0 apply "$@" && [ ! -e "$work/keygen" ]; }
+system ssh etc/systemd/network/ etc/ssh/
+case_ 'host keys are made where there are none' keys applied
+case_ 'and not where there are' no_keys -f
+rm "$root/etc/ssh/ssh_host_rsa_key"
+case_ 'also when nothing else is new' keys 'nothing new'
+system no-ssh etc/systemd/network/
+case_ 'a system without SSH gets none' no_keys
 
 # ---- hostile values; each alone must do nothing
 spoilt() {
