@@ -47,6 +47,7 @@ struct sign {
     bool is_prompt;
     bool is_clue;     /* evidence every time, also where it is no news */
     bool is_anywhere; /* a stop also behind that stage */
+    bool ends_root;   /* ... where what was mounted proves to be no root */
 };
 
 #define AT(stage, first, then)                            \
@@ -68,6 +69,10 @@ struct sign {
 #define PROMPT(stage, stop, text)           \
     {                                       \
         text, NULL, stage, stop, true, true \
+    }
+#define NO_INIT(first, then, is_prompt)                                               \
+    {                                                                                 \
+        first, then, CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, is_prompt, true, false, true \
     }
 
 /* Who prints what; the first that fits is taken.  "Kernel panic" within the initramfs is
@@ -128,9 +133,9 @@ static const struct sign signs[] = {
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "ALERT!", "does not exist"),
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "Gave up waiting for root", NULL),
     CLUE(CONSOLE_INITRAMFS, "Gave up waiting for", "device"),
-    STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "No init found", NULL),
-    STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "Target filesystem doesn't have", "init"),
-    PROMPT(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "(initramfs)"),
+    NO_INIT("No init found", NULL, false),
+    NO_INIT("Target filesystem doesn't have", "init", false),
+    NO_INIT("(initramfs)", NULL, true),
     CLUE(CONSOLE_INITRAMFS, "dracut-initqueue", "does not exist"),
     CLUE(CONSOLE_INITRAMFS, "Warning: /dev/", "does not exist"),
     STOP(CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "dracut-initqueue", "Could not boot"),
@@ -267,6 +272,13 @@ static bool take_settings(struct console *c, struct bytes line, bool whole)
     return news;
 }
 
+/* The kernel tells of a mounted filesystem before anybody looks for an init in it. */
+static bool is_news_of(const struct console *c, const struct sign *s)
+{
+    return s->stage >= c->stage || s->is_anywhere ||
+           (s->ends_root && c->stage == CONSOLE_ROOT);
+}
+
 /* A line, or as much of it as has come, which may be a prompt. */
 static void look(struct console *c, struct bytes line, bool whole, double at)
 {
@@ -274,7 +286,9 @@ static void look(struct console *c, struct bytes line, bool whole, double at)
     bool tells = whole && take_cloud_init(c, line);
 
     tells |= take_settings(c, line, whole);
-    if (find_sign(&s, c, line, whole) && (s.stage >= c->stage || s.is_anywhere)) {
+    if (find_sign(&s, c, line, whole) && is_news_of(c, &s)) {
+        if (s.ends_root && c->stage == CONSOLE_ROOT)
+            c->stage = s.stage;
         tells |= s.is_clue || s.stage > c->stage;
         if (s.stage > c->stage)
             c->stop = CONSOLE_GOES_ON; /* the default entry, after a prompt */
@@ -354,6 +368,14 @@ void console_init(struct console *c, const char *nonce, const char *hostname)
     assert(strlen(nonce) < sizeof c->nonce && strlen(hostname) < sizeof c->hostname);
     snprintf(c->nonce, sizeof c->nonce, "%s", nonce);
     snprintf(c->hostname, sizeof c->hostname, "%s", hostname);
+}
+
+void console_restart(struct console *c, double at)
+{
+    end_line(c, at);
+    c->stage = CONSOLE_SILENT;
+    c->stop = CONSOLE_GOES_ON;
+    c->cloud_init_runs = c->cloud_init_done = c->cloud_init_nothing = false;
 }
 
 void console_take(struct console *c, struct bytes said, double at)

@@ -7,6 +7,7 @@
  * Bytes go in as they come, in pieces of any size; escape sequences are dropped, and
  * lines compared with a table of what the programs of that way are known to print.  A
  * stage implies those before it: with `quiet` a kernel says little, and some say nothing.
+ * None is taken back, but for a root that has no init.
  * Lines that told something are kept as evidence.
  *
  * The guest says what it likes: all that it can gain is a wrong verdict over itself, and
@@ -82,6 +83,10 @@ struct console {
 /* `nonce` and `hostname` are what only the settings say, "" nothing; letters and digits
  * and '-'. */
 void console_init(struct console *c, const char *nonce, const char *hostname);
+
+/* It starts anew, from its firmware on: what was seen of the settings stays, as does the
+ * evidence. */
+void console_restart(struct console *c, double at);
 
 /* `at`: seconds since the start, not falling. */
 void console_take(struct console *c, struct bytes said, double at);

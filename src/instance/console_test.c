@@ -133,6 +133,17 @@ static const struct row {
      "[    4.037316] EXT4-fs (vda1): mounted"},
     {"... and is XFS", KERNEL "[    3.1] XFS (dm-0): Ending clean mount\r\n",
      CONSOLE_ROOT, CONSOLE_GOES_ON, "", "[    3.1] XFS (dm-0)"},
+    {"what is mounted has no init",
+     KERNEL MOUNTED "Target filesystem doesn't have requested /sbin/init.\r\n",
+     CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "Target filesystem doesn't"},
+    {"... and nothing is an init",
+     KERNEL MOUNTED "No init found. Try passing init= bootarg.\r\n", CONSOLE_INITRAMFS,
+     CONSOLE_NO_ROOT, "", "No init found."},
+    {"... and a shell is what is left", KERNEL MOUNTED "\r\n(initramfs) ",
+     CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "(initramfs)"},
+    {"the same words of the system itself are nothing",
+     KERNEL MOUNTED SYSTEMD "No init found\r\n", CONSOLE_USERLAND, CONSOLE_GOES_ON, "",
+     "[    4.525836] systemd[1]: systemd 252"},
     {"systemd runs", KERNEL MOUNTED SYSTEMD, CONSOLE_USERLAND, CONSOLE_GOES_ON, "",
      "[    4.525836] systemd[1]: systemd 252"},
     {"systemd within an initramfs is not the system",
@@ -254,13 +265,24 @@ static void test_times(void **state)
     assert_string_equal(c->evidence[2].text, "Linux version 6");
 }
 
+static void test_restart(void **state)
+{
+    AUTO(freep) struct console *c = take(KERNEL MOUNTED SYSTEMD CLOUD_INIT "x " NONCE, 7);
+
+    (void)state;
+    console_restart(c, 1e4);
+    assert_int_equal(c->stage, CONSOLE_SILENT);
+    assert_true(c->has_settings && !c->cloud_init_runs && c->evidence_n);
+    console_take(c, bytes_of(SEABIOS, sizeof SEABIOS - 1), 2e4);
+    assert_int_equal(c->stage, CONSOLE_FIRMWARE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_times),
+        cmocka_unit_test(test_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
