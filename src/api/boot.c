@@ -188,6 +188,20 @@ static int start(struct boot *b, struct err *err)
     return r < 0 ? r : boot_run(&b->run, &p, err);
 }
 
+static int set_error(struct boot *b, enum err_code code, const char *msg, struct err *err)
+{
+    b->error = arena_alloc(&b->arena, sizeof *b->error);
+    if (!b->error)
+        return arena_check(&b->arena, err);
+    *b->error = (struct fact_problem){
+        .layer = "boot",
+        .code = err_code_name(code),
+        .subject = "",
+        .message = arena_text(&b->arena, bytes_of(msg, strlen(msg)), ERR_MSG_MAX),
+    };
+    return 0;
+}
+
 /* A start that could not be tried is told in the report, as a check does with what it
  * could not look at; only usage, cancellation and memory end the call. */
 static int try_start(struct boot *b, struct err *err)
@@ -202,16 +216,7 @@ static int try_start(struct boot *b, struct err *err)
         return r;
     }
     b->run.end = BOOT_NOT_STARTED;
-    b->error = arena_alloc(&b->arena, sizeof *b->error);
-    if (!b->error)
-        return arena_check(&b->arena, err);
-    *b->error = (struct fact_problem){
-        .layer = "boot",
-        .code = err_code_name(why.code),
-        .subject = "",
-        .message = arena_text(&b->arena, bytes_of(why.msg, strlen(why.msg)), ERR_MSG_MAX),
-    };
-    return 0;
+    return set_error(b, why.code, why.msg, err);
 }
 
 /* ---- the report */
@@ -335,9 +340,15 @@ static int report(json_t **ret, enum verdict *verdict, struct boot *b, struct er
         .end = b->run.end,
         .quick = b->options->quick,
         .settings_needed = !b->options->force && profile_needs_agent(b->profile, type),
+        .trouble = b->run.trouble[0],
     };
     struct boot_verdict v = boot_judge(&seen);
+    int r = 0;
 
+    if (seen.trouble && v.verdict == VERDICT_UNDECIDED && !b->error)
+        r = set_error(b, ERR_IO, b->run.trouble, err);
+    if (r < 0)
+        return r;
     judge_unstarted(b, &v);
     if (v.verdict == VERDICT_REFUSED && seen.end == BOOT_NOT_STARTED)
         v.ids = any_ids(b);

@@ -29,6 +29,7 @@ enum {
     SECTOR = 512,
     RANDOM_HALF = 8, /* letters of a half of the nonce */
     USER_DATA_MAX = 512,
+    SERVER_PATIENCE = 5, /* seconds */
 };
 
 /* Seconds that something has to stay as it is before it is believed. */
@@ -111,11 +112,18 @@ static int server_begin(struct server *s, int *ours, struct err *err)
     return 0;
 }
 
+/* The machine has let go of its disk: the worker ends by itself, and then tells what it
+ * could not read.  One that hangs is canceled. */
 static void server_end(struct server *s)
 {
-    atomic_store(&s->unwanted, true);
-    if (s->runs)
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SERVER_PATIENCE;
+    if (s->runs && pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        atomic_store(&s->unwanted, true);
         pthread_join(s->thread, NULL);
+    }
     s->runs = false;
     json_decref(TAKE(s->request));
     closep(&s->theirs);
@@ -293,6 +301,7 @@ struct watch {
     int folder, log;
     uint64_t log_at;
     double started, heard, stopped; /* when it spoke last, and when it stopped; -1 */
+    unsigned restarts;
     bool gone;
 };
 
@@ -318,13 +327,32 @@ static void read_log(struct watch *w)
     }
 }
 
+static void take_reset(struct watch *w)
+{
+    read_log(w);
+    /* SeaBIOS that is entered a second time resets the machine once more. */
+    if (w->restarts && w->console->stage == CONSOLE_SILENT)
+        return;
+    if (!boot_starts_anew(w->console, w->restarts)) {
+        w->gone = true;
+        return;
+    }
+    w->restarts++;
+    w->heard = now();
+    w->stopped = -1;
+    console_restart(w->console, w->heard - w->started);
+}
+
 static int take_events(struct watch *w, struct err *err)
 {
     struct machine_event e;
     int r;
 
     while ((r = machine_next_event(&e, w->machine, err)) > 0)
-        w->gone |= e.kind == MACHINE_GONE;
+        if (e.kind == MACHINE_RESET)
+            take_reset(w);
+        else
+            w->gone |= e.kind == MACHINE_GONE;
     return r;
 }
 
@@ -411,7 +439,8 @@ static int start(struct machine **ret, struct hypervisor *h, const struct made *
 {
     AUTO(machine_closep) struct machine *machine = NULL;
     struct machine_spec s = {
-        .id = m->hostname,
+        /* Not the host name: a guest may take its own from here, as from DMI. */
+        .id = "boot",
         .folder = m->folder,
         .uuid = m->uuid,
         .memory = plan->memory,
@@ -423,7 +452,7 @@ static int start(struct machine **ret, struct hypervisor *h, const struct made *
         .base = {.fd = nbd},
         .disposable = true,
         .network = {.metadata = true},
-        .once = true,
+        .once = plan->command_line != NULL,
         .bound = true,
     };
     int r;

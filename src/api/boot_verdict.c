@@ -52,7 +52,7 @@ static const char *stop_of(const struct boot_seen *seen)
         return console_stop_name(c->stop);
     if (c->stage == CONSOLE_FIRMWARE && seen->end == BOOT_DECIDED)
         return console_stop_name(CONSOLE_NO_BOOT);
-    if (!seen->quick && c->stage == CONSOLE_LOGIN)
+    if (!seen->quick && c->stage == CONSOLE_LOGIN && seen->end == BOOT_DECIDED)
         return "no-settings";
     if (seen->end == BOOT_ENDED)
         return "ended";
@@ -63,27 +63,42 @@ static enum verdict verdict_of(const struct boot_seen *seen, const char *stop)
 {
     if (!*stop)
         return VERDICT_ACCEPTED;
-    if (strcmp(stop, "time") == 0)
+    if (seen->trouble || strcmp(stop, "time") == 0)
+        return VERDICT_UNDECIDED;
+    /* The system runs, and ends itself: nothing says why. */
+    if (strcmp(stop, "ended") == 0 && seen->console->stage >= CONSOLE_ROOT)
         return VERDICT_UNDECIDED;
     if (strcmp(stop, "no-settings") == 0 && !seen->settings_needed)
         return VERDICT_ACCEPTED;
     return VERDICT_REFUSED;
 }
 
+bool boot_starts_anew(const struct console *c, unsigned restarts)
+{
+    return c->stage >= CONSOLE_ROOT && c->stop == CONSOLE_GOES_ON &&
+           restarts < BOOT_RESTARTS_MAX;
+}
+
 struct boot_verdict boot_judge(const struct boot_seen *seen)
 {
     const struct console *c = seen->console;
     const struct stop *stop;
+    enum verdict verdict;
+    bool is_explained;
 
     if (seen->end == BOOT_NOT_STARTED)
         return (struct boot_verdict){VERDICT_UNDECIDED, "nothing", "",
                                      find_stop("")->ids};
     stop = find_stop(stop_of(seen));
+    verdict = verdict_of(seen, stop->name);
+    /* What ran out of time may have a reason that a check knows. */
+    is_explained = verdict != VERDICT_UNDECIDED ||
+                   (!seen->trouble && strcmp(stop->name, "time") == 0);
     return (struct boot_verdict){
-        .verdict = verdict_of(seen, stop->name),
+        .verdict = verdict,
         .reached = c->has_settings ? "settings" : console_stage_name(c->stage),
         .stopped = stop->name,
-        .ids = stop->ids,
+        .ids = is_explained ? stop->ids : find_stop("")->ids,
     };
 }
 
@@ -134,7 +149,7 @@ int boot_agrees(const struct boot_verdict *v, const struct boot_seen *seen,
 {
     bool starts = !has_any(report, starts_not, LEVEL_ERROR);
 
-    if (seen->end == BOOT_NOT_STARTED || strcmp(v->stopped, "time") == 0 ||
+    if (seen->end == BOOT_NOT_STARTED || v->verdict == VERDICT_UNDECIDED ||
         report->verdict == VERDICT_UNDECIDED)
         return -1;
     if (strcmp(v->stopped, "no-settings") == 0)

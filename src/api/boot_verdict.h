@@ -5,6 +5,8 @@
 #include "instance/console.h"
 #include "rules/rules.h"
 
+enum { BOOT_RESTARTS_MAX = 2 };
+
 /* How it ended, beside what the console said. */
 enum boot_end {
     BOOT_NOT_STARTED,
@@ -18,6 +20,7 @@ struct boot_seen {
     enum boot_end end;
     bool quick;           /* kernel and initramfs alone */
     bool settings_needed; /* without them the cloud cannot use the image */
+    bool trouble;         /* some of the disk could not be read */
 };
 
 struct boot_verdict {
@@ -27,6 +30,10 @@ struct boot_verdict {
     /* Ids of the checks that speak of such a stop, the likeliest first; ends in NULL. */
     const char *const *ids;
 };
+
+/* Some first starts that go well end by a reset (labels of SELinux, cloud-init).  Does
+ * it begin anew, after so many of them? */
+bool boot_starts_anew(const struct console *c, unsigned restarts);
 
 struct boot_verdict boot_judge(const struct boot_seen *seen);
 

@@ -16,7 +16,7 @@ static const struct row {
     enum console_stage stage;
     enum console_stop stop;
     enum boot_end end;
-    const char *words;    /* S has settings, q quick, n they are needed */
+    const char *words;    /* S has settings, q quick, n they are needed, t trouble */
     const char *findings; /* of the check: "L07 l10", errors in capitals, warnings not */
     const char *verdict, *reached, *stopped, *finding;
     int agrees;
@@ -57,6 +57,19 @@ static const struct row {
      "ended", "", 0},
     {"time ran out", CONSOLE_LOADER, 0, BOOT_TIMED_OUT, "n", "l21", "undecided", "loader",
      "time", "l21", -1},
+    {"... at a login, before settings were", CONSOLE_LOGIN, 0, BOOT_TIMED_OUT, "n", "L10",
+     "undecided", "login", "time", "", -1},
+    {"it restarts again and again, with a root", CONSOLE_USERLAND, 0, BOOT_ENDED, "n",
+     "L07", "undecided", "userland", "ended", "", -1},
+    {"... or ends at the login", CONSOLE_LOGIN, 0, BOOT_ENDED, "n", "L10", "undecided",
+     "login", "ended", "", -1},
+    {"a root that was not found on a disk that could not be read", CONSOLE_INITRAMFS,
+     CONSOLE_NO_ROOT, BOOT_DECIDED, "nt", "L07", "undecided", "initramfs",
+     "initramfs-no-root", "", -1},
+    {"... time, too", CONSOLE_USERLAND, 0, BOOT_TIMED_OUT, "nt", "l21", "undecided",
+     "userland", "time", "", -1},
+    {"... and settings that were taken in spite of it", CONSOLE_LOGIN, 0, BOOT_DECIDED,
+     "Snt", "", "accepted", "settings", "", "", 1},
     {"nothing was started", 0, 0, BOOT_NOT_STARTED, "n", "C03", "undecided", "nothing",
      "", "", -1},
 };
@@ -87,7 +100,8 @@ static void test_rows(void **state)
         const struct row *row = &rows[i];
         struct console c = {.stage = row->stage, .stop = row->stop};
         struct boot_seen seen = {&c, row->end, strchr(row->words, 'q') != NULL,
-                                 strchr(row->words, 'n') != NULL};
+                                 strchr(row->words, 'n') != NULL,
+                                 strchr(row->words, 't') != NULL};
         struct finding found[WORDS_MAX];
         char ids[WORDS_MAX][4];
         struct report report = {.verdict = VERDICT_ACCEPTED};
@@ -116,11 +130,36 @@ static void test_stops(void **state)
     /* Each has checks that speak of it. */
     for (enum console_stop s = CONSOLE_NO_BOOT; s < CONSOLE_STOP_MAX; s++) {
         struct console c = {.stop = s};
-        struct boot_seen seen = {&c, BOOT_DECIDED, false, true};
+        struct boot_seen seen = {&c, BOOT_DECIDED, false, true, false};
         struct boot_verdict v = boot_judge(&seen);
 
         assert_string_equal(v.stopped, console_stop_name(s));
         assert_non_null(v.ids[0]);
+    }
+}
+
+static void test_resets(void **state)
+{
+    static const struct {
+        const char *sentence;
+        enum console_stage stage;
+        enum console_stop stop;
+        unsigned restarts;
+        bool starts_anew;
+    } resets[] = {
+        {"labels were written", CONSOLE_USERLAND, 0, 0, true},
+        {"as soon as there is a root", CONSOLE_ROOT, 0, 1, true},
+        {"it does nothing else", CONSOLE_USERLAND, 0, 2, false},
+        {"an initramfs that gave up", CONSOLE_INITRAMFS, 0, 0, false},
+        {"a panic", CONSOLE_USERLAND, CONSOLE_KERNEL_FAILED, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(resets); i++) {
+        struct console c = {.stage = resets[i].stage, .stop = resets[i].stop};
+
+        print_message("%s\n", resets[i].sentence);
+        assert_int_equal(boot_starts_anew(&c, resets[i].restarts), resets[i].starts_anew);
     }
 }
 
@@ -129,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_resets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
