@@ -101,7 +101,8 @@ static int make_overlay(struct work *w, const struct instance_settings *s,
         return work_library_failed(w, &error, err);
     if (o.edits && made.mended.outcome != MEND_DONE) {
         snprintf(w->note, sizeof w->note, _("%s was not written: %s"), file,
-                 made.mended.why);
+                 made.mended.why[0] ? made.mended.why
+                                    : _("the disk has another kind of system"));
         text_cut(w->note);
     }
     return 0;
