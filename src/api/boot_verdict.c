@@ -52,7 +52,10 @@ static const char *stop_of(const struct boot_seen *seen)
         return console_stop_name(c->stop);
     if (c->stage == CONSOLE_FIRMWARE && seen->end == BOOT_DECIDED)
         return console_stop_name(CONSOLE_NO_BOOT);
-    if (!seen->quick && c->stage == CONSOLE_LOGIN && seen->end == BOOT_DECIDED)
+    /* More time could bring settings, but nobody needs them. */
+    if (!seen->quick && c->stage == CONSOLE_LOGIN &&
+        (seen->end == BOOT_DECIDED ||
+         (seen->end == BOOT_TIMED_OUT && !seen->settings_needed)))
         return "no-settings";
     if (seen->end == BOOT_ENDED)
         return "ended";

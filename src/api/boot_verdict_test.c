@@ -59,6 +59,8 @@ static const struct row {
      "time", "l21", -1},
     {"... at a login, before settings were", CONSOLE_LOGIN, 0, BOOT_TIMED_OUT, "n", "L10",
      "undecided", "login", "time", "", -1},
+    {"... which nobody needs", CONSOLE_LOGIN, 0, BOOT_TIMED_OUT, "", "l10", "accepted",
+     "login", "no-settings", "l10", 1},
     {"it restarts again and again, with a root", CONSOLE_USERLAND, 0, BOOT_ENDED, "n",
      "L07", "undecided", "userland", "ended", "", -1},
     {"... or ends at the login", CONSOLE_LOGIN, 0, BOOT_ENDED, "n", "L10", "undecided",
