@@ -20,6 +20,7 @@
 #include "instance/qemu_argv.h"
 #include "instance/qemu_parts.h"
 #include "instance/qemu_probe.h"
+#include "instance/qemu_run.h"
 
 enum {
     LOCK_MS = 5000,
@@ -97,10 +98,10 @@ static int open_folder(int *ret, const char *path, struct err *err)
 
 /* Another descriptor of its own: closing that is what unlocks.  Whoever looks at the
  * machine holds it for a moment; who starts it, for longer. */
-static int lock_folder(int *ret, int dir, struct err *err)
+static int lock_folder_for(int *ret, int dir, int wait_ms, struct err *err)
 {
     AUTO(closep) int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int64_t until = clock_ms() + LOCK_MS;
+    int64_t until = clock_ms() + wait_ms;
 
     if (fd < 0)
         return FAIL_SYS(err, errno, "open the machine's folder");
@@ -114,6 +115,11 @@ static int lock_folder(int *ret, int dir, struct err *err)
     *ret = fd;
     fd = -1;
     return 0;
+}
+
+static int lock_folder(int *ret, int dir, struct err *err)
+{
+    return lock_folder_for(ret, dir, LOCK_MS, err);
 }
 
 static int make(struct qemu **ret, struct hypervisor *h, const char *folder,
@@ -449,9 +455,23 @@ static void translate(struct machine_event *ret, const struct qmp_event *e)
     }
 }
 
+/* Is the folder still that of this machine, and nobody else at work on it?  Whoever asks
+ * holds a machine that another may have ended, and started anew. */
+static bool lock_own_folder(int *ret, struct qemu *q)
+{
+    struct qemu_run run;
+
+    return lock_folder_for(ret, q->dir, 0, NULL) == 0 &&
+           qemu_run_read(&run, q->dir, NULL) == 1 && run.qemu.pid == q->process.pid &&
+           run.qemu.started == q->process.started;
+}
+
 static void keep_helper(struct qemu *q)
 {
-    if (!process_is_over(&q->helper) || process_is_over(&q->process))
+    AUTO(closep) int lock = -1;
+
+    if (!process_is_over(&q->helper) || process_is_over(&q->process) ||
+        !lock_own_folder(&lock, q))
         return;
     process_finip(&q->helper); /* nobody need be told of its end again */
     if (clock_ms() < q->helper_again)
@@ -483,8 +503,12 @@ static int qemu_next_event(struct machine_event *ret, struct machine *m, struct 
         }
     }
     if (process_is_over(&q->process)) {
+        AUTO(closep) int lock = -1;
+        bool is_ours = lock_own_folder(&lock, q);
+
         forget_run(q);
-        qemu_tidy(q->dir);
+        if (is_ours)
+            qemu_tidy(q->dir);
         q->gone_is_due = false;
         *ret = (struct machine_event){.kind = MACHINE_GONE};
         return 1;

@@ -25,8 +25,6 @@
 #include "service/job/tell.h"
 #include "service/journal.h"
 
-#define SNAPSHOT "snapshot.qcow2"
-
 enum { PING_MS = 3 * 1000, AGENT_MS = 15 * 1000, PIECE = 64 << 20, GIB = 1 << 30 };
 
 static void json_freep(json_t **j)
@@ -52,6 +50,15 @@ static int copy_bytes(int to, int from, struct job *j, struct err *err)
     return n == 0 ? 0 : FAIL_SYS(err, errno, "copy of a disk");
 }
 
+/* Of this task: another one may have begun before this one's file is gone. */
+static int snapshot_path(char ret[PATH_MAX], const struct work *w, struct err *err)
+{
+    char name[48];
+
+    snprintf(name, sizeof name, "snapshot-%lld.qcow2", (long long)w->job->task->id);
+    return host_path(ret, w->host, w->i.id, name, err);
+}
+
 static int copy_disk(struct work *w, struct err *err)
 {
     AUTO(closep) int from = -1;
@@ -60,7 +67,7 @@ static int copy_disk(struct work *w, struct err *err)
     int r = host_path(disk, w->host, w->i.id, HOST_DISK, err);
 
     if (r == 0)
-        r = host_path(snapshot, w->host, w->i.id, SNAPSHOT, err);
+        r = snapshot_path(snapshot, w, err);
     if (r < 0)
         return r;
     from = open(disk, O_RDONLY | O_CLOEXEC);
@@ -69,7 +76,9 @@ static int copy_disk(struct work *w, struct err *err)
     to = open(snapshot, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (to < 0)
         return FAIL_SYS(err, errno, "%s", snapshot);
-    return copy_bytes(to, from, w->job, err);
+    r = copy_bytes(to, from, w->job, err);
+    /* That it is there is written next. */
+    return r == 0 && fsync(to) < 0 ? FAIL_SYS(err, errno, "%s", snapshot) : r;
 }
 
 /* The guest has written what it holds, then the machine has: so the file is whole. */
@@ -141,10 +150,13 @@ static int copy(struct work *w, struct job_failure *why, struct err *err)
 {
     AUTO(json_freep) json_t *had = NULL;
     AUTO(json_freep) json_t *done = json_object();
+    char path[PATH_MAX];
     struct machine *m;
     int r = job_result(&had, w->job, "copy", err);
 
-    if (r < 0 || had)
+    if (r == 0 && had)
+        r = snapshot_path(path, w, err);
+    if (r < 0 || (had && access(path, R_OK) == 0))
         return r;
     job_step(w->job, "copy", w->job->service->config->store_seconds);
     r = host_take(&m, w->host, &w->i, err);
@@ -182,7 +194,7 @@ static int convert_into(json_t **ret, struct work *w, struct deposit *out,
     struct imgport_error error;
     struct mend_report mended = {0};
     const char *note;
-    int r = host_path(disk, w->host, w->i.id, SNAPSHOT, err);
+    int r = snapshot_path(disk, w, err);
 
     if (r == 0)
         r = host_base(path, w->host, w->i.blob, NULL, NULL, err);
@@ -278,7 +290,7 @@ static void drop_snapshot(struct work *w)
 {
     char path[PATH_MAX];
 
-    if (host_path(path, w->host, w->i.id, SNAPSHOT, NULL) == 0)
+    if (snapshot_path(path, w, NULL) == 0)
         unlink(path);
 }
 

@@ -17,13 +17,15 @@
 #include "base/scoped.h"
 #include "service/folder.h"
 #include "service/job/host_parts.h"
+#include "service/job/job.h"
 #include "service/job/told.h"
 #include "service/journal.h"
 #include "service/metadata.h"
 
 enum {
-    LOOK_MS = 1000, /* between two looks at all machines */
-    LIST_MAX = 100, /* rows of the catalogue at once */
+    LOOK_MS = 1000,  /* between two looks at all machines */
+    TELL_MS = 60000, /* between two words on a disk that fails */
+    LIST_MAX = 100,  /* rows of the catalogue at once */
 };
 
 int host_announce(struct service *s, struct err *err)
@@ -301,15 +303,34 @@ int host_clear(struct host *h, const char *id, struct err *err)
 
 /* ---- looking after them */
 
+/* Once a minute: a guest may read a bad sector without end. */
+static bool is_news(struct host *h, const struct machine *m)
+{
+    int64_t now = job_now_ms();
+    bool news = false;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t k = 0; k < h->n_guests; k++) {
+        struct guest *g = h->guests[k];
+
+        if (g->machine == m && (!g->told || now - g->told > TELL_MS)) {
+            g->told = now;
+            news = true;
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+    return news;
+}
+
 /* What the machine has said; a helper that died is replaced on the way. */
-static void listen_to(struct machine *m, const char *id)
+static void listen_to(struct host *h, struct machine *m, const char *id)
 {
     struct machine_event e;
     struct err err = {0};
     int r;
 
     while ((r = machine_next_event(&e, m, &err)) > 0)
-        if (e.kind == MACHINE_DISK_ERROR)
+        if (e.kind == MACHINE_DISK_ERROR && is_news(h, m))
             journal_message("instance-trouble", NULL, "%s: its disk fails", id);
     if (r < 0)
         journal_message("instance-trouble", &err, "%s", id);
@@ -323,7 +344,7 @@ static int look_at(struct host *h, struct db *db, const struct instance *i,
     int r = host_take(&m, h, i, err);
 
     if (r > 0) {
-        listen_to(m, i->id);
+        listen_to(h, m, i->id);
         host_give(h, m);
         return 0;
     }

@@ -16,6 +16,7 @@ struct guest {
     char id[INSTANCE_ID_SIZE];
     struct machine *machine;
     unsigned refs;
+    int64_t told;   /* CLOCK_MONOTONIC, ms: when its disk was last said to fail */
     bool forgotten; /* goes with its last reference */
 };
 
