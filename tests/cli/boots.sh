@@ -78,7 +78,7 @@ killed() {
     "$IMGPORT" boot --quick "$bad" >"$work/out" 2>"$work/err" &
     pid=$!
     for ((i = 0; i < 600; i++)); do
-        machine=$(pgrep -P "$pid" -f guest=imgport-) && has_spoken && break
+        machine=$(pgrep -P "$pid" -f guest=boot) && has_spoken && break
         sleep 0.1
     done
     kill "-$1" "$pid"

@@ -26,8 +26,9 @@ const begin = async (service = "") => {
   const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
   await cos.putBucket({ Bucket, Region });
   await cos.uploadFile({ Bucket, Region, Key, FilePath: disk, SliceSize: 8 << 20 });
+  let Expires = 3600; // two links of one second would be one link, which serves once
   return async (ImageName, more = {}) => {
-    const ImageUrl = cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: 3600, Protocol: "http:" });
+    const ImageUrl = cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: Expires++, Protocol: "http:" });
     const { ImageId } = await api.ImportImage({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12", ImageUrl,
       ImageName, ...more });
     const task = await until(async () => {
