@@ -58,6 +58,10 @@ int main(int argc, char **argv)
 
         err_clear(&err);
         r = use(file, nth, &accesses, &report, &err);
+        /* Where the file has holes is asked as well, and a filesystem that still writes
+         * it changes its mind: this one was not reached. */
+        if (accesses < nth)
+            break;
         if (r != -ERR_IO || !strstr(err.msg, "injected fault")) {
             fprintf(stderr, "%s: access %u of %u failed, and was told as %d %s %s\n",
                     argv[1], nth, total, r, err.msg, report.why);
