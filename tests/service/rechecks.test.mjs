@@ -33,7 +33,9 @@ fs.copyFileSync(file, bare);
 for (const gone of ["/usr/bin/cloud-init", "/var/lib/dpkg/status"])
   execFileSync("/sbin/debugfs", ["-w", "-R", `rm ${gone}`, `${bare}?offset=1048576`], { stdio: "ignore" });
 await cos.uploadFile({ Bucket, Region, Key: "bare.raw", FilePath: bare, SliceSize: 8 << 20 });
-const link = (name = Key) => cos.getObjectUrl({ Bucket, Region, Key: name, Sign: true, Expires: 3600, Protocol: "http:" });
+let links = 0; // two of one second would be one link, which serves once
+const link = (name = Key) => cos.getObjectUrl({ Bucket, Region, Key: name, Sign: true, Expires: 3600 + links++,
+  Protocol: "http:" });
 
 const tasks = async (ImageId) => (await d.own(alice, "DescribeImportTasks", { ImageId, WithReport: true })).TaskSet;
 const rechecks = async (ImageId) => (await tasks(ImageId)).filter((t) => t.Kind === "recheck");
