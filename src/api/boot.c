@@ -345,7 +345,9 @@ static int report(json_t **ret, enum verdict *verdict, struct boot *b, struct er
     struct boot_verdict v = boot_judge(&seen);
     int r = 0;
 
-    if (seen.trouble && v.verdict == VERDICT_UNDECIDED && !b->error)
+    if (v.verdict == VERDICT_UNDECIDED && !b->error && seen.end == BOOT_LOST)
+        r = set_error(b, ERR_IO, "what ran the machine was killed, or crashed", err);
+    else if (seen.trouble && v.verdict == VERDICT_UNDECIDED && !b->error)
         r = set_error(b, ERR_IO, b->run.trouble, err);
     if (r < 0)
         return r;

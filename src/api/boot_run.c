@@ -302,7 +302,8 @@ struct watch {
     uint64_t log_at;
     double started, heard, stopped; /* when it spoke last, and when it stopped; -1 */
     unsigned restarts;
-    bool gone;
+    bool shut_down; /* by the guest */
+    bool gone, lost;
 };
 
 /* What the log has more than before.  When it was cut at its front, all of it again. */
@@ -349,10 +350,13 @@ static int take_events(struct watch *w, struct err *err)
     int r;
 
     while ((r = machine_next_event(&e, w->machine, err)) > 0)
-        if (e.kind == MACHINE_RESET)
+        if (e.kind == MACHINE_RESET) {
             take_reset(w);
-        else
+        } else {
+            w->shut_down |= e.kind == MACHINE_SHUT_DOWN && e.by_guest;
             w->gone |= e.kind == MACHINE_GONE;
+            w->lost |= e.kind == MACHINE_GONE && !w->shut_down;
+        }
     return r;
 }
 
@@ -407,7 +411,7 @@ static int watch(enum boot_end *ret, struct watch *w, struct err *err)
             return r;
         read_log(w);
         if (w->gone)
-            *ret = BOOT_ENDED;
+            *ret = w->lost ? BOOT_LOST : BOOT_ENDED;
         else if (is_decided(w, now()))
             *ret = BOOT_DECIDED;
         else if (now() - w->started > w->plan->timeout)

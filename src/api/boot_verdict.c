@@ -42,11 +42,18 @@ static const struct stop *find_stop(const char *name)
     return s;
 }
 
+/* What was to be shown was seen, whatever came then. */
+static bool is_proven(const struct boot_seen *seen)
+{
+    return seen->quick ? seen->console->stage >= CONSOLE_ROOT
+                       : seen->console->has_settings;
+}
+
 static const char *stop_of(const struct boot_seen *seen)
 {
     const struct console *c = seen->console;
 
-    if (seen->quick ? c->stage >= CONSOLE_ROOT : c->has_settings)
+    if (is_proven(seen) || seen->end == BOOT_LOST)
         return "";
     if (c->stop != CONSOLE_GOES_ON)
         return console_stop_name(c->stop);
@@ -65,7 +72,7 @@ static const char *stop_of(const struct boot_seen *seen)
 static enum verdict verdict_of(const struct boot_seen *seen, const char *stop)
 {
     if (!*stop)
-        return VERDICT_ACCEPTED;
+        return is_proven(seen) ? VERDICT_ACCEPTED : VERDICT_UNDECIDED;
     if (seen->trouble || strcmp(stop, "time") == 0)
         return VERDICT_UNDECIDED;
     /* The system runs, and ends itself: nothing says why. */

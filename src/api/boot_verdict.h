@@ -13,6 +13,7 @@ enum boot_end {
     BOOT_DECIDED, /* enough was seen */
     BOOT_ENDED,   /* the machine ended by itself: a reset, or a power-off */
     BOOT_TIMED_OUT,
+    BOOT_LOST, /* what ran the machine was killed, or crashed: no word about the guest */
 };
 
 struct boot_seen {

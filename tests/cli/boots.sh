@@ -104,6 +104,29 @@ killed_hard() {
 }
 case_ 'killed, it takes the machine with it as well' killed_hard
 
+# What happens to QEMU is no word about the image.
+lost() {
+    local pid i machine= status
+    "$IMGPORT" boot --quick --json "$bad" >"$work/out" 2>"$work/err" &
+    pid=$!
+    for ((i = 0; i < 600; i++)); do
+        machine=$(pgrep -P "$pid" -f guest=boot) && has_spoken && break
+        sleep 0.1
+    done
+    [ -z "$machine" ] || kill "-$1" "$machine"
+    wait "$pid"
+    status=$?
+    same status 3 "$status" && says .verdict undecided && says .error.code io && says .error.layer boot &&
+        says .stopped null && says .finding null && says .check.agrees null && fits && leaves_nothing
+}
+case_ 'a QEMU that is killed says nothing of the image' lost KILL
+case_ 'nor does one that is asked to end' lost TERM
+refused_options() {
+    boots 3 --memory 1048576 "$work/zeros.raw" && says .reached nothing && says .error.layer boot &&
+        says .error.code io && says .verdict undecided
+}
+case_ 'nor does one that refuses its options' refused_options
+
 no_virtio() {
     boots 1 --quick "$bad" && says .verdict refused && says .stopped initramfs-no-root &&
         says .reached initramfs && says .finding.id L07 && says .finding.by_check true &&
