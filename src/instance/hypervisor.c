@@ -176,7 +176,7 @@ int machine_stop_kindly(struct machine *m, const struct machine_patience *patien
 
         if (r == 0 && s.state == MACHINE_OFF)
             break;
-        if (now >= until || (r == 0 && s.state == MACHINE_BROKEN)) {
+        if (now >= until || (r == 0 && s.state >= MACHINE_FULL)) {
             by_force = true;
             r = machine_stop(m, STOP_FORCE, err);
             if (r < 0)

@@ -130,7 +130,9 @@ enum machine_state {
     MACHINE_OFF,
     MACHINE_RUNNING,
     MACHINE_PAUSED,
-    MACHINE_BROKEN, /* it is there, but stands still: the disk took no more */
+    MACHINE_FULL,   /* it stands still: there is no room for what its disk was to take.
+                     * resume() tries again */
+    MACHINE_BROKEN, /* it is there, but stands still or does not answer; see `word` */
 };
 
 struct machine_status {
@@ -143,7 +145,7 @@ struct machine_status {
 enum machine_event_kind {
     MACHINE_SHUT_DOWN,  /* the machine ends */
     MACHINE_RESET,      /* it starts anew */
-    MACHINE_DISK_ERROR, /* the disk took no more; see MACHINE_BROKEN */
+    MACHINE_DISK_ERROR, /* the disk failed; see MACHINE_FULL */
     MACHINE_GONE, /* the last one: it does not run any more.  Without MACHINE_SHUT_DOWN
                    * before it: killed, or crashed */
 };

@@ -246,7 +246,7 @@ static enum machine_state state_of(const char *status, const char **word)
     } rows[] = {
         {"running", MACHINE_RUNNING},       {"paused", MACHINE_PAUSED},
         {"prelaunch", MACHINE_PAUSED},      {"shutdown", MACHINE_RUNNING},
-        {"io-error", MACHINE_BROKEN},       {"internal-error", MACHINE_BROKEN},
+        {"io-error", MACHINE_FULL},         {"internal-error", MACHINE_BROKEN},
         {"guest-panicked", MACHINE_BROKEN}, {"watchdog", MACHINE_BROKEN},
     };
 

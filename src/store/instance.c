@@ -314,11 +314,11 @@ int instance_change(struct db *db, const char *id, unsigned from, int64_t task,
     return db_tx(db, change_instance, &(struct change){id, from, task, 0, change}, err);
 }
 
-int instance_seen(struct db *db, const char *id, int64_t changes,
-                  enum instance_state state, struct err *err)
+int instance_seen(struct db *db, const struct instance *i, enum instance_state state,
+                  struct err *err)
 {
     struct instance_change c = INSTANCE_CHANGE_NOTHING;
-    struct change a = {id, INSTANCE_IN_ANY, 0, changes, &c};
+    struct change a = {i->id, INSTANCE_IN_ANY, i->task, i->changes, &c};
     int r;
 
     c.state = (int)state;

@@ -6,7 +6,8 @@
  *
  * An instance whose `task` is not 0 is being worked on: only that task changes it.  What
  * was seen from outside (a machine that is gone) is written by instance_seen(), which
- * changes nothing when anything else happened meanwhile.
+ * changes nothing when anything else happened meanwhile: it may be told of one whose task
+ * lets it alone.
  *
  * An image cannot be deleted while an instance's disk stands on it (image_delete()). */
 #pragma once
@@ -171,10 +172,9 @@ struct instance_change {
  * (0: nothing does).  REFUSED_NONE, REFUSED_STATE, REFUSED_BUSY. */
 int instance_change(struct db *db, const char *id, unsigned from, int64_t task,
                     const struct instance_change *change, struct err *err);
-/* Of what was seen when `changes` was this number: REFUSED_STATE when it is not so any
- * more, or a task works on it. */
-int instance_seen(struct db *db, const char *id, int64_t changes,
-                  enum instance_state state, struct err *err);
+/* What was seen of it when its row was `i`: REFUSED_STATE when it is not so any more. */
+int instance_seen(struct db *db, const struct instance *i, enum instance_state state,
+                  struct err *err);
 /* By the task that works on it.  REFUSED_NONE, REFUSED_BUSY. */
 int instance_delete(struct db *db, const char *id, int64_t task, struct err *err);
 

@@ -119,25 +119,30 @@ static void what_works_on_it_alone_changes_it(void **state)
     struct account a = testing_account(t);
     struct instance i = some_instance(&a);
     struct instance_change c = INSTANCE_CHANGE_NOTHING;
+    struct instance seen, idle;
     const char *id;
-    int64_t seen;
 
     have_zone(t, 65536);
     id = add(t, &i);
+    idle = get(t, id);
     c.task = 7;
     OK(instance_change(t->db, id, INSTANCE_IN(INSTANCE_PENDING), 0, &c, &err));
     CHECK(REFUSED_BUSY,
           instance_change(t->db, id, INSTANCE_IN(INSTANCE_PENDING), 0, &c, &err));
     CHECK(REFUSED_STATE,
           instance_change(t->db, id, INSTANCE_IN(INSTANCE_RUNNING), 7, &c, &err));
-    seen = get(t, id).changes;
-    CHECK(REFUSED_STATE, instance_seen(t->db, id, seen, INSTANCE_STOPPED, &err));
+    seen = get(t, id);
+    CHECK(REFUSED_STATE, instance_seen(t->db, &idle, INSTANCE_STOPPED, &err));
+    OK(instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    assert_int_equal(get(t, id).task, 7);
+    seen = get(t, id);
     c.task = 0;
     c.state = INSTANCE_RUNNING;
     OK(instance_change(t->db, id, INSTANCE_IN_ANY, 7, &c, &err));
-    CHECK(REFUSED_STATE, instance_seen(t->db, id, seen, INSTANCE_STOPPED, &err));
-    seen = get(t, id).changes;
-    OK(instance_seen(t->db, id, seen, INSTANCE_STOPPED, &err));
+    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    seen = get(t, id);
+    OK(instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
     assert_int_equal(get(t, id).state, INSTANCE_STOPPED);
     CHECK(REFUSED_BUSY, instance_delete(t->db, id, 7, &err));
     OK(instance_delete(t->db, id, 0, &err));

@@ -3,6 +3,7 @@
 //
 //     const s3 = await startS3();       s3.url for `objects`, s3.keys for section [objects]
 //     s3.refuse = ({ method, key }) => method === "PUT" && 503;     false: as usual
+//     s3.hold = ({ method, key }) => promise;     answered when it is kept
 import { once } from "node:events";
 import http from "node:http";
 import { after } from "node:test";
@@ -10,10 +11,11 @@ import { after } from "node:test";
 export async function startS3() {
   const objects = new Map();
   const xml = (name, rows) => `<?xml version="1.0"?><${name}><IsTruncated>false</IsTruncated>${rows}</${name}>`;
-  const s3 = { objects, refuse: () => false, refused: 0, url: "", keys: "s3-key-id = k\ns3-key-secret = s\n" };
-  const serve = (request, answer, body) => {
+  const s3 = { objects, refuse: () => false, hold: () => undefined, refused: 0, url: "", keys: "s3-key-id = k\ns3-key-secret = s\n" };
+  const serve = async (request, answer, body) => {
     const url = new URL(request.url, "http://x"), { method } = request;
     const key = decodeURIComponent(url.pathname).replace(/^\/bucket\/?/, "");
+    await s3.hold({ method, key });
     const code = s3.refuse({ method, key });
     if (code) {
       s3.refused++;

@@ -172,7 +172,7 @@ static int copy(struct work *w, struct job_failure *why, struct err *err)
     }
     if (r == 0 && !done)
         r = FAIL(err, ERR_NOMEM, "result of a step");
-    return r == 0 ? job_step_done(w->job, "copy", done, "convert", err) : r;
+    return r == 0 ? job_step_done(w->job, "copy", done, CREATE_CONVERT, err) : r;
 }
 
 /* ---- convert */
@@ -197,7 +197,7 @@ static int convert_into(json_t **ret, struct work *w, struct deposit *out,
     int r = snapshot_path(disk, w, err);
 
     if (r == 0)
-        r = host_base(path, w->host, w->i.blob, NULL, NULL, err);
+        r = host_base(path, w->host, w->i.blob, work_goes_on, w->job, err);
     if (r < 0)
         return r;
     o.source.path = disk;
@@ -239,13 +239,13 @@ static int run_convert(json_t **ret, struct work *w, struct err *err)
 
 static int convert(json_t **ret, struct work *w, struct err *err)
 {
-    int r = job_result(ret, w->job, "convert", err);
+    int r = job_result(ret, w->job, CREATE_CONVERT, err);
 
     if (r < 0 || *ret)
         return r;
-    job_step(w->job, "convert", w->job->service->config->convert_seconds);
+    job_step(w->job, CREATE_CONVERT, w->job->service->config->convert_seconds);
     r = run_convert(ret, w, err);
-    return r == 0 ? job_step_done(w->job, "convert", *ret, "finish", err) : r;
+    return r == 0 ? job_step_done(w->job, CREATE_CONVERT, *ret, CREATE_FINISH, err) : r;
 }
 
 /* ---- finish */
@@ -257,12 +257,20 @@ static const char *text_of(const json_t *o, const char *name)
     return s ? s : "";
 }
 
-static struct instance_change free_again(enum operation_state state)
+/* Whether it runs is seen anew: while its disk was copied nobody else could tell. */
+static struct instance_change free_again(struct work *w, enum operation_state state)
 {
     struct instance_change c = INSTANCE_CHANGE_NOTHING;
+    struct err ignored = {0};
+    struct machine *m;
+    int r = host_take(&m, w->host, &w->i, &ignored);
 
     c.task = 0;
     c.operation_state = (int)state;
+    if (r > 0)
+        host_give(w->host, m);
+    if (r >= 0)
+        c.state = r > 0 ? INSTANCE_RUNNING : INSTANCE_STOPPED;
     return c;
 }
 
@@ -298,7 +306,7 @@ static int write_end(struct work *w, const json_t *made, struct err *err)
 {
     AUTO(catalog_put) struct db *db = NULL;
     struct image_change image = image_done(w, made);
-    struct instance_change instance = free_again(OPERATION_SUCCESS);
+    struct instance_change instance = free_again(w, OPERATION_SUCCESS);
     struct message_new message;
     struct task_end end = {
         .state = TASK_DONE,
@@ -339,9 +347,11 @@ static int create_run(struct job *j, struct job_failure *why, struct err *err)
     return 0;
 }
 
-/* It goes on as it was before: where it was powered off for this, it starts again. */
-static void restart(struct work *w, struct instance_change *change)
+/* It goes on as it was before: where it was powered off for this, it starts again; one
+ * that went off by itself does not. */
+static void restart(struct work *w)
 {
+    bool ours = is_set(w, "power_off") && w->i.state == INSTANCE_RUNNING;
     struct machine *m;
     struct err err = {0};
     int r = is_set(w, "runs") ? host_take(&m, w->host, &w->i, &err) : 0;
@@ -349,12 +359,9 @@ static void restart(struct work *w, struct instance_change *change)
     if (r > 0) {
         let_go_on(m);
         host_give(w->host, m);
-    } else if (r == 0 && is_set(w, "runs")) {
-        r = host_boot(w->host, &w->i, &err);
-        if (r < 0)
-            change->state = INSTANCE_STOPPED;
+    } else if (r == 0 && is_set(w, "runs") && ours) {
+        r = host_boot(w->host, &w->i, NULL, NULL, &err);
     }
-    /* Whether it runs is seen by those who look after all of them. */
     if (r < 0)
         journal_message("instance-trouble", &err, "%s", w->i.id);
 }
@@ -364,7 +371,7 @@ static int create_end(struct job *j, enum task_state state, const struct job_fai
 {
     AUTO(work_fini) struct work w = {0};
     struct image_change image = job_image_failed(IMAGE_CREATEFAILED, why);
-    struct instance_change instance = free_again(OPERATION_FAILED);
+    struct instance_change instance;
     struct message_new message;
     struct task_end end = {
         .image = j->task->image,
@@ -380,8 +387,9 @@ static int create_end(struct job *j, enum task_state state, const struct job_fai
         return r;
     image.sync_percent = IMAGE_PERCENT_NONE;
     if (r == 0) {
-        restart(&w, &instance);
+        restart(&w);
         drop_snapshot(&w);
+        instance = free_again(&w, OPERATION_FAILED);
         instance.operation_code = why->reason;
         instance.operation_message = why->detail;
         end.instance = w.i.id;

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,16 +16,9 @@
 #include "base/scoped.h"
 #include "service/folder.h"
 #include "service/job/host_parts.h"
-#include "service/job/job.h"
 #include "service/job/told.h"
 #include "service/journal.h"
 #include "service/metadata.h"
-
-enum {
-    LOOK_MS = 1000,  /* between two looks at all machines */
-    TELL_MS = 60000, /* between two words on a disk that fails */
-    LIST_MAX = 100,  /* rows of the catalogue at once */
-};
 
 int host_announce(struct service *s, struct err *err)
 {
@@ -190,12 +182,14 @@ static int adopt(struct host *h, const struct instance *i, struct err *err)
     r = answer_metadata(h, i, err);
     if (r == 0)
         r = keep(h, i->id, TAKE(m), err);
-    journal_message("instance-adopted", r < 0 ? err : NULL, "%s", i->id);
-    return r < 0 ? r : 1;
+    if (r < 0)
+        return r;
+    journal_message("instance-adopted", NULL, "%s", i->id);
+    return 1;
 }
 
-int host_take(struct machine **ret, struct host *h, const struct instance *i,
-              struct err *err)
+int host_take_seen(struct machine **ret, struct machine_status *ret_status,
+                   struct host *h, const struct instance *i, struct err *err)
 {
     struct guest *g = take_known(h, i->id);
     struct machine_status status;
@@ -212,12 +206,21 @@ int host_take(struct machine **ret, struct host *h, const struct instance *i,
     r = machine_query(&status, m, err);
     if (r == 0 && status.state != MACHINE_OFF) {
         *ret = m;
+        *ret_status = status;
         return 1;
     }
     if (r == 0)
         forget(h, i->id, m);
     host_give(h, m);
     return r;
+}
+
+int host_take(struct machine **ret, struct host *h, const struct instance *i,
+              struct err *err)
+{
+    struct machine_status ignored;
+
+    return host_take_seen(ret, &ignored, h, i, err);
 }
 
 static int describe(struct machine_spec *spec, struct host *h, const struct instance *i,
@@ -248,7 +251,8 @@ static int describe(struct machine_spec *spec, struct host *h, const struct inst
     return r == 0 ? told_network(&spec->network, h->service->config, i, err) : r;
 }
 
-int host_boot(struct host *h, const struct instance *i, struct err *err)
+int host_boot(struct host *h, const struct instance *i,
+              int (*goes_on)(void *arg, struct err *err), void *arg, struct err *err)
 {
     AUTO(machine_closep) struct machine *m = NULL;
     AUTO(freep) char(*paths)[PATH_MAX] = calloc(4, PATH_MAX);
@@ -258,7 +262,7 @@ int host_boot(struct host *h, const struct instance *i, struct err *err)
     if (r == 0)
         r = describe(&spec, h, i, paths, err);
     if (r == 0)
-        r = host_base(paths[2], h, i->blob, NULL, NULL, err);
+        r = host_base(paths[2], h, i->blob, goes_on, arg, err);
     if (r == 0)
         r = machine_define(&m, h->hypervisor, &spec, err);
     if (r == 0)
@@ -301,127 +305,6 @@ int host_clear(struct host *h, const char *id, struct err *err)
     return rmdir(path) == 0 || errno == ENOENT ? 0 : FAIL_SYS(err, errno, "%s", path);
 }
 
-/* ---- looking after them */
-
-/* Once a minute: a guest may read a bad sector without end. */
-static bool is_news(struct host *h, const struct machine *m)
-{
-    int64_t now = job_now_ms();
-    bool news = false;
-
-    pthread_mutex_lock(&h->lock);
-    for (size_t k = 0; k < h->n_guests; k++) {
-        struct guest *g = h->guests[k];
-
-        if (g->machine == m && (!g->told || now - g->told > TELL_MS)) {
-            g->told = now;
-            news = true;
-        }
-    }
-    pthread_mutex_unlock(&h->lock);
-    return news;
-}
-
-/* What the machine has said; a helper that died is replaced on the way. */
-static void listen_to(struct host *h, struct machine *m, const char *id)
-{
-    struct machine_event e;
-    struct err err = {0};
-    int r;
-
-    while ((r = machine_next_event(&e, m, &err)) > 0)
-        if (e.kind == MACHINE_DISK_ERROR && is_news(h, m))
-            journal_message("instance-trouble", NULL, "%s: its disk fails", id);
-    if (r < 0)
-        journal_message("instance-trouble", &err, "%s", id);
-}
-
-/* The catalogue says that it runs, and nothing works on it. */
-static int look_at(struct host *h, struct db *db, const struct instance *i,
-                   struct err *err)
-{
-    struct machine *m;
-    int r = host_take(&m, h, i, err);
-
-    if (r > 0) {
-        listen_to(h, m, i->id);
-        host_give(h, m);
-        return 0;
-    }
-    if (r < 0)
-        return r;
-    /* REFUSED_STATE: something else happened meanwhile, which knows better. */
-    r = instance_seen(db, i->id, i->changes, INSTANCE_STOPPED, err);
-    if (r == 0)
-        journal_message("instance-stopped", NULL, "%s does not run any more", i->id);
-    return r < 0 ? r : 0;
-}
-
-static int look_at_all(struct host *h, struct err *err)
-{
-    AUTO(catalog_put) struct db *db = NULL;
-    AUTO(arena_fini) struct arena arena = {0};
-    struct instance_query q = {.zone = h->service->config->zone,
-                               .states = INSTANCE_IN(INSTANCE_RUNNING),
-                               .limit = LIST_MAX};
-    struct instance_list list;
-    int r = catalog_get(&db, h->service->catalog, err);
-
-    do {
-        if (r == 0)
-            r = instance_list(&list, &arena, db, &q, err);
-        if (r < 0)
-            return r;
-        for (size_t k = 0; k < list.n; k++) {
-            struct err one = {0};
-
-            if (list.v[k].task == 0 && look_at(h, db, &list.v[k], &one) < 0)
-                journal_message("instance-trouble", &one, "%s", list.v[k].id);
-        }
-        q.offset += LIST_MAX;
-    } while (q.offset < list.total);
-    return 0;
-}
-
-/* Until a machine says something, or for a while. */
-static void wait_for_word(struct host *h)
-{
-    AUTO(freep) struct pollfd *fds = NULL;
-    nfds_t n = 1;
-
-    pthread_mutex_lock(&h->lock);
-    fds = calloc(h->n_guests + 1, sizeof *fds);
-    for (size_t k = 0; fds && k < h->n_guests; k++) {
-        int fd = machine_event_fd(h->guests[k]->machine);
-
-        if (fd >= 0 && !h->guests[k]->forgotten)
-            fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
-    }
-    pthread_mutex_unlock(&h->lock);
-    if (!fds) {
-        usleep(LOOK_MS * 1000);
-        return;
-    }
-    fds[0] = (struct pollfd){.fd = h->wake, .events = POLLIN};
-    /* A task may be listening to the one that speaks: not to be asked without end. */
-    if (poll(fds, n, LOOK_MS) > 0 && !atomic_load(&h->ending))
-        usleep(50 * 1000);
-}
-
-static void *look_main(void *arg)
-{
-    struct host *h = arg;
-
-    while (!atomic_load(&h->ending)) {
-        struct err err = {0};
-
-        wait_for_word(h);
-        if (!atomic_load(&h->ending) && look_at_all(h, &err) < 0)
-            journal_message("instance-trouble", &err, "the instances were not looked at");
-    }
-    return NULL;
-}
-
 /* ---- start and stop */
 
 void host_stop(struct host *h)
@@ -436,11 +319,13 @@ void host_stop(struct host *h)
     for (size_t k = 0; k < h->n_guests; k++)
         let_go(h->guests[k]);
     free(h->guests);
+    host_look_fini(h);
     metadata_end(h->metadata);
     hypervisor_close(h->hypervisor);
     closep(&h->wake);
     pthread_mutex_destroy(&h->lock);
     pthread_mutex_destroy(&h->bases);
+    pthread_cond_destroy(&h->bases_free);
     free(h->folder);
     free(h);
 }
@@ -488,6 +373,7 @@ int host_start(struct host **ret, struct service *s, struct err *err)
         return FAIL(err, ERR_NOMEM, "no memory for a host");
     pthread_mutex_init(&h->lock, NULL);
     pthread_mutex_init(&h->bases, NULL);
+    pthread_cond_init(&h->bases_free, NULL);
     h->service = s;
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     h->folder = realpath(s->config->instances, NULL);
@@ -503,10 +389,10 @@ int host_start(struct host **ret, struct service *s, struct err *err)
     if (r == 0)
         r = host_bases_sweep(h, err);
     if (r == 0)
-        r = look_at_all(h, err);
+        r = host_look(h, err);
     if (r < 0)
         return r;
-    e = pthread_create(&h->thread, NULL, look_main, h);
+    e = pthread_create(&h->thread, NULL, host_look_main, h);
     if (e)
         return FAIL_SYS(err, e, "start a thread for instances");
     h->has_thread = true;

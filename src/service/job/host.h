@@ -38,7 +38,8 @@ int host_path(char ret[PATH_MAX], const struct host *h, const char *id, const ch
 /* -- what disks stand on */
 
 /* The blob as a file that stays as long as a disk stands on it; its path.  goes_on [opt]
- * is asked while it is fetched; negative with *err set ends that. */
+ * is asked while it is fetched, or another's fetch of it is waited for; negative with
+ * *err set ends that. */
 int host_base(char ret[PATH_MAX], struct host *h, const char *blob,
               int (*goes_on)(void *arg, struct err *err), void *arg, struct err *err);
 /* Away with it, if nothing stands on it any more. */
@@ -47,8 +48,9 @@ void host_base_drop(struct host *h, const char *blob);
 /* -- machines */
 
 /* A new machine on the disk and the drive that lie in its folder; what ran there before
- * is ended. */
-int host_boot(struct host *h, const struct instance *i, struct err *err);
+ * is ended.  goes_on: as host_base(). */
+int host_boot(struct host *h, const struct instance *i,
+              int (*goes_on)(void *arg, struct err *err), void *arg, struct err *err);
 
 /* 1: it runs, and *ret is borrowed until host_give(); it is adopted if need be.  0: it
  * does not run. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What disks stand on: blobs as files.  A row of the catalogue names the blob before it
  * is fetched (of the instance, or of an image that its task uses), so that one who drops
- * it sees that. */
+ * it sees that.
+ *
+ * One fetches or drops a blob at a time; others of them go on meanwhile. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -15,7 +18,68 @@
 #include "service/job/host_parts.h"
 #include "service/journal.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, ASK_MS = 200 /* whether what is waited for is still wanted */ };
+
+/* ---- one at a time */
+
+/* Somebody is at this blob. */
+struct base_claim {
+    struct base_claim *next;
+    const char *blob;
+};
+
+static bool is_claimed(const struct host *h, const char *blob)
+{
+    for (const struct base_claim *c = h->claims; c; c = c->next)
+        if (strcmp(c->blob, blob) == 0)
+            return true;
+    return false;
+}
+
+/* Waits until nobody else is. */
+static int claim_begin(struct base_claim *c, struct host *h, const char *blob,
+                       int (*goes_on)(void *arg, struct err *err), void *arg,
+                       struct err *err)
+{
+    int r = 0;
+
+    c->blob = blob;
+    pthread_mutex_lock(&h->bases);
+    while (r == 0 && is_claimed(h, blob)) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += ASK_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&h->bases_free, &h->bases, &until);
+        if (goes_on) {
+            pthread_mutex_unlock(&h->bases);
+            r = goes_on(arg, err);
+            pthread_mutex_lock(&h->bases);
+        }
+    }
+    if (r == 0) {
+        c->next = h->claims;
+        h->claims = c;
+    }
+    pthread_mutex_unlock(&h->bases);
+    return r;
+}
+
+static void claim_end(const struct base_claim *c, struct host *h)
+{
+    struct base_claim **at = &h->claims;
+
+    pthread_mutex_lock(&h->bases);
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    pthread_cond_broadcast(&h->bases_free);
+    pthread_mutex_unlock(&h->bases);
+}
+
+/* ---- the files */
 
 /* "image/1-1-0" is a file of its own: "image_1-1-0.qcow2". */
 static int base_path(char ret[PATH_MAX], const struct host *h, const char *blob,
@@ -104,16 +168,19 @@ static int fetch(const char *path, struct host *h, const char *key,
 int host_base(char ret[PATH_MAX], struct host *h, const char *blob,
               int (*goes_on)(void *arg, struct err *err), void *arg, struct err *err)
 {
+    struct base_claim claim;
     int r = base_path(ret, h, blob, err);
 
     if (r < 0)
         return r;
     if (!*blob)
         return FAIL(err, ERR_NOTFOUND, "the image has no bytes");
-    pthread_mutex_lock(&h->bases);
+    r = claim_begin(&claim, h, blob, goes_on, arg, err);
+    if (r < 0)
+        return r;
     if (access(ret, R_OK) < 0)
         r = fetch(ret, h, blob, goes_on, arg, err);
-    pthread_mutex_unlock(&h->bases);
+    claim_end(&claim, h);
     return r;
 }
 
@@ -127,6 +194,7 @@ static int is_used(bool *ret, struct host *h, const char *blob, struct err *err)
 
 void host_base_drop(struct host *h, const char *blob)
 {
+    struct base_claim claim;
     char path[PATH_MAX];
     struct err err = {0};
     bool used = true;
@@ -134,12 +202,14 @@ void host_base_drop(struct host *h, const char *blob)
 
     if (!*blob)
         return;
-    pthread_mutex_lock(&h->bases);
     if (r == 0)
+        r = claim_begin(&claim, h, blob, NULL, NULL, &err);
+    if (r == 0) {
         r = is_used(&used, h, blob, &err);
-    if (r == 0 && !used)
-        unlink(path);
-    pthread_mutex_unlock(&h->bases);
+        if (r == 0 && !used)
+            unlink(path);
+        claim_end(&claim, h);
+    }
     if (r < 0)
         journal_message("instance-trouble", &err, "%s stays", blob);
 }

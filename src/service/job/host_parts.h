@@ -21,6 +21,8 @@ struct guest {
 };
 
 struct metadata;
+struct base_claim;
+struct host_trouble;
 
 struct host {
     struct service *service;
@@ -32,10 +34,23 @@ struct host {
     atomic_bool ending;
     int wake;              /* eventfd of the thread */
     pthread_mutex_t lock;  /* of the table */
-    pthread_mutex_t bases; /* of what lies in HOST_BASES */
+    pthread_mutex_t bases; /* of the next two */
+    pthread_cond_t bases_free;
+    struct base_claim *claims; /* who is at a blob in HOST_BASES */
     struct guest **guests;
     size_t n_guests;
+    struct host_trouble *troubles; /* of the thread alone */
 };
+
+/* host_take(), with what was seen. */
+int host_take_seen(struct machine **ret, struct machine_status *ret_status,
+                   struct host *h, const struct instance *i, struct err *err);
+
+/* A look at all machines that are to run; what is wrong with one is logged. */
+int host_look(struct host *h, struct err *err);
+/* The thread: again and again, until h->ending. */
+void *host_look_main(void *host);
+void host_look_fini(struct host *h);
 
 /* Away with what nothing stands on. */
 int host_bases_sweep(struct host *h, struct err *err);

@@ -58,15 +58,15 @@ int work_read(struct work *ret, struct job *j, struct job_failure *why, struct e
 
 /* ---- on and off */
 
+int work_goes_on(void *arg, struct err *err)
+{
+    return job_goes_on(arg, err);
+}
+
 int work_boot(struct work *w, struct err *err)
 {
     job_step(w->job, "start", w->job->service->config->start_seconds);
-    return host_boot(w->host, &w->i, err);
-}
-
-static int is_wanted(void *arg, struct err *err)
-{
-    return job_goes_on(arg, err);
+    return host_boot(w->host, &w->i, work_goes_on, w->job, err);
 }
 
 /* Asks again now and then, and leaves the machine as it is in the end. */
@@ -102,7 +102,7 @@ static int power_off(struct work *w, struct machine *m, const char *how,
 {
     struct machine_patience patience = {
         .patience_ms = (unsigned)w->job->service->config->power_off_seconds * 1000,
-        .still_wanted = is_wanted,
+        .still_wanted = work_goes_on,
         .arg = w->job,
     };
 

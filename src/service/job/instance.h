@@ -17,6 +17,10 @@ struct work {
 
 #define WORK_INSTANCE "instance" /* the member of its id */
 
+/* Steps of a task that makes an image: it has its copy, and lets the machine alone. */
+#define CREATE_CONVERT "convert"
+#define CREATE_FINISH  "finish"
+
 void work_fini(struct work *w);
 /* JOB_FAILED: the instance is not this task's. */
 int work_read(struct work *ret, struct job *j, struct job_failure *why, struct err *err);
@@ -35,6 +39,8 @@ int work_power_off(struct work *w, const char *how, struct job_failure *why,
                    struct err *err);
 /* Starts it, and the time that this may take. */
 int work_boot(struct work *w, struct err *err);
+/* arg: the job. */
+int work_goes_on(void *arg, struct err *err);
 
 /* Of a call that was let down by the library: asked to stop, or failed. */
 struct imgport_error;

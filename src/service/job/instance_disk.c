@@ -40,11 +40,6 @@ int work_library_failed(struct work *w, const struct imgport_error *e, struct er
                         "%s", e->message);
 }
 
-static int goes_on(void *arg, struct err *err)
-{
-    return job_goes_on(arg, err);
-}
-
 static int make_drive(struct work *w, const struct instance_settings *s, struct err *err)
 {
     AUTO(closep) int fd = -1;
@@ -121,7 +116,7 @@ int work_make_disk(struct work *w, struct job_failure *why, struct err *err)
         r = told_settings(&settings, w->job->arena, w->job->service->config, &w->i, err);
     if (r < 0)
         return r;
-    r = host_base(base, w->host, w->i.blob, goes_on, w->job, &local);
+    r = host_base(base, w->host, w->i.blob, work_goes_on, w->job, &local);
     if (r == -ERR_NOTFOUND)
         return job_fail(why, "InternalError", "bytes-missing", "%s",
                         _("the bytes of the image are not in the store"));

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looking after the machines of a host: what they say, and that those that are told to
+ * run do. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/scoped.h"
+#include "service/job/host_parts.h"
+#include "service/job/instance.h"
+#include "service/job/job.h"
+#include "service/journal.h"
+#include "store/task.h"
+
+enum {
+    LOOK_MS = 1000,  /* between two looks at all machines */
+    TELL_MS = 60000, /* between two words on a disk that fails */
+    LIST_MAX = 100,  /* rows of the catalogue at once */
+};
+
+/* ---- what is wrong, said when it changes */
+
+struct host_trouble {
+    struct host_trouble *next;
+    char id[INSTANCE_ID_SIZE]; /* "": of the look at all of them */
+    char said[ERR_MSG_MAX];
+    bool still; /* in the look under way */
+};
+
+/* NULL: nothing is wrong with it. */
+static void note(struct host *h, const char *id, const struct err *wrong)
+{
+    struct host_trouble **at = &h->troubles, *t;
+
+    while (*at && strcmp((*at)->id, id) != 0)
+        at = &(*at)->next;
+    t = *at;
+    if (!wrong && t) {
+        journal_message("instance-answers", NULL, "%s: as it should be again",
+                        *id ? id : "the instances");
+        *at = t->next;
+        free(t);
+    }
+    if (!wrong)
+        return;
+    if (!t) {
+        t = *at = calloc(1, sizeof *t);
+        if (t)
+            snprintf(t->id, sizeof t->id, "%s", id);
+    }
+    if (!t || strcmp(t->said, wrong->msg) != 0)
+        journal_message("instance-trouble", wrong, "%s",
+                        *id ? id : "the instances were not looked at");
+    if (t) {
+        snprintf(t->said, sizeof t->said, "%s", wrong->msg);
+        t->still = true;
+    }
+}
+
+/* Those that nobody looks at any more. */
+static void forget_troubles(struct host *h)
+{
+    struct host_trouble **at = &h->troubles;
+
+    while (*at) {
+        struct host_trouble *t = *at;
+
+        if (t->still) {
+            t->still = false;
+            at = &t->next;
+        } else {
+            *at = t->next;
+            free(t);
+        }
+    }
+}
+
+void host_look_fini(struct host *h)
+{
+    while (h->troubles) {
+        struct host_trouble *t = h->troubles;
+
+        h->troubles = t->next;
+        free(t);
+    }
+}
+
+/* ---- one machine */
+
+/* Once a minute: a guest may read a bad sector without end. */
+static bool is_news(struct host *h, const struct machine *m)
+{
+    int64_t now = job_now_ms();
+    bool news = false;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t k = 0; k < h->n_guests; k++) {
+        struct guest *g = h->guests[k];
+
+        if (g->machine == m && (!g->told || now - g->told > TELL_MS)) {
+            g->told = now;
+            news = true;
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+    return news;
+}
+
+/* What the machine has said; a helper that died is replaced on the way. */
+static int listen_to(struct host *h, struct machine *m, const char *id, struct err *err)
+{
+    struct machine_event e;
+    int r;
+
+    while ((r = machine_next_event(&e, m, err)) > 0)
+        if (e.kind == MACHINE_DISK_ERROR && is_news(h, m))
+            journal_message("instance-trouble", NULL, "%s: its disk fails", id);
+    return r;
+}
+
+/* The task that makes an image of it may have powered it off, until it has its copy. */
+static int may_be_off(bool *ret, struct db *db, const struct instance *i,
+                      struct arena *arena, struct err *err)
+{
+    struct task task;
+    int r;
+
+    *ret = false;
+    if (!i->task)
+        return 0;
+    r = task_get(&task, arena, db, NULL, i->task, err);
+    if (r == 0)
+        *ret = task.kind != TASK_CREATE || (strcmp(task.step, CREATE_CONVERT) != 0 &&
+                                            strcmp(task.step, CREATE_FINISH) != 0);
+    return r < 0 ? r : 0;
+}
+
+/* The catalogue says that it runs. */
+static int look_at(struct host *h, struct db *db, const struct instance *i,
+                   struct arena *arena, struct err *err)
+{
+    struct machine_status status;
+    struct machine *m;
+    bool may;
+    /* Before the look: a task that goes on afterwards has started it again. */
+    int r = may_be_off(&may, db, i, arena, err);
+
+    if (r == 0)
+        r = host_take_seen(&m, &status, h, i, err);
+    if (r > 0) {
+        r = listen_to(h, m, i->id, err);
+        host_give(h, m);
+        if (r == 0 && status.state == MACHINE_BROKEN)
+            r = FAIL(err, ERR_IO, "the machine stands still: %s", status.word);
+        return r;
+    }
+    if (r < 0 || may)
+        return r;
+    /* REFUSED_STATE: something else happened meanwhile, which knows better. */
+    r = instance_seen(db, i, INSTANCE_STOPPED, err);
+    if (r == 0)
+        journal_message("instance-stopped", NULL, "%s does not run any more", i->id);
+    return r < 0 ? r : 0;
+}
+
+/* ---- all of them */
+
+static int look_at_all(struct host *h, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(arena_fini) struct arena arena = {0};
+    struct instance_query q = {.zone = h->service->config->zone,
+                               .states = INSTANCE_IN(INSTANCE_RUNNING),
+                               .limit = LIST_MAX};
+    struct instance_list list;
+    int r = catalog_get(&db, h->service->catalog, err);
+
+    do {
+        if (r == 0)
+            r = instance_list(&list, &arena, db, &q, err);
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < list.n; k++) {
+            struct err one = {0};
+
+            r = look_at(h, db, &list.v[k], &arena, &one);
+            note(h, list.v[k].id, r < 0 ? &one : NULL);
+        }
+        r = 0;
+        q.offset += LIST_MAX;
+    } while (q.offset < list.total);
+    return 0;
+}
+
+int host_look(struct host *h, struct err *err)
+{
+    int r = look_at_all(h, err);
+
+    if (r == 0)
+        forget_troubles(h);
+    return r;
+}
+
+/* Until a machine says something, or for a while. */
+static void wait_for_word(struct host *h)
+{
+    AUTO(freep) struct pollfd *fds = NULL;
+    nfds_t n = 1;
+
+    pthread_mutex_lock(&h->lock);
+    fds = calloc(h->n_guests + 1, sizeof *fds);
+    for (size_t k = 0; fds && k < h->n_guests; k++) {
+        int fd = machine_event_fd(h->guests[k]->machine);
+
+        if (fd >= 0 && !h->guests[k]->forgotten)
+            fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (!fds) {
+        usleep(LOOK_MS * 1000);
+        return;
+    }
+    fds[0] = (struct pollfd){.fd = h->wake, .events = POLLIN};
+    /* A task may be listening to the one that speaks: not to be asked without end. */
+    if (poll(fds, n, LOOK_MS) > 0 && !atomic_load(&h->ending))
+        usleep(50 * 1000);
+}
+
+void *host_look_main(void *arg)
+{
+    struct host *h = arg;
+
+    while (!atomic_load(&h->ending)) {
+        struct err err = {0};
+
+        wait_for_word(h);
+        if (!atomic_load(&h->ending))
+            note(h, "", host_look(h, &err) < 0 ? &err : NULL);
+    }
+    return NULL;
+}

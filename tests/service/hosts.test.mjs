@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What becomes of instances when something fails around them: the store, the disk of their host,
+// the host.  No guest of these has a system.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { after, test } from "node:test";
+import { sleep, startDaemon, until } from "./lib.mjs";
+import { startS3 } from "./s3.mjs";
+
+const Zone = "ap-guangzhou-1";
+const conf = (more = "") => `[instances]
+zone = ${Zone}
+power-off-seconds = 2
+${more}[jobs]
+lease-seconds = 2
+[instance-type T1.NANO]
+memory = 64MiB
+`;
+const wait = () => {
+  let open;
+  const until = new Promise((done) => (open = done));
+  return { until, open };
+};
+
+// A daemon as a test sees it.
+function world(d) {
+  const alice = d.account("alice", "--images", "50");
+  const api = new Proxy({}, { get: (_, action) => (params) => d.client(alice, { language: "en-US" })[action](params) });
+  const folder = path.join(d.dir, "data/instances");
+  const get = async (id) => (await api.DescribeInstances({ InstanceIds: [id] })).InstanceSet[0];
+  const processes = (id) => fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid)).map(Number).filter((pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(id);
+    } catch {
+      return false;
+    }
+  });
+  const ids = [];
+  // Whatever becomes of the tests.
+  after(() => ids.flatMap(processes).forEach((pid) => process.kill(pid, "SIGKILL")));
+  return {
+    d, alice, api, folder, get, processes,
+    image: (name, more = {}) => d.seed({ owner: alice.uin, name, blob: `image/${name}-1-0`, size_gib: 1,
+      virtual_size: 64 << 20, file_size: 1, ...more })[0],
+    async run(ImageId, more = {}) {
+      const { InstanceIdSet } = await api.RunInstances({ Placement: { Zone }, ImageId, InstanceType: "T1.NANO",
+        SystemDisk: { DiskSize: 1 }, LoginSettings: { Password: "correct-Horse-7" }, ...more });
+      ids.push(...InstanceIdSet);
+      return InstanceIdSet[0];
+    },
+    settled: (id) => until(async () => {
+      const i = await get(id);
+      return i && i.LatestOperationState !== "OPERATING" && i;
+    }, 60),
+    seen: (id, want) => until(async () => (await get(id)).InstanceState === want, 30),
+    qemu: (id) => processes(id).find((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("qemu-system")),
+    said: (id, event) => d.lines().filter((l) => l.event === event && l.message.includes(id)),
+  };
+}
+
+// ---- a store that is slow
+
+const s3 = await startS3();
+const w = world(await startDaemon({ s3, conf: conf("at-once = 3\n") }));
+const empty = path.join(w.d.dir, "empty.qcow2");
+execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", empty, "64M"]);
+const put = (name, bytes = fs.readFileSync(empty)) => {
+  s3.objects.set(`image/${name}-1-0`, bytes);
+  return w.image(name);
+};
+const slow = put("slow"), quick = put("quick");
+let id;
+
+test("an image that is slow to come holds up its own instances only", async () => {
+  const gate = wait();
+  s3.hold = ({ method, key }) => method === "GET" && key.includes("slow") && gate.until;
+  const late = await w.run(slow), another = await w.run(slow);
+  await until(async () => (await w.api.DescribeInstances({})).InstanceSet.length === 2);
+  await sleep(500);
+  id = await w.run(quick);
+  assert.equal((await w.settled(id)).InstanceState, "RUNNING");
+  assert.equal((await w.get(late)).InstanceState, "PENDING");
+  gate.open();
+  for (const one of [late, another]) assert.equal((await w.settled(one)).InstanceState, "RUNNING");
+  await w.api.TerminateInstances({ InstanceIds: [late, another] });
+  for (const one of [late, another]) await until(async () => !(await w.get(one)));
+});
+
+test("a daemon that stops does not wait for an image to come", async () => {
+  const large = put("large", Buffer.concat([fs.readFileSync(empty), Buffer.alloc(40 << 20)]));
+  s3.hold = ({ method, key }) => method === "GET" && key.includes("large") && sleep(250);
+  const first = await w.run(large), second = await w.run(large);
+  await until(() => fs.readdirSync(path.join(w.folder, "images")).some((name) => name.includes("large")));
+  const began = Date.now();
+  assert.equal(await w.d.stop(), 0);
+  assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
+  s3.hold = () => undefined;
+  await w.d.start();
+  for (const one of [first, second]) assert.equal((await w.settled(one)).InstanceState, "RUNNING");
+  await w.api.TerminateInstances({ InstanceIds: [first, second] });
+});
+
+// ---- an image is being made of it
+
+// Its copy is there, and the store does not take the image until the gate opens.
+async function making(ImageName) {
+  const gate = wait(), had = w.qemu(id), reached = wait();
+  s3.hold = ({ method }) => {
+    if (method === "GET") return undefined;
+    reached.open();
+    return gate.until;
+  };
+  const { ImageId } = await w.api.CreateImage({ InstanceId: id, ImageName, ForcePoweroff: "true" });
+  await reached.until;
+  await until(() => w.qemu(id) && w.qemu(id) !== had);
+  return { gate, ImageId };
+}
+
+test("a machine that ends while an image is made of it is told as stopped", async () => {
+  const { gate, ImageId } = await making("killed");
+  process.kill(w.qemu(id), "SIGKILL");
+  await w.seen(id, "STOPPED");
+  assert.equal((await w.get(id)).LatestOperationState, "OPERATING");
+  gate.open();
+  const i = await w.settled(id);
+  assert.deepEqual([i.InstanceState, i.LatestOperationState], ["STOPPED", "SUCCESS"]);
+  assert.equal((await w.api.DescribeImages({ ImageIds: [ImageId] })).ImageSet[0].ImageState, "NORMAL");
+  assert.equal(w.qemu(id), undefined);
+  await w.api.StartInstances({ InstanceIds: [id] });
+  assert.equal((await w.settled(id)).InstanceState, "RUNNING");
+});
+
+test("a daemon that starts while an image is made adopts the machine", async () => {
+  const { gate } = await making("adopted"), had = w.qemu(id);
+  await w.d.stop("SIGKILL");
+  const before = w.said(id, "instance-adopted").length;
+  await w.d.start();
+  await until(() => w.said(id, "instance-adopted").length > before, 5);
+  assert.equal((await w.get(id)).LatestOperationState, "OPERATING");
+  gate.open();
+  s3.hold = () => undefined;
+  const i = await w.settled(id);
+  assert.deepEqual([i.InstanceState, i.LatestOperationState], ["RUNNING", "SUCCESS"]);
+  assert.equal(w.qemu(id), had);
+});
+
+// ---- a machine that hangs
+
+test("a machine that does not answer is told of once, and once when it answers again", async () => {
+  const told = () => w.said(id, "instance-trouble").length, had = told(), pid = w.qemu(id);
+  process.kill(pid, "SIGSTOP");
+  await until(() => told() > had);
+  await sleep(3000);
+  assert.equal(told(), had + 1);
+  process.kill(pid, "SIGCONT");
+  await until(() => w.said(id, "instance-answers").length === 1);
+  // Nor does one that cannot be adopted.
+  await w.d.stop();
+  process.kill(pid, "SIGSTOP");
+  await w.d.start();
+  await until(() => told() > had + 1);
+  await sleep(3000);
+  assert.equal(told(), had + 2);
+  process.kill(pid, "SIGCONT");
+  await until(() => w.said(id, "instance-answers").length === 2);
+  assert.deepEqual([(await w.get(id)).InstanceState, w.qemu(id)], ["RUNNING", pid]);
+});
