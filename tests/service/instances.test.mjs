@@ -99,6 +99,7 @@ test("what a zone does not have is refused", async () => {
     [{ InternetAccessible: { InternetMaxBandwidthOut: 5 } }, "InvalidParameter.InternetAccessibleNotSupported"],
     [{ InstanceChargeType: "PREPAID" }, "InvalidParameterValue"],
     [{ SystemDisk: { DiskSize: 5 } }, "InvalidParameterValue.Range"],
+    [{ SystemDisk: { DiskType: "FLOPPY" } }, "InvalidParameterValue"],
     [{ SystemDisk: { DiskSize: 2000 } }, "InvalidParameterValue.Range"],
     [{ InstanceCount: 501 }, "InvalidParameterValue"],
     [{ InstanceCount: 2, MinCount: 3 }, "InvalidParameterValue.InvalidParameterMinCount"],
@@ -131,6 +132,7 @@ test("passwords, keys and names have rules", async () => {
     await refused(login({ Password: weak }), "InvalidParameterValue.InvalidPassword");
   await refused(login({ Password: "Eightch7" }, { ImageId: windows }), "InvalidParameterValue.InvalidPassword");
   await refused(login({ KeyIds: ["skey-00000000"] }), "InvalidParameterValue.KeyPairNotFound");
+  await refused(login({ KeyIds: ["my key"] }), "InvalidKeyPairId.Malformed");
   await refused(login({ KeyIds: ["skey-00000000"] }, { ImageId: windows }), "UnsupportedOperation.KeyPairUnsupportedWindows");
   await refused(login({ Password, KeyIds: ["skey-00000000"] }), "InvalidParameter.ParameterConflict");
   await refused(login({ Password, KeepImageLogin: "TRUE" }), "InvalidParameter.ParameterConflict");
@@ -212,9 +214,11 @@ test("lists are filtered, and each account sees its own", async () => {
     ["tag-value", "v"], ["private-ip-address", "10.66.0.2"], ["uuid", (await get(id)).Uuid]])
     assert.deepEqual(await by(name, ...values), [id], name);
   for (const [name, ...values] of [["zone", Zone], ["project-id", "0"], ["instance-state", "PENDING", "RUNNING"],
-    ["image-id", base], ["creation-start-time", "2026-01-01T00:00:00Z"], ["instance-type", "S5.SMALL1"]])
+    ["image-id", base], ["instance-charge-type", "SPOTPAID", "POSTPAID_BY_HOUR"], ["vpc-id", "DEFAULT"], ["subnet-id", "DEFAULT"],
+    ["creation-start-time", "2026-01-01T00:00:00Z"], ["instance-type", "S5.SMALL1"]])
     assert.deepEqual(await by(name, ...values), [other, id], name);
-  for (const [name, ...values] of [["instance-state", "RUNNING"], ["vpc-id", "vpc-1"], ["creation-end-time", "2020-01-01 00:00:00"]])
+  for (const [name, ...values] of [["instance-state", "RUNNING"], ["vpc-id", "vpc-1"], ["instance-charge-type", "PREPAID"],
+    ["creation-end-time", "2020-01-01 00:00:00"]])
     assert.deepEqual(await by(name, ...values), [], name);
   await refused(by("colour", "red"), "InvalidFilter");
   await refused(by("instance-id", "x"), "InvalidInstanceId.Malformed");
@@ -287,6 +291,19 @@ test("a reset is refused what a start is, and a disk only grows", async () => {
   await refused(api.DeleteImages({ ImageIds: [windows] }), "MutexOperation.TaskRunning");
   gone(id);
   d.sql("UPDATE task SET state = 2, due = NULL WHERE due IS NOT NULL");
+});
+
+test("in 2016 a share makes instances, and resets none", async () => {
+  const old = await startDaemon({ service: "profile = tencent-2016", conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
+  const owner = old.account("owner"), receiver = old.account("receiver"), client = old.client(receiver);
+  const [shared, own] = old.seed({ owner: owner.uin, name: "shared", blob: "image/s" }, { owner: receiver.uin, name: "own", blob: "image/o" });
+  await old.client(owner).ModifyImageSharePermission({ ImageId: shared, AccountIds: [receiver.uin], Permission: "SHARE" });
+  const { InstanceIdSet: [InstanceId] } = await client.RunInstances(wanted({ ImageId: shared }));
+  old.sql(`UPDATE instance SET state = ${RUNNING}, task = 0, operation_state = 2`);
+  for (const ImageId of [shared, undefined]) await refused(
+    client.ResetInstance({ InstanceId, ImageId, LoginSettings: { Password } }), "InvalidParameterValue.InvalidImageIdForRetsetInstance");
+  await client.ResetInstance({ InstanceId, ImageId: own, LoginSettings: { Password } });
+  await old.stop();
 });
 
 test("an image that a disk stands on stays, one that failed to start lets it go", async () => {

@@ -5,6 +5,7 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "rules/profile.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
 #include "service/action/instance.h"
@@ -26,7 +27,14 @@ static int see_image(struct image *ret, struct reset *x, struct arena *arena,
     /* The share may be gone from which it was made. */
     if (r == REFUSED_NONE)
         return call_error(c, "InvalidImageId.NotFound", _("there is no image %s"), id);
-    return r == 0 ? image_may_start(c, ret) : r;
+    if (r != 0)
+        return r;
+    if (profile_service(c->service->profile)->shares_only_create &&
+        ret->kind == IMAGE_CUSTOM && !image_is_own(c, ret))
+        return call_error(c, "InvalidParameterValue.InvalidImageIdForRetsetInstance",
+                          _("%s is shared with you: it makes instances, and resets none"),
+                          id);
+    return image_may_start(c, ret);
 }
 
 static int host_name(char *to, size_t cap, struct reset *x, const struct instance *i,
