@@ -52,7 +52,9 @@ static const struct param placement[] = {
     END,
 };
 static const struct param system_disk[] = {
-    {"DiskType", PARAM_TEXT, .min = 1, .max = 32},
+    {"DiskType", PARAM_TEXT,
+     .choices = "LOCAL_BASIC|LOCAL_SSD|CLOUD_BASIC|CLOUD_SSD|CLOUD_PREMIUM|CLOUD_BSSD|"
+                "CLOUD_HSSD|CLOUD_TSSD"},
     {"DiskSize", PARAM_INT, .max = 1048576, .code = "InvalidParameterValue.Range"},
     END,
 };

@@ -233,29 +233,31 @@ int instance_refused(struct call *c, int r, const struct err *err)
 static const struct {
     const char *name;
     enum instance_filter_key key;
+    const char *of_all; /* what every instance here has of it */
 } filter_names[] = {
-    {"zone", INSTANCE_FILTER_ZONE},
-    {"project-id", INSTANCE_FILTER_PROJECT},
-    {"instance-id", INSTANCE_FILTER_ID},
-    {"uuid", INSTANCE_FILTER_UUID},
-    {"instance-name", INSTANCE_FILTER_NAME},
-    {"instance-state", INSTANCE_FILTER_STATE},
-    {"private-ip-address", INSTANCE_FILTER_ADDRESS},
-    {"tag-key", INSTANCE_FILTER_TAG_KEY},
-    {"tag-value", INSTANCE_FILTER_TAG_VALUE},
-    {"creation-start-time", INSTANCE_FILTER_SINCE},
-    {"creation-end-time", INSTANCE_FILTER_UNTIL},
+    {"zone", INSTANCE_FILTER_ZONE, NULL},
+    {"project-id", INSTANCE_FILTER_PROJECT, NULL},
+    {"instance-id", INSTANCE_FILTER_ID, NULL},
+    {"uuid", INSTANCE_FILTER_UUID, NULL},
+    {"instance-name", INSTANCE_FILTER_NAME, NULL},
+    {"instance-state", INSTANCE_FILTER_STATE, NULL},
+    {"private-ip-address", INSTANCE_FILTER_ADDRESS, NULL},
+    {"tag-key", INSTANCE_FILTER_TAG_KEY, NULL},
+    {"tag-value", INSTANCE_FILTER_TAG_VALUE, NULL},
+    {"creation-start-time", INSTANCE_FILTER_SINCE, NULL},
+    {"creation-end-time", INSTANCE_FILTER_UNTIL, NULL},
+    {"instance-charge-type", INSTANCE_FILTER_NOTHING, "POSTPAID_BY_HOUR"},
+    {"vpc-id", INSTANCE_FILTER_NOTHING, "DEFAULT"},
+    {"subnet-id", INSTANCE_FILTER_NOTHING, "DEFAULT"},
     /* Of what there is not, nothing has any. */
-    {"host-id", INSTANCE_FILTER_NOTHING},
-    {"dedicated-cluster-id", INSTANCE_FILTER_NOTHING},
-    {"vpc-id", INSTANCE_FILTER_NOTHING},
-    {"subnet-id", INSTANCE_FILTER_NOTHING},
-    {"security-group-id", INSTANCE_FILTER_NOTHING},
-    {"public-ip-address", INSTANCE_FILTER_NOTHING},
-    {"ipv6-address", INSTANCE_FILTER_NOTHING},
+    {"host-id", INSTANCE_FILTER_NOTHING, NULL},
+    {"dedicated-cluster-id", INSTANCE_FILTER_NOTHING, NULL},
+    {"security-group-id", INSTANCE_FILTER_NOTHING, NULL},
+    {"public-ip-address", INSTANCE_FILTER_NOTHING, NULL},
+    {"ipv6-address", INSTANCE_FILTER_NOTHING, NULL},
     /* Ours. */
-    {"image-id", INSTANCE_FILTER_IMAGE},
-    {"instance-type", INSTANCE_FILTER_TYPE},
+    {"image-id", INSTANCE_FILTER_IMAGE, NULL},
+    {"instance-type", INSTANCE_FILTER_TYPE, NULL},
 };
 
 enum { FILTERS_MAX = 10, VALUES_MAX = 5, IDS_MAX = 100 };
@@ -300,8 +302,10 @@ static int read_filter(struct call *c, struct query *to, const json_t *given)
 {
     const char *name = json_string_value(json_object_get(given, "Name"));
     const json_t *values = json_object_get(given, "Values");
+    const char *of_all = NULL;
     size_t n = to->q.n_filters, k = 0;
     struct instance_filter *f = &to->filters[n];
+    bool all = false;
     int r = 0;
 
     *f = (struct instance_filter){.values = to->values[n]};
@@ -315,14 +319,16 @@ static int read_filter(struct call *c, struct query *to, const json_t *given)
             return call_error(c, "InvalidFilter", _("there is no filter \"%.60s\""),
                               name);
         f->key = filter_names[k].key;
+        of_all = filter_names[k].of_all;
     }
     for (; r == 0 && f->n_values < json_array_size(values); f->n_values++) {
         const char **value = &to->values[n][f->n_values];
 
         *value = json_string_value(json_array_get(values, f->n_values));
         r = check_value(c, to, f->key, value);
+        all |= of_all && strcmp(*value, of_all) == 0;
     }
-    to->q.n_filters++;
+    to->q.n_filters += !all;
     return r;
 }
 

@@ -54,6 +54,7 @@ int login_read(struct login *ret, struct call *c, struct arena *arena);
 int login_check(const char **ret_keys, struct call *c, const struct login *l,
                 struct arena *arena, struct db *db, const struct image *image,
                 struct err *err);
+int key_pair_check_id(struct call *c, const char *id);
 /* Neither password nor key nor what is in the image: one is made. */
 bool login_needs_password(const struct login *l);
 

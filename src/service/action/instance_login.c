@@ -149,6 +149,9 @@ static int read_settings(struct login *ret, struct call *c, struct arena *arena,
     if ((*ret->password != '\0') + (ret->n_keys > 0) + ret->keep > 1)
         return call_error(c, "InvalidParameter.ParameterConflict",
                           _("Password, KeyIds and KeepImageLogin exclude each other"));
+    for (size_t i = 0; i < ret->n_keys; i++)
+        if (key_pair_check_id(c, json_string_value(json_array_get(ids, i))) < 0)
+            return -1;
     if (ret->n_keys == 0)
         return 0;
     text = json_dumps(ids, JSON_COMPACT);

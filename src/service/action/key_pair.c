@@ -10,11 +10,12 @@
 #include "base/text.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
+#include "service/action/instance.h"
 #include "store/instance.h"
 
 enum { PAIRS_MAX = 100 };
 
-static int check_pair_id(struct call *c, const char *id)
+int key_pair_check_id(struct call *c, const char *id)
 {
     if (strncmp(id, "skey-", 5) == 0 && strlen(id) == 13 &&
         strspn(id + 5, "0123456789abcdefghijklmnopqrstuvwxyz") == 8)
@@ -126,7 +127,7 @@ int action_describe_key_pairs(struct call *c)
     int r;
 
     for (size_t i = 0; i < call_count(c, "KeyIds"); i++)
-        if (check_pair_id(c, call_text_at(c, "KeyIds", i)) < 0)
+        if (key_pair_check_id(c, call_text_at(c, "KeyIds", i)) < 0)
             return -1;
     r = catalog_get(&db, c->service->catalog, &err);
     if (r == 0)
@@ -167,7 +168,7 @@ int action_delete_key_pairs(struct call *c)
     struct err err = {0};
 
     for (size_t i = 0; i < call_count(c, "KeyIds"); i++)
-        if (check_pair_id(c, call_text_at(c, "KeyIds", i)) < 0)
+        if (key_pair_check_id(c, call_text_at(c, "KeyIds", i)) < 0)
             return -1;
     return call_refused(c, catalog_tx(c->service->catalog, delete_all, c, &err), &err);
 }
