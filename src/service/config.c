@@ -543,6 +543,7 @@ static int check_instances(const struct parser *ps, struct config *c, struct err
     static const char *const words[] = {"tcg", "kvm", "probe"};
     struct config_subnet subnet;
     bool known = false;
+    int r;
 
     if (c->types.n == 0)
         for (size_t i = 0; i < ARRAY_SIZE(usual_types); i++) {
@@ -558,7 +559,8 @@ static int check_instances(const struct parser *ps, struct config *c, struct err
         return FAIL(err, ERR_ARG, "%s: accelerator is tcg, kvm or probe", ps->file);
     if (*c->zone && !config_zone_region(c, c->zone))
         return FAIL(err, ERR_ARG, "%s: %s is no zone of the regions", ps->file, c->zone);
-    return config_subnet(&subnet, c->subnet, err);
+    r = config_check_dns(&c->dns, err);
+    return r < 0 ? r : config_subnet(&subnet, c->subnet, err);
 }
 
 int config_parse(const struct config **ret, struct arena *a, const char *file,

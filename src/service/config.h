@@ -125,6 +125,8 @@ struct config_subnet {
 };
 /* ERR_ARG: not such a text, or smaller than 8 or larger than 65,536 addresses. */
 int config_subnet(struct config_subnet *ret, const char *text, struct err *err);
+/* What guests are told to ask: addresses, and no more than a system reads. */
+int config_check_dns(const config_words *dns, struct err *err);
 
 /* `file` names the text in messages.  Empty text: the defaults.  Paths that depend on
  * `data` are filled in. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "instance/settings.h"
 #include "service/config.h"
 
 /* "S5.MEDIUM4": a family, a dot, a size. */
@@ -59,5 +60,18 @@ int config_subnet(struct config_subnet *ret, const char *text, struct err *err)
     if (first & (UINT32_MAX >> prefix))
         return FAIL(err, ERR_ARG, "subnet \"%s\": the address is not its first", text);
     *ret = (struct config_subnet){first, (unsigned)prefix};
+    return 0;
+}
+
+int config_check_dns(const config_words *dns, struct err *err)
+{
+    struct in_addr a;
+
+    for (size_t i = 0; i < dns->n; i++)
+        if (inet_pton(AF_INET, dns->v[i], &a) != 1)
+            return FAIL(err, ERR_ARG, "dns \"%s\" is no address", dns->v[i]);
+    if (dns->n > SETTINGS_DNS_MAX)
+        return FAIL(err, ERR_ARG, "dns: %zu name servers, limit %d", dns->n,
+                    SETTINGS_DNS_MAX);
     return 0;
 }

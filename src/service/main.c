@@ -207,8 +207,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "imgportd: one argument too many: %s\n", argv[optind]);
         return 2;
     }
-    if (config_load(&config, &arena, path, &err) < 0 ||
-        (!check && journal_open(config->log, &err) < 0))
+    if (config_load(&config, &arena, path, &err) < 0) {
+        complain(&err);
+        return 2;
+    }
+    if (!check && journal_open(config->log, &err) < 0)
         return complain(&err);
     if (check)
         return 0;

@@ -176,6 +176,11 @@ static void test_config(void **state)
          "f:2: regions: \"a\" stands there twice"},
         {"an unknown group", "[region a]\ngroup = mars\n",
          "f:2: group: unknown word \"mars\""},
+        {"a name server by name", "[instances]\ndns = 10.0.0.1 ns.example\n",
+         "dns \"ns.example\" is no address"},
+        {"more name servers than a system asks",
+         "[instances]\ndns = 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4\n",
+         "dns: 4 name servers, limit 3"},
         {"no equals sign", "[service]\nlisten\n",
          "f:2: neither a section nor \"key = value\": \"listen\""},
     };

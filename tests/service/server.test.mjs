@@ -125,8 +125,10 @@ test("a configuration that is wrong is told with file and line", async () => {
   for (const [text, want] of cases) {
     fs.writeFileSync(`${dir}/c`, text);
     const r = spawnSync(process.env.IMGPORTD, ["--config", `${dir}/c`, "--check"], { encoding: "utf8" });
-    assert.notEqual(r.status, 0, text);
+    assert.equal(r.status, 2, text);
     assert.match(r.stderr, want);
   }
+  const missing = spawnSync(process.env.IMGPORTD, ["--config", `${dir}/none`], { encoding: "utf8" });
+  assert.deepEqual([missing.status, missing.stderr], [2, `imgportd: configuration ${dir}/none: No such file or directory\n`]);
   fs.rmSync(dir, { recursive: true });
 });
