@@ -233,6 +233,24 @@ int mend_plan_content(struct mend_plan *p, const char *path, struct bytes conten
     return add(p, node.mount, path, &d, err);
 }
 
+/* What is not there as a folder may be there as a link, to what only the guest has when
+ * it runs, or to nothing.  Nothing can be put beneath that. */
+static int check_way(struct mend_plan *p, const struct tree_node *folder,
+                     const struct mend_do *d, const char *path, struct err *err)
+{
+    size_t n = strcspn(d->folders, "/");
+    size_t behind = strlen(d->folders) - n + 1 + strlen(d->name);
+    struct fs_stat st;
+    int r = fs_lookup(&st, p->g->tree.mount[folder->mount].fs, folder->st.ino, d->folders,
+                      n, err);
+
+    if (r == 1)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "%.*s is a link that leads to nothing on this disk",
+                    (int)(strlen(path) - behind), path);
+    return r;
+}
+
 static int plan_write(struct mend_plan *p, const struct mend_edit *e, struct err *err)
 {
     struct mend_do d = {
@@ -245,6 +263,8 @@ static int plan_write(struct mend_plan *p, const struct mend_edit *e, struct err
 
     if (r == 1)
         r = tree_lfind(&p->g->tree, e->path, &node, err);
+    else if (r == 0)
+        r = check_way(p, &folder, &d, e->path, err);
     if (r < 0)
         return r;
     if (r && node.st.type == FS_SYMLINK)

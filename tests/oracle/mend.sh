@@ -218,6 +218,13 @@ hidden() {
         mended "$1" write:/var/lib/x:1
 }
 
+# Nothing can be put beneath a link to nothing, nor is that damage.
+dangling() {
+    image 32M && untouched 'not-written 0 /etc/link is a link that leads to nothing on this disk' write:/etc/link/a/b:1 &&
+        untouched 'not-written 0 /etc/link is a link *' write:/etc/link/a:1 write:/etc/hostname:x &&
+        untouched 'nothing 0' remove:/etc/link/a/b empty:/etc/link/a
+}
+
 # As a system leaves them that was frozen: e2fsck frees them afterwards, and finds nothing else.
 orphans() {
     local one two
@@ -323,6 +330,25 @@ hibernate() {
     ntfscp -q -f "$part" "$work/hibr" hiberfil.sys
 }
 
+# reparse PATH TAG HEX, of the partition.
+reparse() { ASAN_OPTIONS=detect_leaks=0 "$NTFSFILL" "$part" reparse "$@"; }
+
+# junction DRIVE: what follows the header of a reparse point to a folder that is not there.
+junction() {
+    python3 -c "
+import struct
+name = r'\??\\$1:\nowhere'.encode('utf-16le')
+print((struct.pack('<HHHH', 0, len(name), len(name) + 2, 0) + name + bytes(4)).hex())"
+}
+
+windows_dangling() {
+    mkdir -p "$work/links/to C" "$work/links/to D" && windows &&
+        ASAN_OPTIONS=detect_leaks=0 "$NTFSFILL" "$part" fill "$work/links" &&
+        reparse 'to C' 0xa0000003 "$(junction C)" && reparse 'to D' 0xa0000003 "$(junction D)" && put_back &&
+        untouched 'not-written 0 /to C is a link that leads to nothing on this disk' 'write:/to C/a/b:1' &&
+        untouched 'not-written 0 *a link to another volume*' 'write:/To d/a:1' && untouched 'nothing 0' 'remove:/to C/a'
+}
+
 # Clusters of files that are marked free.
 unmark() {
     ntfscat -i 6 "$part" >"$work/bitmap" && printf '\0' | dd of="$work/bitmap" bs=1 seek=2 conv=notrunc status=none &&
@@ -337,6 +363,7 @@ case_ 'an open log is left as it is' windows_left 'dirty 0 partition 1: *' log 5
 case_ 'a fast startup is left as it is' windows_left 'dirty 0 partition 1: *' log 5:2:0:2 5:2:0:2
 case_ 'an NTFS in use is left as it is' windows_left 'dirty 0 partition 1: *' ntfsfix "$part"
 case_ 'a hibernated Windows is left as it is' windows_left 'dirty 0 partition 1: *' hibernate
+case_ 'a junction to nothing on the way is told as that' windows_dangling
 case_ 'clusters in use that are marked free are found' windows_left 'damaged 0 partition 1: *marked free' unmark
 
 # ---- ext
@@ -380,6 +407,7 @@ case_ 'a block of two files is found' left 'damaged 0 partition 1: *claimed twic
     'sif /etc/fstab block[0] 700' 'sif /etc/os-release block[0] 700' 'setb 700'
 head -c 9000000 /dev/zero | tr '\0' x >"$work/fill"
 case_ 'a full filesystem is left as it is' full
+case_ 'a link to nothing on the way is told as that' dangling
 case_ 'a filesystem that would hide the edits and is not read' hidden 'not-written 0 /var is a filesystem that is not read' /var
 case_ 'a filesystem that is not read, elsewhere' hidden 'done 1' /srv
 case_ 'a worker that dies over edits leaves them out' worker_dies
