@@ -31,6 +31,7 @@ void tree_init(struct tree *t, struct fs *root)
     *t = (struct tree){.mounts = 1};
     t->mount[0].fs = root;
     t->mount[0].where = "/";
+    t->mount[0].root = root->root;
 }
 
 static int path_error(struct err *err, const char *path, int r)
@@ -54,7 +55,7 @@ static int cross_mounts(struct tree *t, struct tree_node *node, struct err *err)
             continue;
         node->mount = i;
         i = t->mounts;
-        if (fs_stat(&node->st, fs, fs->root, err) < 0)
+        if (fs_stat(&node->st, fs, t->mount[node->mount].root, err) < 0)
             return -(int)err->code;
     }
     return 0;
@@ -195,22 +196,55 @@ int tree_lfind(struct tree *t, const char *path, struct tree_node *ret, struct e
     return resolve(t, path, false, ret, err);
 }
 
-int tree_mount(struct tree *t, const char *where, struct fs *fs, struct err *err)
+/* 1, or an error: where something can be mounted. */
+static int find_place(struct tree_node *ret, struct tree *t, const char *where,
+                      struct err *err)
 {
-    struct tree_node node;
-    int r = tree_find(t, where, &node, err);
+    int r = tree_find(t, where, ret, err);
 
     if (r < 0)
         return r;
-    if (r == 0 || node.st.type != FS_DIR)
+    if (r == 0 || ret->st.type != FS_DIR)
         return path_error(err, where, FAIL(err, ERR_NOTFOUND, "no such directory"));
     if (t->mounts == TREE_MOUNTS_MAX)
         return FAIL(err, ERR_LIMIT, "more than %d filesystems mounted", TREE_MOUNTS_MAX);
+    return 1;
+}
+
+static void mount_at(struct tree *t, const char *where, const struct tree_node *place,
+                     struct fs *fs, uint64_t root)
+{
     t->mount[t->mounts].fs = fs;
     t->mount[t->mounts].where = where;
-    t->mount[t->mounts].above = node.mount;
-    t->mount[t->mounts].ino = node.st.ino;
+    t->mount[t->mounts].root = root;
+    t->mount[t->mounts].above = place->mount;
+    t->mount[t->mounts].ino = place->st.ino;
     t->mounts++;
+}
+
+int tree_mount(struct tree *t, const char *where, struct fs *fs, struct err *err)
+{
+    struct tree_node place;
+    int r = find_place(&place, t, where, err);
+
+    if (r < 0)
+        return r;
+    mount_at(t, where, &place, fs, fs->root);
+    return 0;
+}
+
+int tree_bind(struct tree *t, const char *where, const char *from, struct err *err)
+{
+    struct tree_node place, node;
+    int r = find_place(&place, t, where, err);
+
+    if (r == 1)
+        r = tree_find(t, from, &node, err);
+    if (r < 0)
+        return r;
+    if (r == 0 || node.st.type != FS_DIR)
+        return path_error(err, from, FAIL(err, ERR_NOTFOUND, "no such directory"));
+    mount_at(t, where, &place, t->mount[node.mount].fs, node.st.ino);
     return 0;
 }
 

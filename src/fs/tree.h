@@ -23,6 +23,7 @@ struct tree {
         struct fs *fs; /* borrowed */
         const char
             *where;     /* "/", "/boot"; borrowed, no trailing slash but for the root */
+        uint64_t root;  /* directory of fs that is seen there */
         uint64_t ino;   /* directory of the filesystem above that it covers */
         unsigned above; /* index of that filesystem */
     } mount[TREE_MOUNTS_MAX];
@@ -40,6 +41,9 @@ void tree_init(struct tree *t, struct fs *root);
 
 /* Mounts fs at a directory that exists; ERR_NOTFOUND when it does not. */
 int tree_mount(struct tree *t, const char *where, struct fs *fs, struct err *err);
+
+/* The same with a directory of the tree, without what is mounted in it. */
+int tree_bind(struct tree *t, const char *where, const char *from, struct err *err);
 
 /* Resolves a path ("/etc/os-release"; "" and "/" are the root).  1 and *ret, 0: some
  * component does not exist (a dangling symlink too), negative: could not look.  The last

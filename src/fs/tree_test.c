@@ -265,6 +265,22 @@ static void test_mounts(void **state)
     assert_int_equal(tree_find(&t, "/boot/efi/EFI/up", &node, &err), 1);
     assert_int_equal(node.mount, 0);
     assert_int_equal(node.st.ino, 7);
+    /* A directory at another place, without what is mounted in it. */
+    assert_int_equal(tree_bind(&t, "/nowhere", "/boot", &err), -ERR_NOTFOUND);
+    err_clear(&err);
+    assert_int_equal(tree_bind(&t, "/data", "/nowhere", &err), -ERR_NOTFOUND);
+    err_clear(&err);
+    assert_int_equal(tree_bind(&t, "/data", "/etc/passwd", &err), -ERR_NOTFOUND);
+    err_clear(&err);
+    assert_int_equal(tree_bind(&t, "/data", "/boot/grub", &err), 0);
+    assert_int_equal(tree_find(&t, "/data/up", &node, &err), 1);
+    assert_int_equal(node.st.ino, 3);
+    assert_int_equal(tree_find(&t, "/data/..", &node, &err), 1);
+    assert_int_equal(node.mount, 0);
+    assert_int_equal(node.st.ino, 1);
+    assert_int_equal(tree_bind(&t, "/data", "/boot", &err), 0);
+    assert_int_equal(tree_has_file(&t, "/data/vmlinuz", &err), 1);
+    assert_int_equal(tree_has_dir(&t, "/data/efi/EFI", &err), 0);
     /* A second one at the same place covers the first. */
     assert_int_equal(tree_mount(&t, "/boot", &efi.fs, &err), 0);
     assert_int_equal(tree_has_dir(&t, "/boot/EFI", &err), 1);

@@ -44,7 +44,9 @@ struct mend_edits {
     size_t n; /* at most MEND_EDITS_MAX */
     /* What makes a Linux system the one that it is: SSH host keys, machine-id, what
      * cloud-init remembers, logs and shell histories are removed, and /etc/fstab loses
-     * the entries of disks that are not in the image. */
+     * the entries of disks that are not in the image.  Where the system has something
+     * mounted, or bound, it is what is seen there; what cannot be read of that is left,
+     * and told (MEND_NOT_WRITTEN). */
     bool identity;
 };
 
@@ -52,7 +54,8 @@ enum mend_outcome {
     MEND_NOTHING,     /* nothing was asked for, or nothing had to be changed */
     MEND_DONE,        /* all of it */
     MEND_NO_SYSTEM,   /* no system was found on the disk */
-    MEND_NOT_WRITTEN, /* a filesystem, or a feature of it, that we do not write */
+    MEND_NOT_WRITTEN, /* a filesystem, or a feature of it, that we do not write, or a path
+                       * that leads to none */
     MEND_DIRTY,       /* not unmounted cleanly, or hibernated */
     MEND_DAMAGED,     /* it contradicts itself, or what came out did not stand a look */
     MEND_NO_ROOM,     /* the filesystem is full, or it is more than we keep in memory */

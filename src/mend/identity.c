@@ -33,7 +33,7 @@ static int plan_file(struct mend_plan *p, const char *path, const struct tree_no
                      struct err *err)
 {
     struct tree_node node;
-    int r = tree_lfind(&p->g->tree, path, &node, err);
+    int r = mend_is_left(p, path) ? 0 : tree_lfind(&p->g->tree, path, &node, err);
 
     if (r <= 0 || node.st.type != FS_REG ||
         (but && node.mount == but->mount && node.st.ino == but->st.ino))
@@ -74,7 +74,7 @@ static int plan_folder(struct mend_plan *p, const char *path, mend_entry_fn *fn,
                        void *arg, struct err *err)
 {
     struct tree_node node;
-    int r = tree_find(&p->g->tree, path, &node, err);
+    int r = mend_is_left(p, path) ? 0 : tree_find(&p->g->tree, path, &node, err);
 
     if (r <= 0 || node.st.type != FS_DIR)
         return r < 0 ? r : 0;
@@ -122,6 +122,8 @@ static int plan_log(struct mend_plan *p, const struct mend_entry *e, void *arg,
     if (below.depth > LOGS_DEEP)
         return FAIL(err, ERR_LIMIT, "folders of logs more than %d deep", LOGS_DEEP);
     below.path = arena_printf(p->arena, "%s/%s", l->path, e->name);
+    if (mend_is_left(p, below.path))
+        return 0;
     /* What is mounted on it is what the system sees. */
     return e->covered ? plan_folder(p, below.path, plan_log, &below, err)
                       : mend_plan_each(p, e->mount, e->st.ino, plan_log, &below, err);
@@ -133,6 +135,8 @@ static int plan_home(struct mend_plan *p, const char *home, struct err *err)
 {
     int r = 0;
 
+    if (mend_is_left(p, home))
+        return 0;
     for (size_t i = 0; i < ARRAY_SIZE(histories) && r == 0; i++)
         r = mend_plan_remove(p, arena_printf(p->arena, "%s/%s", home, histories[i]), err);
     return r;
@@ -148,19 +152,6 @@ static int plan_user(struct mend_plan *p, const struct mend_entry *e, void *arg,
 }
 
 /* ---- fstab */
-
-/* Is there something on the disk that we do not look into? */
-static bool hides_more(const struct guest *g)
-{
-    for (unsigned i = 0; i < g->fs_n; i++) {
-        const struct guest_fs *gf = &g->fs[i];
-
-        if (gf->ident.type == FS_LUKS || gf->ident.type == FS_MDRAID ||
-            gf->ident.type == FS_ZFS || (gf->volume && !gf->block))
-            return true;
-    }
-    return false;
-}
 
 /* Does the line mount, or swap to, what is on no filesystem of this disk?  Whatever the
  * system itself starts from stays, and what is no name of a disk. */
@@ -191,7 +182,7 @@ static int plan_fstab(struct mend_plan *p, struct err *err)
     struct bytes rest, line;
     size_t kept = 0;
     char *to;
-    int r = hides_more(p->g) ? 0 : tree_read(&p->g->tree, "/etc/fstab", &text, err);
+    int r = mend_hides_more(p->g) ? 0 : tree_read(&p->g->tree, "/etc/fstab", &text, err);
 
     if (r <= 0 || text.n == 0)
         return r < 0 ? r : 0;
@@ -233,7 +224,7 @@ int mend_plan_identity(struct mend_plan *p, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(files) && r >= 0; i++)
         r = plan_file(p, files[i], has_id ? &id : NULL, err);
     /* A seed was put there by who made the image. */
-    if (r >= 0)
+    if (r >= 0 && !mend_is_left(p, "/var/lib/cloud"))
         r = mend_plan_empty(p, "/var/lib/cloud", "seed", err);
     if (r >= 0)
         r = plan_folder(p, "/var/log", plan_log, &logs, err);

@@ -303,7 +303,7 @@ static int mend_fs(struct mend *m, const struct mend_plan *p, unsigned at, unsig
 {
     const struct guest_fs *gf = &p->g->fs[at];
     AUTO(overlay_unrefp) struct overlay *o = NULL;
-    const struct mend_driver *driver;
+    const struct mend_driver *driver = NULL;
     int r = driver_of(&driver, gf, err);
 
     step(m, "write");
@@ -348,52 +348,7 @@ static int check_io(const struct guest *g, struct err *err)
     return 0;
 }
 
-static bool is_at_or_below(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (!path[n] || path[n] == '/');
-}
-
-static bool is_wanted(const struct mend_edits *edits, const char *where)
-{
-    static const char *const identity[] = {
-        "/etc", "/root", "/home", "/var/lib", "/var/log",
-    };
-
-    for (size_t i = 0; i < edits->n; i++)
-        if (is_at_or_below(edits->v[i].path, where) ||
-            (edits->v[i].op == MEND_EMPTY && is_at_or_below(where, edits->v[i].path)))
-            return true;
-    for (size_t i = 0; edits->identity && i < ARRAY_SIZE(identity); i++)
-        if (is_at_or_below(identity[i], where) || is_at_or_below(where, identity[i]))
-            return true;
-    return false;
-}
-
-/* A filesystem of this disk that belongs to a path and could not be read would have its
- * edits made in the folder that it hides. */
-static int check_mounts(const struct guest *g, const struct mend_edits *edits,
-                        struct err *err)
-{
-    const struct fact_linux *l = g->facts->linux_;
-
-    for (size_t i = 0; l && i < l->fstab.n; i++) {
-        const struct fact_mount *m = &l->fstab.v[i];
-        bool mounted = strcmp(m->target, "/") == 0;
-
-        if (strcmp(m->kind, "disk") != 0 || !m->resolves || !is_wanted(edits, m->target))
-            continue;
-        for (unsigned k = 0; k < g->tree.mounts; k++)
-            mounted |= strcmp(g->tree.mount[k].where, m->target) == 0;
-        if (!mounted)
-            return FAIL(err, ERR_UNSUPPORTED, "%s is a filesystem that is not read",
-                        m->target);
-    }
-    return 0;
-}
-
-static int look_at_mounts(const struct mend_plan *p, const struct mend_edits *edits,
+static int look_at_mounts(struct mend_plan *p, const struct mend_edits *edits,
                           struct err *err)
 {
     size_t before = p->g->facts->problems.n;
@@ -404,7 +359,7 @@ static int look_at_mounts(const struct mend_plan *p, const struct mend_edits *ed
     r = linux_fstab(p->g, err);
     if (r == 0)
         r = check_problems(p->g, before, err);
-    return r < 0 ? r : check_mounts(p->g, edits, err);
+    return r < 0 ? r : mend_plan_mounts(p, edits, err);
 }
 
 static int plan_all(struct mend_plan *p, const struct mend_edits *edits, struct err *err)
@@ -420,6 +375,13 @@ static int plan_all(struct mend_plan *p, const struct mend_edits *edits, struct 
     return r < 0 ? r : arena_check(p->arena, err);
 }
 
+/* The first of them stands for all. */
+static int leave_folders(struct mend *m, const struct mend_plan *p, struct err *err)
+{
+    return p->left_why ? leave(m, "", FAIL(err, ERR_UNSUPPORTED, "%s", p->left_why), err)
+                       : 0;
+}
+
 static int mend_all(struct mend *m, struct mend_plan *p, struct err *err)
 {
     int r = check_io(p->g, err);
@@ -431,6 +393,8 @@ static int mend_all(struct mend *m, struct mend_plan *p, struct err *err)
     if (p->g->facts->disk.overlap_a)
         return FAIL(err, ERR_CORRUPT, "partitions overlap");
     r = plan_all(p, m->edits, err);
+    if (r == 0)
+        r = leave_folders(m, p, err);
     for (unsigned i = 0; i < p->g->fs_n && r == 0; i++) {
         unsigned n = 0;
 

@@ -26,7 +26,22 @@ struct mend_plan {
     struct arena *arena;
     LIST(struct mend_planned) things; /* in the order in which they are to be done */
     size_t names;                     /* looked at so far */
+    LIST(const char *) left;          /* folders that an identity has to do without, */
+    const char *left_why;             /* and why; NULL: there are none */
 };
+
+/* ---- mounts.c: behind linux_fstab(), before anything is planned */
+
+/* Binds what fstab binds.  ERR_UNSUPPORTED when an edit is for a folder that something
+ * hides; fills p->left. */
+int mend_plan_mounts(struct mend_plan *p, const struct mend_edits *edits,
+                     struct err *err);
+bool mend_is_left(const struct mend_plan *p, const char *path);
+
+/* Is there something on the disk that we do not look into? */
+bool mend_hides_more(const struct guest *g);
+
+/* ---- plan.c */
 
 int mend_plan_edit(struct mend_plan *p, const struct mend_edit *e, struct err *err);
 

@@ -225,6 +225,64 @@ dangling() {
         untouched 'nothing 0' remove:/etc/link/a/b empty:/etc/link/a
 }
 
+# with_var LINE...: /var of its own on a second partition, and lines of fstab more.
+with_var() {
+    local uuid=22222222-3333-4444-5555-666666666666
+    cp "$tree/etc/fstab" "$work/fstab" && printf '%s\n' "UUID=$uuid /var/ ext4 defaults 0 0" "$@" >>"$tree/etc/fstab"
+    image 32M
+    mv "$work/fstab" "$tree/etc/fstab"
+    mkdir -p "$work/vartree" && cp -a "$tree/var/." "$work/vartree" && rm -f "$work/var" && truncate -s 32M "$work/var" &&
+        mkfs.ext4 -q -F -U "$uuid" -d "$work/vartree" "$work/var" &&
+        truncate -s 66M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
+        dd if="$work/var" of="$raw" bs=1M seek=33 conv=notrunc,sparse status=none
+}
+
+on_var() {
+    local status
+    dev="$out?offset=$((33 * 1024 * 1024))"
+    "$@"
+    status=$?
+    dev="$out?offset=$start"
+    return "$status"
+}
+
+# What is seen at a path is what is cleared, and not what lies below it.
+other_places() {
+    mkdir -p "$tree/srv/keys" "$tree/srv/log" && cp "$tree"/etc/ssh/ssh_host_* "$tree/srv/keys/" &&
+        with_var '/srv/keys /etc/ssh none bind 0 0' 'tmpfs /home tmpfs defaults 0 0'
+    rm -r "$tree/srv"
+    mended 'done *' identity && is_clean && on_var is_clean &&
+        there /etc/ssh/ssh_host_rsa_key /var/log/syslog.1 /var/lib/cloud/instances &&
+        gone /srv/keys/ssh_host_rsa_key /home/ann/.bash_history &&
+        on_var gone /log/syslog.1 /lib/cloud/instances /lib/systemd/random-seed && on_var reads /log/syslog '' &&
+        untouched 'not-written 0 /home is not on this disk' write:/home/ann/x:1 &&
+        mended 'done 1' write:/etc/ssh/new:1 && there /srv/keys/new && gone /etc/ssh/new &&
+        mended 'done 1' write:/var/new:1 && on_var there /new && gone /var/new
+}
+
+# Folders bound to folders that are bound, and what cannot be told.
+bound_again() {
+    mkdir -p "$tree/srv/var/log" "$tree/srv/b" && echo old >"$tree/srv/var/log/messages.1" &&
+        with_var '/srv/b/log /var/log none bind 0 0' '/srv/var /srv/b none rw,bind 0 0' '/nowhere /root none bind,nofail 0 0' \
+            '/srv/b /etc/ssh none rbind 0 0'
+    rm -r "$tree/srv"
+    mended 'not-written * /root is another folder, which is not followed' identity && is_clean &&
+        gone /srv/var/log/messages.1 && there /root/.bash_history /etc/ssh/ssh_host_rsa_key && on_var there /log/syslog.1 &&
+        on_var gone /lib/systemd/random-seed && untouched 'not-written 0 /etc/ssh is another folder, *' write:/etc/ssh/x:1
+}
+
+# What is behind an encryption keeps what it has, and that is told; the rest is cleared.
+encrypted_log() {
+    cp "$tree/etc/fstab" "$work/fstab" && echo '/dev/mapper/crypt /var/log ext4 defaults 0 0' >>"$tree/etc/fstab"
+    image 32M
+    mv "$work/fstab" "$tree/etc/fstab"
+    truncate -s 40M "$raw" && printf ',,83\n' | sfdisk -q --append "$raw" &&
+        printf 'LUKS\xba\xbe\0\1' | dd of="$raw" bs=1M seek=33 conv=notrunc status=none &&
+        mended 'not-written * /var/log is a filesystem that is encrypted, or not read' identity && is_clean &&
+        gone /etc/ssh/ssh_host_rsa_key /var/lib/systemd/random-seed && there /var/log/syslog.1 /var/log/journal/0a &&
+        untouched 'not-written 0 /var/log is a filesystem *' write:/var/log/x:1
+}
+
 # As a system leaves them that was frozen: e2fsck frees them afterwards, and finds nothing else.
 orphans() {
     local one two
@@ -408,6 +466,9 @@ case_ 'a block of two files is found' left 'damaged 0 partition 1: *claimed twic
 head -c 9000000 /dev/zero | tr '\0' x >"$work/fill"
 case_ 'a full filesystem is left as it is' full
 case_ 'a link to nothing on the way is told as that' dangling
+case_ 'identity is cleared on what is mounted, or bound, at its places' other_places
+case_ 'folders that are bound are followed in any order, or told' bound_again
+case_ 'identity says what it left behind an encryption' encrypted_log
 case_ 'a filesystem that would hide the edits and is not read' hidden 'not-written 0 /var is a filesystem that is not read' /var
 case_ 'a filesystem that is not read, elsewhere' hidden 'done 1' /srv
 case_ 'a worker that dies over edits leaves them out' worker_dies

@@ -21,36 +21,6 @@ struct collect {
     size_t mounts;
 };
 
-/* "/a//b/" as "/a/b"; NULL for what does not lead down from the root. */
-static const char *clean_path(struct arena *a, struct bytes path, size_t *depth)
-{
-    char *to = arena_alloc(a, path.n + 1);
-    size_t n = 0;
-
-    *depth = 0;
-    if (!to || path.n == 0 || path.p[0] != '/' || memchr(path.p, 0, path.n))
-        return NULL;
-    for (size_t i = 0; i < path.n;) {
-        const uint8_t *slash;
-        size_t len;
-
-        if (path.p[i] == '/') {
-            i++;
-            continue;
-        }
-        slash = memchr(path.p + i, '/', path.n - i);
-        len = slash ? (size_t)(slash - path.p) - i : path.n - i;
-        if (path.p[i] == '.' && (len == 1 || (len == 2 && path.p[i + 1] == '.')))
-            return NULL;
-        to[n++] = '/';
-        memcpy(to + n, path.p + i, len);
-        n += len;
-        i += len;
-        ++*depth;
-    }
-    return n ? to : "/";
-}
-
 static void set_role(struct guest_fs *gf, const char *where)
 {
     const char **role = gf->partition ? &gf->partition->role
@@ -71,7 +41,7 @@ static void add_mount(struct collect *c, struct guest_fs *gf,
                       const struct fstab_line *line)
 {
     size_t depth;
-    const char *where = clean_path(c->g->arena, line->target, &depth);
+    const char *where = fstab_path(c->g->arena, line->target, &depth);
 
     if (!where || depth == 0 || gf == c->g->root)
         return;

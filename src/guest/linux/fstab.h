@@ -16,3 +16,7 @@ bool fstab_has_option(struct bytes options, const char *name);
 
 /* As fact_mount.kind. */
 const char *fstab_kind(const struct fstab_line *l);
+
+/* "/a//b/" as "/a/b", *depth [opt] is 2; NULL for what does not lead down from the root.
+ */
+const char *fstab_path(struct arena *a, struct bytes path, size_t *depth);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/linux/fstab.h"
 
+#include <string.h>
+
 #include "base/scoped.h"
 #include "base/text.h"
 
@@ -113,4 +115,36 @@ const char *fstab_kind(const struct fstab_line *l)
         fstab_has_option(l->options, "rbind"))
         return "pseudo";
     return "disk";
+}
+
+const char *fstab_path(struct arena *a, struct bytes path, size_t *depth)
+{
+    char *to = arena_alloc(a, path.n + 1);
+    size_t n = 0, deep = 0;
+
+    if (depth)
+        *depth = 0;
+    if (!to || path.n == 0 || path.p[0] != '/' || memchr(path.p, 0, path.n))
+        return NULL;
+    for (size_t i = 0; i < path.n;) {
+        const uint8_t *slash;
+        size_t len;
+
+        if (path.p[i] == '/') {
+            i++;
+            continue;
+        }
+        slash = memchr(path.p + i, '/', path.n - i);
+        len = slash ? (size_t)(slash - path.p) - i : path.n - i;
+        if (path.p[i] == '.' && (len == 1 || (len == 2 && path.p[i + 1] == '.')))
+            return NULL;
+        to[n++] = '/';
+        memcpy(to + n, path.p + i, len);
+        n += len;
+        i += len;
+        deep++;
+    }
+    if (depth)
+        *depth = deep;
+    return n ? to : "/";
 }
