@@ -27,8 +27,8 @@ static const struct stop {
 /* With one of these, as an error, a check says that the system does not start; the others
  * are what a cloud does not take. */
 static const char *const starts_not[] = {
-    "P01", "P05", "P07", "P10", "P11", "P12", "P13", "P14", "P17",
-    "P22", "L02", "L04", "L05", "L06", "L07", "L08", NULL,
+    "P01", "P05", "P07", "P09", "P10", "P11", "P12", "P13", "P14",
+    "P17", "P22", "L02", "L04", "L05", "L06", "L07", "L08", NULL,
 };
 
 static const char *const settings_not[] = {"L10", "L11", NULL};

@@ -96,7 +96,9 @@ struct fact_disk {
     bool all_zero;         /* every byte we may call data is zero, or there is no data */
     bool boot_signature;   /* 55 AA */
     const char *boot_code; /* "grub", "syslinux", "windows", "unknown", "" none */
-    const char *whole;     /* filesystem or LVM straight on the disk: "ext4"; "" none */
+    const char *active_sector; /* the first one of the active partition: "code" (it ends
+                                  with 55 AA), "none"; "" nothing is active or was read */
+    const char *whole; /* filesystem or LVM straight on the disk: "ext4"; "" none */
     const char *whole_label;
     const char
         *installer; /* why it is an installer medium: "ISO 9660 'Debian 12'"; "" not */

@@ -122,25 +122,11 @@ TABLE(fact_volume);
 
 #define F(m) FIELD(fact_disk, m)
 static const struct fact_field fact_disk_fields[] = {
-    F(all_zero),
-    F(boot_signature),
-    F(boot_code),
-    F(whole),
-    F(whole_label),
-    F(installer),
-    F(overlap_a),
-    F(overlap_b),
-    F(bios_boot),
-    F(esp),
-    F(esp_loader),
-    F(esp_looked),
-    F(gpt_primary_ok),
-    F(gpt_backup_ok),
-    F(protective_strict),
-    F(hybrid),
-    F(table_problem),
-    F(dynamic),
-    F(uuid),
+    F(all_zero),   F(boot_signature), F(boot_code),     F(active_sector),
+    F(whole),      F(whole_label),    F(installer),     F(overlap_a),
+    F(overlap_b),  F(bios_boot),      F(esp),           F(esp_loader),
+    F(esp_looked), F(gpt_primary_ok), F(gpt_backup_ok), F(protective_strict),
+    F(hybrid),     F(table_problem),  F(dynamic),       F(uuid),
 };
 #undef F
 TABLE_AS(fact_disk, static);

@@ -12,6 +12,7 @@ enum {
     ZERO_CHUNK = 1 << 20,    /* bytes looked at in one read */
     ZERO_BUDGET = 256 << 20, /* bytes of data that may be looked at */
     EXTENTS_MAX = 1 << 20,   /* extents walked while looking for zeros */
+    BOOT_SECTOR = 512,
 };
 
 static void step(const struct guest *g, const char *name)
@@ -281,6 +282,22 @@ static void ident_facts(struct guest *g, struct guest_fs *gf)
     }
 }
 
+/* What the plain boot records of DOS, Windows and syslinux load. */
+static int boot_sector_facts(struct guest *g, const struct guest_fs *gf, struct err *err)
+{
+    uint8_t sector[BOOT_SECTOR];
+    int r;
+
+    if (!gf->partition || !gf->partition->active || gf->block->size < sizeof sector)
+        return 0;
+    r = block_read(gf->block, sector, sizeof sector, 0, err);
+    if (r < 0)
+        return guest_problem(g, "volume", gf->device, false, err);
+    g->facts->disk.active_sector =
+        load_le16(sector + sizeof sector - 2) == 0xaa55 ? "code" : "none";
+    return 0;
+}
+
 int guest_open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
 {
     const char *layer;
@@ -289,6 +306,9 @@ int guest_open_fs(struct guest *g, struct guest_fs *gf, struct err *err)
     if (r < 0)
         return guest_problem(g, "fs", gf->device, false, err);
     ident_facts(g, gf);
+    r = boot_sector_facts(g, gf, err);
+    if (r < 0)
+        return r;
     layer = unread_layer(gf->ident.type);
     if (layer && !(gf->ident.type == FS_LVM2 && gf->partition)) {
         FAIL(err, ERR_UNSUPPORTED, "%s is not read yet", layer);

@@ -230,6 +230,33 @@ static void test_faults(void **state)
     }
 }
 
+static void test_active_sector(void **state)
+{
+    static const struct {
+        const char *sentence, *want;
+        uint8_t status, end;
+    } sectors[] = {
+        {"code that a boot record may start", "code", 0x80, 0xaa},
+        {"none: whoever installed it stopped half way", "none", 0x80, 0},
+        {"nothing is active", "", 0, 0xaa},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sectors); i++) {
+        AUTO(arena_fini) struct arena a = {0};
+        struct facts f;
+        struct err err = {0};
+
+        memset(disk, 0, sizeof disk);
+        mbr(sectors[i].status, 0x83, 2048);
+        disk[START + 510] = 0x55;
+        disk[START + 511] = sectors[i].end;
+        assert_int_equal(inspect(&f, &a, 0, NULL, &err), 0);
+        check_str(sectors[i].sentence, "active_sector", f.disk.active_sector,
+                  sectors[i].want);
+    }
+}
+
 /* ---- logical volumes */
 
 static void put_volumes(const char *volumes)
@@ -324,9 +351,9 @@ static void test_small_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_disks),       cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_volumes),     cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_small_arena),
+        cmocka_unit_test(test_disks),         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_active_sector), cmocka_unit_test(test_volumes),
+        cmocka_unit_test(test_steps),         cmocka_unit_test(test_small_arena),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

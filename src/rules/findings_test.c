@@ -81,6 +81,9 @@ CHANGE(esp_empty, f->disk.esp = f->disk.esp_looked = true)
 CHANGE(uefi_only, f->firmware.v[0] = "uefi")
 CHANGE(no_boot_code, f->disk.boot_code = "")
 CHANGE(odd_boot_code, f->disk.boot_code = "unknown")
+CHANGE(dead_boot_sector, f->disk.boot_code = "windows"; f->disk.active_sector = "none")
+CHANGE(half_extlinux, f->boot->loader = "extlinux"; f->disk.boot_code = "syslinux";
+       f->disk.active_sector = "none")
 CHANGE(xfs, f->root->filesystem = "xfs")
 CHANGE(unclean, f->partitions.v[0].fs->clean = false)
 CHANGE(unmounted, f->partitions.v[0].fs->needs_recovery = true)
@@ -215,6 +218,9 @@ static const struct {
     {uefi_only, D22, "P08", LEVEL_ERROR, "UEFI only", "i386-pc /dev/vda"},
     {no_boot_code, D22, "P09", LEVEL_WARNING, "no code", "grub-install"},
     {odd_boot_code, D22, "P09", LEVEL_WARNING, "no loader", ""},
+    {half_extlinux, D22, "P09", LEVEL_ERROR, "not installed there",
+     "extlinux --install /boot/extlinux"},
+    {dead_boot_sector, D22, "P09", LEVEL_ERROR, "not installed there", "grub-install"},
     {gpt_no_bios_boot, D22, "P02", LEVEL_ERROR, "MBR only", "sgdisk --gpttombr=1 "},
     {xfs, D16, "P18", LEVEL_ERROR, "xfs, and the cloud takes ext3, ext4", "ext3, ext4"},
     {unclean, D22, "P19", LEVEL_WARNING, "not marked clean", "e2fsck -f"},
@@ -453,6 +459,9 @@ CHANGE(ci_source, const char **s = LIST_ADD(a, &f->cloud_init->datasources);
        *s = "ConfigDrive")
 CHANGE(config_2, f->cloud_init->config_2_reader = true; q->force = true)
 CHANGE(declared_right, q->os_type = "Debian"; q->os_version = "12"; q->arch = "x86_64")
+CHANGE(grub_by_itself, f->disk.active_sector = "none")
+CHANGE(extlinux, f->boot->loader = "extlinux"; f->disk.boot_code = "syslinux";
+       f->disk.active_sector = "code")
 CHANGE(small_boot, facts_partition(f, a, 2, "ext4")->role = "boot";
        f->partitions.v[1].fs = arena_alloc(a, sizeof(struct fact_fs));
        f->partitions.v[1].fs->clean = true; f->partitions.v[1].fs->total_bytes = 1024;
@@ -476,6 +485,8 @@ static void test_quiet(void **state)
         {"the cloud's own data source", ci_source},
         {"a forced import of an image with cloud-init", config_2},
         {"a right declaration", declared_right},
+        {"GRUB's boot record starts no partition", grub_by_itself},
+        {"extlinux that is installed", extlinux},
         {"a filesystem smaller than what should be free", small_boot},
     };
 

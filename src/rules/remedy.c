@@ -503,6 +503,8 @@ const char *remedy_loader(struct judge *j, bool uefi)
         return uefi ? remedy_lines(j, "bcdboot C:\\Windows /s S: /f UEFI", NULL)
                     : remedy_lines(j, "bootsect /nt60 SYS /mbr",
                                    "bcdboot C:\\Windows /f BIOS", NULL);
+    if (!uefi && j->facts->boot && strcmp(j->facts->boot->loader, "extlinux") == 0)
+        return remedy_lines(j, "extlinux --install /boot/extlinux", NULL);
     return uefi ? remedy_lines(j, "grub-install --target=x86_64-efi --removable", NULL)
                 : remedy_lines(j, "grub-install --target=i386-pc /dev/vda", NULL);
 }

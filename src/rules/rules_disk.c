@@ -178,6 +178,13 @@ void rule_firmware(struct judge *j, const struct check *c)
                                                       : remedy_loader(j, true));
 }
 
+/* That of an installer medium of syslinux knows where its next stage lies. */
+static bool starts_active(const struct facts *f)
+{
+    return f->disk.installer[0] == '\0' &&
+           (same(f->disk.boot_code, "syslinux") || same(f->disk.boot_code, "windows"));
+}
+
 void rule_boot_code(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
@@ -192,6 +199,11 @@ void rule_boot_code(struct judge *j, const struct check *c)
     else if (same(f->disk.boot_code, "unknown"))
         finding_add(j, c, LEVEL_WARNING, "",
                     _("the code in the boot record is no loader that we know"), "");
+    else if (starts_active(f) && same(f->disk.active_sector, "none"))
+        finding_add(j, c, LEVEL_ERROR, "",
+                    _("the boot record only starts the active partition, whose own boot "
+                      "sector has no code: a loader is not installed there"),
+                    remedy_loader(j, false));
 }
 
 void rule_whole_disk(struct judge *j, const struct check *c)

@@ -37,7 +37,7 @@ matrix-boot      ok   grub2 /boot/grub/grub.cfg 12 x86_64 systemd zstd initramfs
 matrix-var       ok   grub2 /boot/grub/grub.cfg 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
 matrix-usr-bullseye ok grub2 /boot/grub/grub.cfg 11 x86_64 systemd gzip initramfs-tools initramfs partition_1
 matrix-grub-legacy ok grub-legacy /boot/grub/menu.lst 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
-matrix-extlinux  ok   extlinux /boot/extlinux/extlinux.conf 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
+matrix-extlinux  Part extlinux /boot/extlinux/extlinux.conf 12 x86_64 systemd zstd initramfs-tools initramfs partition_1
 matrix-syslinux  ok   syslinux /boot/syslinux/syslinux.cfg 12 x86_64 systemd zstd initramfs-tools initramfs partition_2
 '
 
@@ -47,6 +47,10 @@ verdict() {
     Virt)
         expect 1 imgport check --json --profile generic-kvm "$2" &&
             same code VirtioNotInstall "$(jq -r .code "$work/out")"
+        ;;
+    Part)
+        expect 1 imgport check --json --profile generic-kvm "$2" &&
+            same code PartitionNotPresent "$(jq -r .code "$work/out")"
         ;;
     esac || {
         jq -c '.findings[] | select(.level == "error")' "$work/out"
