@@ -21,7 +21,8 @@ if [ "${1-}" = -w ]; then
 fi
 
 # How a guest is started: whole where more than its kernel is to be shown.
-whole=' good dirty no-cloud-init gpt-esp systemd-boot uki coreos ostree matrix-sysvinit '
+whole=' good dirty no-cloud-init gpt-esp systemd-boot uki coreos ostree '
+whole+='matrix-sysvinit matrix-trixie-uefi matrix-grub-legacy matrix-extlinux matrix-syslinux '
 
 guests() {
     "$tests/guests/build.sh" --list | grep -v '^container-'
@@ -45,7 +46,7 @@ row() {
     "$IMGPORT" check --json --profile $profile "$file" >"$work/check" 2>"$work/err"
     how=$(mode "$work/check" "$1")
     [ "$how" = full ] || options=(--quick)
-    "$IMGPORT" boot --json --profile $profile --timeout 1200 "${options[@]}" "$file" \
+    "$IMGPORT" boot --json --profile $profile --timeout 1800 "${options[@]}" "$file" \
         >"$work/boot" 2>"$work/err"
     jq -rn --arg name "$1" --slurpfile check "$work/check" --slurpfile boot "$work/boot" '
         $check[0] as $c | $boot[0] as $b |
