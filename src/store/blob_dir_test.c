@@ -21,6 +21,8 @@
 #include "base/scoped.h"
 #include "store/blob_dir.h"
 
+enum { LARGE = 16 << 20 };
+
 static char folder[] = "/tmp/blob_dir_test.XXXXXX";
 static struct blobs *blobs;
 
@@ -239,6 +241,42 @@ static void a_writer_may_be_a_file(void **state)
     }
 }
 
+/* Sixteen MiB in pieces as they come: aligned ones, then `odd` bytes. */
+static void put_large(const char *key, uint8_t *p, size_t piece, size_t odd)
+{
+    AUTO(blob_abortp) struct blob_writer *w = NULL;
+    AUTO(blob_closep) struct blob *o = NULL;
+    size_t size = LARGE + odd;
+    struct err err = {0};
+    uint8_t *got = malloc(size);
+
+    assert_non_null(got);
+    assert_int_equal(blob_create(&w, blobs, key, size, &err), 0);
+    for (size_t at = 0; at < size; at += piece)
+        assert_int_equal(
+            blob_write(w, p + at, size - at < piece ? size - at : piece, &err), 0);
+    assert_int_equal(blob_commit(TAKE(w), &err), 0);
+    assert_int_equal(blob_open(&o, blobs, key, &err), 0);
+    assert_int_equal(blob_read(o, got, size, 0, &err), 0);
+    assert_memory_equal(got, p, size);
+    free(got);
+}
+
+static void large_ones_are_whole_however_they_are_cut(void **state)
+{
+    uint8_t *p = NULL;
+
+    (void)state;
+    assert_int_equal(posix_memalign((void **)&p, 4096, LARGE + 8192), 0);
+    for (size_t i = 0; i < LARGE + 8192; i++)
+        p[i] = (uint8_t)(i * 2654435761U >> 20);
+    put_large("object/a1", p, 1 << 20, 0);         /* all past the page cache */
+    put_large("object/a2", p, 1 << 20, 4095);      /* but for the end */
+    put_large("object/a3", p, (1 << 20) + 512, 0); /* not aligned after the first */
+    put_large("object/a4", p + 1, 1 << 20, 1);     /* not in memory */
+    free(p);
+}
+
 static void a_store_that_is_none_is_refused(void **state)
 {
     static const char *const urls[] = {"", "file:/tmp", "dir:/proc/none/here", "/tmp"};
@@ -264,6 +302,7 @@ int main(void)
         CASE(a_full_disk_leaves_nothing),
         CASE(a_second_name_outlives_the_first),
         CASE(a_writer_may_be_a_file),
+        CASE(large_ones_are_whole_however_they_are_cut),
         cmocka_unit_test(a_store_that_is_none_is_refused),
     };
 
