@@ -230,10 +230,17 @@ static void work_data(struct work *w)
     struct exchange *x = CONTAINER_OF(w, struct exchange, work);
 
     take_piece(x, intake_handed(&x->in));
-    switch (intake_done(&x->in)) {
+    switch (intake_done(&x->in, !x->cut && x->answer.status == 0)) {
     case INTAKE_NOTHING:
         break;
     case INTAKE_RESUME:
+        MHD_resume_connection(x->conn);
+        break;
+    case INTAKE_RESUME_AND_TAKE:
+        if (!workers_add(x->server->workers, &x->work)) { /* the server stops */
+            x->cut = true;
+            (void)intake_done(&x->in, false);
+        }
         MHD_resume_connection(x->conn);
         break;
     case INTAKE_END:
@@ -379,7 +386,7 @@ static enum MHD_Result take_in(struct exchange *x, const char *data, size_t *siz
         intake_hand(&x->in);
         x->work.run = work_data;
         if (!workers_add(x->server->workers, &x->work)) { /* the server stops */
-            (void)intake_done(&x->in);
+            (void)intake_done(&x->in, false);
             return MHD_NO;
         }
     }

@@ -27,9 +27,7 @@ int intake_fill(size_t *ret, struct intake *in, const void *p, size_t n, size_t 
     uint8_t **piece = &in->piece[in->filling];
 
     in->cap = cap;
-    if (!*piece)
-        *piece = malloc(cap);
-    if (!*piece)
+    if (!*piece && posix_memalign((void **)piece, INTAKE_ALIGN, cap) != 0)
         return FAIL(err, ERR_NOMEM, "no memory for a body");
     *ret = min_size(n, cap - in->n);
     memcpy(*piece + in->n, p, *ret);
@@ -57,13 +55,18 @@ bool intake_idle(struct intake *in, void (*suspend)(void *arg), void *arg)
     return idle;
 }
 
+static void hand(struct intake *in)
+{
+    in->n_handed = in->n;
+    in->filling = !in->filling;
+    in->n = 0;
+}
+
 void intake_hand(struct intake *in)
 {
     assert(!in->busy);
     in->busy = true;
-    in->n_handed = in->n;
-    in->filling = !in->filling;
-    in->n = 0;
+    hand(in);
 }
 
 struct bytes intake_handed(const struct intake *in)
@@ -76,16 +79,19 @@ struct bytes intake_rest(const struct intake *in)
     return bytes_of(in->piece[in->filling], in->n);
 }
 
-enum intake_next intake_done(struct intake *in)
+enum intake_next intake_done(struct intake *in, bool more)
 {
     enum intake_next next = INTAKE_NOTHING;
 
     pthread_mutex_lock(&in->lock);
-    in->busy = false;
+    /* While the event loop waits, both pieces are this thread's. */
+    in->busy = more && in->waiting && !in->orphan && intake_is_full(in);
+    if (in->busy)
+        hand(in);
     if (in->orphan)
         next = INTAKE_END;
     else if (in->waiting)
-        next = INTAKE_RESUME;
+        next = in->busy ? INTAKE_RESUME_AND_TAKE : INTAKE_RESUME;
     in->waiting = false;
     pthread_mutex_unlock(&in->lock);
     return next;

@@ -15,7 +15,8 @@
 #include "base/buf.h"
 
 enum {
-    INTAKE_PIECE = 512 * 1024,
+    INTAKE_PIECE = 2 << 20,
+    INTAKE_ALIGN = 4096, /* of a piece: a store may write it past the page cache */
     INTAKE_PIECE_LEAST = 64 * 1024,
     INTAKE_TOTAL = 64 << 20, /* of all pieces, as far as the least allows */
 };
@@ -50,10 +51,11 @@ struct bytes intake_rest(const struct intake *in);
 enum intake_next {
     INTAKE_NOTHING, /* the intake is no longer to be touched */
     INTAKE_RESUME,
+    INTAKE_RESUME_AND_TAKE, /* the worker has the other piece now, which was full */
     INTAKE_END, /* the connection is gone, the request is the worker's to end */
 };
 
-/* The worker is done with its piece. */
-enum intake_next intake_done(struct intake *in);
+/* The worker is done with its piece, and would take `more`. */
+enum intake_next intake_done(struct intake *in, bool more);
 /* The connection goes.  False: a worker has a piece, and will hear INTAKE_END. */
 bool intake_leave(struct intake *in);

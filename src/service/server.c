@@ -19,8 +19,8 @@
 enum {
     /* One buffer a connection, for headers and pieces of bodies.  The library clears all
      * of it after each request, so its size is paid each time. */
-    CONNECTION_MEMORY = 128 * 1024,
-    CONNECTION_STEP = 64 * 1024,
+    CONNECTION_MEMORY = 256 * 1024,
+    CONNECTION_STEP = 128 * 1024,
     BACKLOG = 1024,
     PEM_MAX = 64 * 1024,
 };
