@@ -12,6 +12,7 @@ struct workers {
     struct work *first, **last;
     bool stopping;
     unsigned n;
+    unsigned taken; /* by work that runs or waits, at most one thread each */
     pthread_t threads[];
 };
 
@@ -30,6 +31,7 @@ static void *work_loop(void *arg)
             pthread_mutex_unlock(&ws->lock);
             w->run(w);
             pthread_mutex_lock(&ws->lock);
+            ws->taken--;
         } else if (ws->stopping) {
             break;
         } else {
@@ -64,20 +66,31 @@ int workers_start(struct workers **ret, unsigned threads, struct err *err)
     return 0;
 }
 
-bool workers_add(struct workers *ws, struct work *w)
+static bool add(struct workers *ws, struct work *w, bool only_idle)
 {
     bool taken;
 
     w->next = NULL;
     pthread_mutex_lock(&ws->lock);
-    taken = !ws->stopping;
+    taken = !ws->stopping && (!only_idle || ws->taken < ws->n);
     if (taken) {
+        ws->taken++;
         *ws->last = w;
         ws->last = &w->next;
         pthread_cond_signal(&ws->more);
     }
     pthread_mutex_unlock(&ws->lock);
     return taken;
+}
+
+bool workers_add(struct workers *ws, struct work *w)
+{
+    return add(ws, w, false);
+}
+
+bool workers_add_idle(struct workers *ws, struct work *w)
+{
+    return add(ws, w, true);
 }
 
 void workers_end(struct workers *ws)

@@ -15,6 +15,9 @@ struct workers;
 int workers_start(struct workers **ret, unsigned threads, struct err *err);
 /* False: the threads are ending, and w was not taken. */
 bool workers_add(struct workers *ws, struct work *w);
+/* The same, but only where a thread has nothing to do and begins at once: who adds it may
+ * wait for it, also as a worker. */
+bool workers_add_idle(struct workers *ws, struct work *w);
 /* Runs what was added, then ends the threads; workers_add() may still be called. */
 void workers_end(struct workers *ws);
 void workers_free(struct workers *ws); /* after workers_end(); NULL is fine */

@@ -6,6 +6,8 @@
  * cos_fail() and returns their negative number. */
 #pragma once
 
+#include <semaphore.h>
+
 #include <openssl/evp.h>
 
 #include "service/call.h"
@@ -40,6 +42,7 @@ struct cos_endpoint {
     struct service *service;
     struct workers *undertaker; /* lets go of writers that were broken off: closing a
                                    large file without a name takes time; and the sweep */
+    struct workers *writers;    /* write a piece while it is summed */
     _Atomic int64_t sweep_at;   /* UTC seconds: the next one */
     struct work sweep;
     struct http_handler handler;
@@ -47,6 +50,11 @@ struct cos_endpoint {
 
 /* Bytes on their way to the store. */
 struct cos_stream {
+    struct work write; /* of `piece`, by a writer */
+    struct bytes piece;
+    sem_t written; /* then these two say how it went */
+    int write_result;
+    struct err write_err;
     char blob[BLOB_KEY_MAX];
     struct blob_writer *writer;
     EVP_MD_CTX *md5;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/scoped.h"
 #include "service/cos/cos.h"
@@ -12,7 +13,7 @@
 #include "service/workers.h"
 #include "store/blob.h"
 
-enum { ARENA_MAX = 24 << 20, SWEEP_EVERY_S = 3600 };
+enum { ARENA_MAX = 24 << 20, SWEEP_EVERY_S = 3600, WRITERS_MAX = 8 };
 
 /* Of rows with the same method and scope the first whose parameter is there. */
 static const struct cos_op ops[] = {
@@ -366,9 +367,38 @@ static void done(void *arg, struct http_request *req)
     free(q);
 }
 
+static void end_workers(struct workers *ws)
+{
+    if (ws)
+        workers_end(ws);
+    workers_free(ws);
+}
+
+void cos_endpoint_free(struct cos_endpoint *c)
+{
+    if (!c)
+        return;
+    end_workers(c->writers);
+    end_workers(c->undertaker);
+    free(c);
+}
+
+static void endpoint_freep(struct cos_endpoint **c)
+{
+    cos_endpoint_free(*c);
+}
+
+/* One upload alone is to use two cores; many do without. */
+static unsigned writers(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores < 4 ? 1 : cores > 2 * WRITERS_MAX ? WRITERS_MAX : (unsigned)cores / 2;
+}
+
 int cos_endpoint_new(struct cos_endpoint **ret, struct service *service, struct err *err)
 {
-    AUTO(freep) struct cos_endpoint *c = calloc(1, sizeof *c);
+    AUTO(endpoint_freep) struct cos_endpoint *c = calloc(1, sizeof *c);
     int r;
 
     if (!c)
@@ -378,6 +408,8 @@ int cos_endpoint_new(struct cos_endpoint **ret, struct service *service, struct 
     r = sweep_at_start(c, err);
     if (r == 0)
         r = workers_start(&c->undertaker, 1, err);
+    if (r == 0)
+        r = workers_start(&c->writers, writers(), err);
     if (r < 0)
         return r;
     c->handler = (struct http_handler){
@@ -393,15 +425,6 @@ int cos_endpoint_new(struct cos_endpoint **ret, struct service *service, struct 
     };
     *ret = TAKE(c);
     return 0;
-}
-
-void cos_endpoint_free(struct cos_endpoint *c)
-{
-    if (!c)
-        return;
-    workers_end(c->undertaker);
-    workers_free(c->undertaker);
-    free(c);
 }
 
 const struct http_handler *cos_handler(const struct cos_endpoint *c)

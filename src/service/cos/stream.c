@@ -9,6 +9,8 @@
 #include "service/workers.h"
 #include "store/blob.h"
 
+enum { BESIDE_MIN = 64 << 10 }; /* bytes worth another thread */
+
 /* Content-MD5: 16 bytes in base64. */
 static bool digest_of(uint8_t ret[16], const char *base64)
 {
@@ -19,6 +21,14 @@ static bool digest_of(uint8_t ret[16], const char *base64)
         return false;
     memcpy(ret, raw, 16);
     return true;
+}
+
+static void write_piece(struct work *w)
+{
+    struct cos_stream *s = CONTAINER_OF(w, struct cos_stream, write);
+
+    s->write_result = blob_write(s->writer, s->piece.p, s->piece.n, &s->write_err);
+    sem_post(&s->written);
 }
 
 int cos_stream_begin(struct cos_request *q)
@@ -37,7 +47,10 @@ int cos_stream_begin(struct cos_request *q)
         return cos_error(q, COS_MissingContentLength, NULL);
     if (q->req->has_length && size > COS_PUT_MAX)
         return cos_error(q, COS_EntityTooLarge, NULL);
+    s->write.run = write_piece;
     s->md5 = EVP_MD_CTX_new();
+    if (s->md5)
+        sem_init(&s->written, 0, 0);
     if (!s->md5 || EVP_DigestInit_ex(s->md5, EVP_md5(), NULL) != 1) {
         FAIL(&err, ERR_NOMEM, "md5");
         return cos_fail(q, &err);
@@ -52,10 +65,17 @@ int cos_stream_data(struct cos_request *q, struct bytes piece)
 {
     struct cos_stream *s = &q->stream;
     struct err err = {0};
+    int summed;
 
-    if (blob_write(s->writer, piece.p, piece.n, &err) < 0)
-        return cos_fail(q, &err);
-    if (EVP_DigestUpdate(s->md5, piece.p, piece.n) != 1) {
+    s->piece = piece;
+    if (piece.n < BESIDE_MIN || !workers_add_idle(q->cos->writers, &s->write))
+        write_piece(&s->write);
+    summed = EVP_DigestUpdate(s->md5, piece.p, piece.n);
+    while (sem_wait(&s->written) < 0)
+        ;
+    if (s->write_result < 0)
+        return cos_fail(q, &s->write_err);
+    if (summed != 1) {
         FAIL(&err, ERR_IO, "md5");
         return cos_fail(q, &err);
     }
@@ -99,6 +119,8 @@ void cos_stream_drop(struct cos_request *q)
     struct cos_stream *s = &q->stream;
     struct burial *b;
 
+    if (s->md5)
+        sem_destroy(&s->written);
     EVP_MD_CTX_free(s->md5);
     s->md5 = NULL;
     if (!s->writer)
