@@ -72,7 +72,7 @@ recipe() {
         printf '%s\n' "$row"
         ;;
     esac
-    { for name in "${constants[@]}"; do printf '=%s %s\n' "$name" "${!name}"; done; declare -f; } |
+    { printf '=%s\n' "${constants[@]}" && declare -f; } |
         awk -v wanted="$wanted" -v row="${row-}" -v own="${own[*]}" '
         function follow(text,    i, n, word) {
             n = split(text, word, /[^A-Za-z0-9_.-]+/)
