@@ -3,7 +3,6 @@
 #include "mend/ext.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,23 +39,13 @@ static const uint32_t written[EXT_WORDS] = {
 int mend_ext_fail(struct mend_ext *e, struct err *err, errcode_t code, const char *fmt,
                   ...)
 {
-    enum err_code ours = ERR_CORRUPT;
     char what[120];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    if (e->io.code)
-        return FAIL(err, e->io.code, "%s: %s", what, e->io.msg);
-    if (code == EXT2_ET_NO_MEMORY || code == ENOMEM)
-        ours = ERR_NOMEM;
-    else if (code == EXT2_ET_UNSUPP_FEATURE || code == EXT2_ET_RO_UNSUPP_FEATURE ||
-             code == EXT2_ET_REV_TOO_HIGH)
-        ours = ERR_UNSUPPORTED;
-    else if (code == EXT2_ET_BLOCK_ALLOC_FAIL || code == EXT2_ET_INODE_ALLOC_FAIL)
-        ours = ERR_LIMIT;
-    return FAIL(err, ours, "%s: %s", what, error_message(code));
+    return ext_channel_fail(&e->channel, err, code, what);
 }
 
 static int check_features(const struct ext2_super_block *sb, struct err *err)
@@ -151,34 +140,37 @@ static void ext_closep(struct mend_ext **e)
         ext_close(&(*e)->fs);
 }
 
-/* The library's own words go to stderr, which the sandbox would not let it look at. */
-static void say_nothing(const char *who, errcode_t code, const char *fmt, va_list ap)
+static int read_below(struct ext_channel *channel, void *buf, size_t n, uint64_t off,
+                      size_t unit, struct err *err)
 {
-    (void)who, (void)code, (void)fmt, (void)ap;
+    struct mend_ext *e = CONTAINER_OF(channel, struct mend_ext, channel);
+
+    e->blocks += n / unit + 1;
+    if (e->blocks > MEND_EXT_BLOCKS_MAX)
+        return FAIL(err, ERR_LIMIT, "more than %d blocks were asked for",
+                    MEND_EXT_BLOCKS_MAX);
+    return block_read(overlay_block(e->o), buf, n, off, err);
 }
 
-static void init_messages(void)
+static int write_below(struct ext_channel *channel, const void *buf, size_t n,
+                       uint64_t off, struct err *err)
 {
-    initialize_ext2_error_table();
-    set_com_err_hook(say_nothing);
+    return overlay_write(CONTAINER_OF(channel, struct mend_ext, channel)->o, buf, n, off,
+                         err);
 }
 
 static int ext_open(struct mend_fs **ret, struct overlay *o, struct err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     AUTO(ext_closep) struct mend_ext *e = calloc(1, sizeof *e);
     errcode_t code;
-    char name[32];
     int r;
 
     if (!e)
         return FAIL(err, ERR_NOMEM, "filesystem");
-    pthread_once(&once, init_messages);
     e->fs.driver = &mend_ext;
     e->o = o;
-    snprintf(name, sizeof name, "%p", (void *)e);
-    code = ext2fs_open2(name, NULL, EXT2_FLAG_RW | EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP,
-                        0, 0, &mend_ext_io, &e->lib);
+    e->channel = (struct ext_channel){overlay_block(o)->size, read_below, write_below};
+    code = ext_channel_open(&e->lib, &e->channel, EXT2_FLAG_RW);
     if (code)
         return mend_ext_fail(e, err, code, "superblock");
     /* As the kernel does: the copies are for those who lost the first. */
@@ -205,7 +197,7 @@ static int ext_flush(struct mend_fs *fs, struct err *err)
         code = e->lib->write_bitmaps(e->lib);
     if (code == 0)
         code = ext2fs_flush(e->lib);
-    return code || e->io.code ? mend_ext_fail(e, err, code, "flush") : 0;
+    return code || e->channel.err.code ? mend_ext_fail(e, err, code, "flush") : 0;
 }
 
 const struct mend_driver mend_ext = {

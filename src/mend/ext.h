@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ext.h: ext2, ext3 and ext4, written by libext2fs; private to src/mend
  *
- * The library has an io_manager over the overlay.  The journal must have nothing to
+ * The library reads and writes the overlay.  The journal must have nothing to
  * replay, and is not written: what changes is whole when the overlay appears. */
 #pragma once
 
-/* The library's headers are not clean under our warnings. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#include <ext2fs/ext2_fs.h>
-#include <ext2fs/ext2fs.h>
-#pragma GCC diagnostic pop
-
 #include "base/scoped.h"
+#include "fs/ext/channel.h"
 #include "mend/driver.h"
 
 enum {
@@ -27,7 +19,7 @@ struct mend_ext {
     struct mend_fs fs;
     struct overlay *o; /* borrowed */
     ext2_filsys lib;
-    struct err io;   /* what failed below the library */
+    struct ext_channel channel;
     uint64_t blocks; /* that it asked for */
 };
 
@@ -39,10 +31,6 @@ static inline struct mend_ext *mend_ext_of(struct mend_fs *fs)
 /* Makes an error of a code of the library, or of what failed below it. */
 int mend_ext_fail(struct mend_ext *e, struct err *err, errcode_t code, const char *fmt,
                   ...) __attribute__((format(printf, 4, 5)));
-
-/* ---- ext_io.c */
-
-extern struct struct_io_manager mend_ext_io;
 
 /* ---- ext_look.c */
 

@@ -121,8 +121,9 @@ static int look_inode(struct look *l, ext2_ino_t ino, struct ext2_inode *inode,
     if (l->why)
         return FAIL(err, ERR_CORRUPT, "inode %" PRIu32 ": block %llu %s", ino, l->wrong,
                     l->why);
-    return code || l->e->io.code ? mend_ext_fail(l->e, err, code, "inode %" PRIu32, ino)
-                                 : 0;
+    return code || l->e->channel.err.code
+               ? mend_ext_fail(l->e, err, code, "inode %" PRIu32, ino)
+               : 0;
 }
 
 static void scan_closep(ext2_inode_scan *scan)
@@ -143,7 +144,7 @@ static int look_inodes(struct look *l, struct err *err)
 
         if (code == 0)
             code = ext2fs_get_next_inode(scan, &ino, &inode);
-        if (code || l->e->io.code)
+        if (code || l->e->channel.err.code)
             return mend_ext_fail(l->e, err, code, "inode %" PRIu32, ino);
         if (ino == 0)
             return 0;

@@ -12,16 +12,8 @@
 
 #include <pthread.h>
 
-/* The library's headers are not clean under our warnings. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#include <ext2fs/ext2_fs.h>
-#include <ext2fs/ext2fs.h>
-#pragma GCC diagnostic pop
-
 #include "base/bytes.h"
+#include "fs/ext/channel.h"
 #include "fs/ext/features.h"
 #include "fs/ext/journal.h"
 #include "fs/fs.h"
@@ -64,7 +56,7 @@ struct ext {
     struct journal *journal; /* NULL: nothing to take from it */
     uint8_t *journal_buf;    /* one block, with it */
     ext2_filsys lib;
-    struct err io;               /* what failed below the library in this call */
+    struct ext_channel channel;  /* its error is that of this call */
     unsigned reads, reads_total; /* of the library in this call, and in all */
     unsigned depth;              /* of calls, by callbacks */
     struct ext_super super;

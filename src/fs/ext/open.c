@@ -165,9 +165,9 @@ void ext_enter(struct ext *e)
 
 int ext_leave(struct ext *e, int r, struct err *err)
 {
-    if (r >= 0 && e->io.code)
+    if (r >= 0 && e->channel.err.code)
         r = ext_fail(e, err, 0, "read");
-    err_clear(&e->io);
+    err_clear(&e->channel.err);
     e->depth--;
     pthread_mutex_unlock(&e->lock);
     return r;
