@@ -9,6 +9,7 @@
 #include "cli/cmd.h"
 #include "cli/release.h"
 #include "cli/report.h"
+#include "cli/upload.h"
 
 enum { WORDS_MAX = 64 };
 
@@ -132,19 +133,11 @@ static int do_show(const struct command *self, struct options *o, const struct w
     return EXIT_OK;
 }
 
-static int do_import(const struct command *self, struct options *o, const struct words *w)
+static json_t *import_params(const struct options *o, const char *name)
 {
-    AUTO(json_releasep) json_t *answer = NULL;
-    const char *id;
-    json_t *p;
-    int r;
+    json_t *p = json_object();
 
-    if (!o->os_type || !o->os_version)
-        return cmd_usage(self, _("import wants --os-type and --os-version; imgport image "
-                                 "systems lists them"));
-    p = json_object();
-    put(p, "ImageName", w->v[0]);
-    put(p, "ImageUrl", w->v[1]);
+    put(p, "ImageName", name);
     put(p, "OsType", o->os_type);
     put(p, "OsVersion", o->os_version);
     put(p, "Architecture", o->arch ? o->arch : "x86_64");
@@ -153,18 +146,60 @@ static int do_import(const struct command *self, struct options *o, const struct
     put(p, "ImageDescription", o->description);
     put(p, "ImageFamily", o->family);
     put_flag(p, "Force", o->force);
-    put_flag(p, "DryRun", o->dry_run);
+    return p;
+}
+
+static int import_link(struct options *o, const json_t *params, const char *link,
+                       bool dry_run, bool wait)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    json_t *p = json_deep_copy(params);
+    const char *id;
+    int r;
+
+    put(p, "ImageUrl", link);
+    put_flag(p, "DryRun", dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "ImportImage", p);
     if (r != EXIT_OK)
         return r;
     id = json_string_value(json_object_get(answer, "ImageId"));
-    if (o->wait && id)
+    if (wait && id)
         return cloud_follow(&o->c, id, true);
-    if (o->c.json)
+    if (o->c.json && dry_run == o->dry_run)
         return cloud_print_json(answer);
     if (id)
         puts(id);
     return EXIT_OK;
+}
+
+/* What the service would refuse anyway is not uploaded before. */
+static int import_file(struct options *o, const json_t *params, const char *file)
+{
+    AUTO(upload_fini) struct upload u = {.fd = -1};
+    int r = upload_open(&u, &o->c, file);
+
+    if (r == EXIT_OK)
+        r = import_link(o, params, buf_str(&u.link), true, false);
+    if (r != EXIT_OK || o->dry_run)
+        return r;
+    r = upload_send(&u, &o->c);
+    if (r != EXIT_OK)
+        return r;
+    r = import_link(o, params, buf_str(&u.link), false, true);
+    upload_drop(&u, &o->c);
+    return r;
+}
+
+static int do_import(const struct command *self, struct options *o, const struct words *w)
+{
+    AUTO(json_releasep) json_t *params = NULL;
+
+    if (!o->os_type || !o->os_version)
+        return cmd_usage(self, _("import wants --os-type and --os-version; imgport image "
+                                 "systems lists them"));
+    params = import_params(o, w->v[0]);
+    return strstr(w->v[1], "://") ? import_link(o, params, w->v[1], o->dry_run, o->wait)
+                                  : import_file(o, params, w->v[1]);
 }
 
 /* What an import would come to. */
@@ -211,6 +246,25 @@ static int do_check(const struct command *self, struct options *o, const struct 
     return r;
 }
 
+/* Each to its end, whatever became of those before. */
+static int follow_copies(struct options *o, const json_t *copies)
+{
+    const json_t *copy;
+    size_t i;
+    int worst = EXIT_OK;
+
+    json_array_foreach(copies, i, copy)
+    {
+        int r;
+
+        o->c.client.region = json_string_value(json_object_get(copy, "Region"));
+        r = cloud_follow(&o->c, json_string_value(json_object_get(copy, "ImageId")),
+                         true);
+        worst = r > worst ? r : worst;
+    }
+    return worst;
+}
+
 static int do_copy(const struct command *self, struct options *o, const struct words *w)
 {
     static const struct cloud_column made[] = {{N_("IMAGE"), "ImageId"},
@@ -224,9 +278,11 @@ static int do_copy(const struct command *self, struct options *o, const struct w
     put(p, "ImageName", o->name);
     put_flag(p, "DryRun", o->dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "SyncImages", p);
-    return r == EXIT_OK
-               ? cloud_print_answer(&o->c, answer, "ImageSet", made, ARRAY_SIZE(made))
-               : r;
+    if (r != EXIT_OK)
+        return r;
+    if (o->wait && !o->dry_run)
+        return follow_copies(o, json_object_get(answer, "ImageSet"));
+    return cloud_print_answer(&o->c, answer, "ImageSet", made, ARRAY_SIZE(made));
 }
 
 static int do_share(const struct command *self, struct options *o, const struct words *w)
@@ -423,9 +479,10 @@ const struct command cmd_image = {
     .help = N_(
         "Usage: imgport image list [--type T] [--name WORD] [--platform WORD]\n"
         "       imgport image show|shares IMAGE\n"
-        "       imgport image import NAME URL --os-type T --os-version V [OPTION ...]\n"
+        "       imgport image import NAME URL|FILE --os-type T --os-version V [OPTION "
+        "...]\n"
         "       imgport image check URL [--os-type T] [--os-version V] [OPTION ...]\n"
-        "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run]\n"
+        "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run] [--wait]\n"
         "       imgport image share|unshare IMAGE ACCOUNT ...\n"
         "       imgport image export IMAGE BUCKET [--format F] [--prefix P] [--wait]\n"
         "       imgport image rename IMAGE NAME\n"
@@ -433,8 +490,9 @@ const struct command cmd_image = {
         "       imgport image delete IMAGE ... [--dry-run]\n"
         "       imgport image quota|systems\n"
         "\n"
-        "check says what an import would come to: its exit status is that of imgport\n"
-        "check.\n"
+        "import uploads a FILE into the bucket imports-APPID, waits for the import, and\n"
+        "deletes the upload.  check says what an import would come to: its exit status\n"
+        "is that of imgport check.\n"
         "\n"
         "Asks an imgportd, or whatever speaks API 3.0 as it does.  URL is of an object\n"
         "in the service's object store.  What options do not tell, the environment\n"

@@ -64,6 +64,8 @@ static const char *phase_text(const struct imgport_progress *w)
         return _("comparing: ");
     if (strcmp(w->phase, "checksum") == 0)
         return _("checksums: ");
+    if (strcmp(w->phase, "upload") == 0)
+        return _("uploading: ");
     return "";
 }
 

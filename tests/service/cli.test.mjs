@@ -6,7 +6,7 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { test } from "node:test";
-import { require, sleep, startDaemon, until } from "./lib.mjs";
+import { makeDisk, require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const idle = await startDaemon({ conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
@@ -191,6 +191,43 @@ test("a task is followed while the service is started again, and told to go on",
   assert.match(err, new RegExp(`^imgport: ${ImageId}: CANCELED`, "m"));
 });
 
+test("a file is uploaded and imported, and the upload deleted", async (t) => {
+  const dave = d.account("dave", "--language", "en"), env = who(dave);
+  const cos = new COS({ SecretId: dave.secretId, SecretKey: dave.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
+  const at = { Bucket: `imports-${dave.appId}`, Region: "ap-guangzhou" }, system = ["--os-type", "Debian", "--os-version", "12"];
+  const left = async () => [(await cos.getBucket(at)).Contents.length, (await cos.multipartList(at)).Upload.length];
+  const name = (text) => path.join(d.dir, text), disk = makeDisk(d.dir, 40).file;
+  await bad(["image", "import", "x", name("none"), ...system], 3, /none: open: No such file/, env);
+  await bad(["image", "import", "x", d.dir, ...system], 3, /only a regular file/, env);
+  fs.writeFileSync(name("empty"), "");
+  await bad(["image", "import", "x", name("empty"), ...system], 3, /no bytes/, env);
+  // What would be refused is not uploaded.
+  await bad(["image", "import", "x", disk, "--os-type", "Debian", "--os-version", "99"], 1, /InvalidImageOsVersion/, env);
+  assert.equal(await good(["image", "import", "x", disk, ...system, "--dry-run"], env), "");
+  await assert.rejects(cos.getBucket(at), { code: "NoSuchBucket" });
+  const odd = name("a b%+&中.raw");
+  fs.copyFileSync(disk, odd);
+  assert.match(await good(["image", "import", "small", odd, ...system], env), /^img-\w{8} {2}DONE\n$/);
+  // In parts.
+  fs.truncateSync(disk, 300 << 20);
+  const task = await json(["image", "import", "large", disk, ...system], env);
+  assert.deepEqual([task.Kind, task.State], ["import", "DONE"]);
+  assert.deepEqual((await json(["image", "list", "--type", "private"], env)).ImageSet.map((i) => i.ImageState), ["NORMAL", "NORMAL"]);
+  fs.writeFileSync(name("text.raw"), "no image");
+  await bad(["image", "import", "text", name("text.raw"), ...system], 1, /FAILED/, env);
+  assert.deepEqual(await left(), [0, 0]);
+  // An end asked for leaves nothing there either.
+  fs.truncateSync(disk, 8 * 2 ** 30);
+  const child = spawn(process.env.IMGPORT, ["image", "import", "cut", disk, ...system], { env, stdio: "ignore" });
+  const end = new Promise((done) => child.on("close", (_, signal) => done(signal)));
+  t.after(() => child.kill("SIGKILL"));
+  await until(async () => (await cos.multipartList(at)).Upload.length > 0);
+  child.kill("SIGINT");
+  assert.equal(await end, "SIGINT");
+  assert.deepEqual(await left(), [0, 0]);
+  fs.rmSync(disk);
+});
+
 test("what an import would come to is told without one", async () => {
   const url = `http://x-${alice.appId}.cos.ap-guangzhou.myqcloud.com/nothing`;
   await bad(["image", "check", url], 1, /\(InvalidUrl\)/);
@@ -211,6 +248,9 @@ test("an image is copied", async () => {
   const [source] = d.seed({ owner: alice.uin, name: "to copy", blob: "image/1-1-0" });
   d.blobs.put("image/1-1-0", "its bytes");
   assert.match(await good(["image", "copy", source, "ap-shanghai", "--name", "copied"]), /^img-\w{8} +ap-shanghai$/m);
+  assert.match(await good(["image", "copy", source, "ap-shanghai", "--name", "waited for", "--wait"]), /^img-\w{8} {2}DONE\n$/);
+  const [empty] = d.seed({ owner: alice.uin, name: "without bytes", blob: "image/none" });
+  await bad(["image", "copy", empty, "ap-shanghai", "--wait"], 1, /^imgport: img-\w{8}: FAILED /);
   await bad(["image", "copy", source, "ap-guangzhou"], 1, /\(InvalidParameterValue\.InvalidRegion\)/);
 });
 

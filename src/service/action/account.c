@@ -86,6 +86,7 @@ int action_describe_accounts(struct call *c)
         return call_refused(c, r, &err);
     if (!c->account.is_operator)
         list = (struct account_list){&own, 1};
+    json_out_text(&c->reply, "AccountId", c->account.uin); /* of who asks */
     json_out_int(&c->reply, "TotalCount", (int64_t)list.n);
     json_out_begin_list(&c->reply, "AccountSet");
     for (size_t i = 0; i < list.n; i++)

@@ -191,6 +191,12 @@ static int signature_of(char ret[SHA1_HEX + 1], const struct cos_sign *s,
     return r;
 }
 
+int cos_sign_make(char ret[COS_SIGNATURE + 1], const struct cos_sign *s,
+                  const struct cos_signed *req, const char *secret_key, struct err *err)
+{
+    return signature_of(ret, s, req, req->paths[0], req->hosts[0], secret_key, err);
+}
+
 int cos_sign_verify(const struct cos_sign *s, const struct cos_signed *req,
                     const char *secret_key, struct err *err)
 {

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "service/cos/query.h"
 
-enum { COS_SIGN_TRIES = 4 };
+enum { COS_SIGN_TRIES = 4, COS_SIGNATURE = 40 };
 
 /* Taken apart; borrows from the text or query that it was read from. */
 struct cos_sign {
@@ -45,3 +45,9 @@ struct cos_signed {
 /* 1: signed with this key.  0: not.  Negative: could not compute. */
 int cos_sign_verify(const struct cos_sign *s, const struct cos_signed *request,
                     const char *secret_key, struct err *err);
+
+/* The signature of a request by its first path and host: times and lists of names are
+ * s's. */
+int cos_sign_make(char ret[COS_SIGNATURE + 1], const struct cos_sign *s,
+                  const struct cos_signed *request, const char *secret_key,
+                  struct err *err);
