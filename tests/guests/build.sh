@@ -17,7 +17,8 @@
 #   disk_NAME FILE            writes a guest; a hyphen of the name is _ in the function's
 #   table_FAMILY              prints a line a guest: its name, and words
 #   row_FAMILY FILE NAME ...  writes one of them
-# Names that begin with matrix- are those of the full matrix, with bench- what is measured.
+# Names that begin with matrix- are those of the full matrix, with bench- what is measured, with
+# run- what slow tests of instances start.
 #
 # The cache (cache/, or IMGPORT_CACHE) has trees/TREE.KEY.tar.zst and disks/NAME.KEY.raw.  The
 # key is a hash of the functions that make it, of those they call, of the constants (in
@@ -213,7 +214,7 @@ mapfile -t constants < <(compgen -v | grep -vxF "$(printf '%s\n' "${before[@]}" 
 mapfile -t families < <(compgen -A function table_ | sed 's/^table_//')
 mapfile -t names < <(guest_names)
 
-usual() { printf '%s\n' "${names[@]}" | grep -v -e '^matrix-' -e '^bench-'; }
+usual() { printf '%s\n' "${names[@]}" | grep -v -e '^matrix-' -e '^bench-' -e '^run-'; }
 
 case ${1-} in
 --list)

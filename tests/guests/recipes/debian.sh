@@ -16,6 +16,17 @@ disk_no_cloud_init() {
     rm -rf "$tmp/root"
 }
 
+# For the hypervisor to ask its agent, and for its settings a service that a test places.
+disk_run_agent() {
+    local DISK_SIZE=$((2 << 30))
+
+    rootfs_unpack bookworm "$tmp/root"
+    rootfs_add "$tmp/root" qemu-guest-agent
+    rootfs_run "$tmp/root" dpkg --purge cloud-init
+    linux_mbr "$1" "$tmp/root"
+    rm -rf "$tmp/root"
+}
+
 # The initramfs of a machine that came from IDE disks.
 disk_no_virtio() {
     rootfs_unpack bookworm "$tmp/root"
