@@ -15,6 +15,7 @@ static const struct stop {
     {"no-boot", {"P01", "P10", "P11", "P12", "P13", "P05", "P06", "P07", "P08", "P09"}},
     {"loader", {"P13", "P14", "P22", "P12", "P16", "P10", "P11", "P18", "P09"}},
     {"kernel", {"L04", "L02", "L05"}},
+    {"kernel-fault", {NULL}},
     {"kernel-no-root", {"L05", "L07", "L06", "P22", "P14"}},
     {"initramfs-no-root", {"L07", "L05", "L06", "L08", "P14", "P17", "P22", "L19"}},
     {"emergency", {"L16", "L17", "P19", "P21", "P14"}},
@@ -76,6 +77,8 @@ static enum verdict verdict_of(const struct boot_seen *seen, const char *stop)
     if (seen->trouble || strcmp(stop, "time") == 0)
         return VERDICT_UNDECIDED;
     /* The system runs, and ends itself: nothing says why. */
+    if (strcmp(stop, "kernel-fault") == 0)
+        return VERDICT_UNDECIDED;
     if (strcmp(stop, "ended") == 0 && seen->console->stage >= CONSOLE_ROOT)
         return VERDICT_UNDECIDED;
     if (strcmp(stop, "no-settings") == 0 && !seen->settings_needed)

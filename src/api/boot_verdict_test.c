@@ -59,6 +59,9 @@ static const struct row {
      "accepted", "settings", "", "", 0},
     {"it restarts by itself", CONSOLE_KERNEL, 0, BOOT_ENDED, "n", "", "refused", "kernel",
      "ended", "", 0},
+    {"the kernel breaks: image or machine, nothing says which", CONSOLE_USERLAND,
+     CONSOLE_KERNEL_FAULT, BOOT_DECIDED, "n", "L07", "undecided", "userland",
+     "kernel-fault", "", -1},
     {"time ran out", CONSOLE_LOADER, 0, BOOT_TIMED_OUT, "n", "l21", "undecided", "loader",
      "time", "l21", -1},
     {"... at a login, before settings were", CONSOLE_LOGIN, 0, BOOT_TIMED_OUT, "n", "L10",
@@ -141,14 +144,14 @@ static void test_rows(void **state)
 static void test_stops(void **state)
 {
     (void)state;
-    /* Each has checks that speak of it. */
+    /* Each has checks that speak of it, but what decides nothing. */
     for (enum console_stop s = CONSOLE_NO_BOOT; s < CONSOLE_STOP_MAX; s++) {
         struct console c = {.stop = s};
         struct boot_seen seen = {&c, BOOT_DECIDED, false, true, false};
         struct boot_verdict v = boot_judge(&seen);
 
         assert_string_equal(v.stopped, console_stop_name(s));
-        assert_non_null(v.ids[0]);
+        assert_int_equal(v.ids[0] == NULL, v.verdict == VERDICT_UNDECIDED);
     }
 }
 

@@ -20,6 +20,7 @@ static const char *const stop_names[] = {
     [CONSOLE_NO_BOOT] = "no-boot",
     [CONSOLE_LOADER_FAILED] = "loader",
     [CONSOLE_KERNEL_FAILED] = "kernel",
+    [CONSOLE_KERNEL_FAULT] = "kernel-fault",
     [CONSOLE_KERNEL_NO_ROOT] = "kernel-no-root",
     [CONSOLE_NO_ROOT] = "initramfs-no-root",
     [CONSOLE_EMERGENCY] = "emergency",
@@ -119,7 +120,11 @@ static const struct sign signs[] = {
 
     AT(CONSOLE_KERNEL, "Linux version ", NULL),
     PANIC(CONSOLE_KERNEL_NO_ROOT, "Kernel panic", "VFS: Unable to mount root"),
+    PANIC(CONSOLE_KERNEL_FAULT, "Kernel panic - not syncing", "Fatal exception"),
     PANIC(CONSOLE_KERNEL_FAILED, "Kernel panic - not syncing", NULL),
+    PANIC(CONSOLE_GOES_ON, "kernel BUG at", NULL),
+    PANIC(CONSOLE_GOES_ON, "Oops: ", NULL),
+    PANIC(CONSOLE_GOES_ON, "RIP: 0010:", NULL),
     CLUE(CONSOLE_KERNEL, "Initramfs unpacking failed", NULL),
     CLUE(CONSOLE_KERNEL, "VFS: Cannot open root device", NULL),
     CLUE(CONSOLE_ROOT, "VFS: Mounted root (", NULL),
@@ -180,6 +185,10 @@ static void weigh(const struct console *c, struct sign *s)
     if (in_initramfs &&
         (s->stop == CONSOLE_KERNEL_FAILED || s->stop == CONSOLE_KERNEL_NO_ROOT))
         s->stop = CONSOLE_NO_ROOT;
+    /* A kernel that breaks at once is none for this machine; later on it may be anybody's
+     * fault. */
+    if (c->stage <= CONSOLE_KERNEL && s->stop == CONSOLE_KERNEL_FAULT)
+        s->stop = CONSOLE_KERNEL_FAILED;
 }
 
 static bool has(struct bytes line, const char *first, const char *then)

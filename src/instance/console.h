@@ -40,6 +40,7 @@ enum console_stop {
     CONSOLE_NO_BOOT,        /* the firmware finds nothing to start */
     CONSOLE_LOADER_FAILED,  /* the loader asks what to do */
     CONSOLE_KERNEL_FAILED,  /* panic */
+    CONSOLE_KERNEL_FAULT,   /* panic by an exception, behind the kernel's own start */
     CONSOLE_KERNEL_NO_ROOT, /* panic: no root filesystem, without an initramfs */
     CONSOLE_NO_ROOT,        /* the initramfs does not find the root filesystem */
     CONSOLE_EMERGENCY,      /* systemd, or what mounts filesystems, gave up */

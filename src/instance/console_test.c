@@ -106,6 +106,18 @@ static const struct row {
      CONSOLE_USERLAND, CONSOLE_KERNEL_FAILED, "", "[   9.1] Kernel panic"},
     {"no virtio in the initramfs", SEABIOS GRUB KERNEL NO_VIRTIO "(initramfs) ",
      CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "(initramfs)"},
+    {"an exception of the kernel while a system runs",
+     KERNEL "[    3.1] EXT4-fs (vda1): mounted filesystem\r\n"
+            "[    9.0] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"
+            "[    9.1] Kernel panic - not syncing: Fatal exception in interrupt\r\n",
+     CONSOLE_ROOT, CONSOLE_KERNEL_FAULT, "", "[    9.1] Kernel panic"},
+    {"... while an initramfs does",
+     KERNEL "[    2.1] Kernel panic - not syncing: Fatal exception\r\n",
+     CONSOLE_INITRAMFS, CONSOLE_KERNEL_FAULT, "", "[    2.1] Kernel panic"},
+    {"... at its start",
+     "[    0.0] Linux version 6.1.0\r\n[    0.2] Kernel panic - not syncing: Fatal "
+     "exception\r\n",
+     CONSOLE_KERNEL, CONSOLE_KERNEL_FAILED, "", "[    0.2] Kernel panic"},
     {"... with panic=3",
      KERNEL NO_VIRTIO "Rebooting automatically due to panic= boot argument\r\n",
      CONSOLE_INITRAMFS, CONSOLE_NO_ROOT, "", "ALERT!  UUID=6a8e1c52-94d3"},
