@@ -20,7 +20,7 @@ for name; do
     esac
     log=$work/$name.log
     started=$SECONDS
-    qemu-system-x86_64 -machine pc -accel tcg,tb-size=256 -cpu qemu64 -m 512 -smp 1 \
+    qemu-system-x86_64 -machine pc -accel tcg,tb-size=256 -cpu qemu64,-cx16 -m 512 -smp 1 \
         -display none -nodefaults -no-reboot -serial "file:$log" "${firmware[@]}" \
         -drive "file=$disk,format=raw,if=virtio,snapshot=on,cache=unsafe" \
         -device virtio-rng-pci -device virtio-net-pci,netdev=n,romfile= \
