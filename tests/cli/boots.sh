@@ -106,7 +106,7 @@ case_ 'killed, it takes the machine with it as well' killed_hard
 
 # What happens to QEMU is no word about the image.
 lost() {
-    local pid i machine= status
+    local pid i machine='' status
     "$IMGPORT" boot --quick --json "$bad" >"$work/out" 2>"$work/err" &
     pid=$!
     for ((i = 0; i < 600; i++)); do
