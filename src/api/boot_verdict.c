@@ -147,6 +147,17 @@ const struct finding *boot_finding(const struct boot_verdict *v,
     return NULL;
 }
 
+void boot_weigh(struct boot_verdict *v, const struct boot_seen *seen,
+                const struct report *report)
+{
+    if (!seen->emulated || !seen->console->waited_for_device ||
+        strcmp(v->stopped, console_stop_name(CONSOLE_EMERGENCY)) != 0 ||
+        boot_finding(v, report))
+        return;
+    v->verdict = VERDICT_UNDECIDED;
+    v->ids = find_stop("")->ids;
+}
+
 static bool has_any(const struct report *report, const char *const *ids,
                     enum finding_level least)
 {

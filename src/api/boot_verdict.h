@@ -22,6 +22,7 @@ struct boot_seen {
     bool quick;           /* kernel and initramfs alone */
     bool settings_needed; /* without them the cloud cannot use the image */
     bool trouble;         /* some of the disk could not be read */
+    bool emulated;        /* the machine is many times slower than others */
 };
 
 struct boot_verdict {
@@ -42,6 +43,11 @@ struct boot_verdict boot_judge(const struct boot_seen *seen);
  * NULL: the check has none. */
 const struct finding *boot_finding(const struct boot_verdict *v,
                                    const struct report *report);
+
+/* A device that a system waited for in vain, of which the check has nothing to say: an
+ * emulated machine may have been too slow, and that decides nothing. */
+void boot_weigh(struct boot_verdict *v, const struct boot_seen *seen,
+                const struct report *report);
 
 /* Does the check say the same?  1, 0, or -1 when one of the two does not know. */
 int boot_agrees(const struct boot_verdict *v, const struct boot_seen *seen,

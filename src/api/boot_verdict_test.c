@@ -16,7 +16,8 @@ static const struct row {
     enum console_stage stage;
     enum console_stop stop;
     enum boot_end end;
-    const char *words;    /* S has settings, q quick, n they are needed, t trouble */
+    const char *words;    /* S has settings, q quick, n they are needed, t trouble,
+                             e emulated, w waited for a device */
     const char *findings; /* of the check: "L07 l10", errors in capitals, warnings not */
     const char *verdict, *reached, *stopped, *finding;
     int agrees;
@@ -57,6 +58,12 @@ static const struct row {
      BOOT_DECIDED, "n", "P09", "refused", "loader", "loader", "P09", 1},
     {"... which it had, after all", CONSOLE_LOGIN, 0, BOOT_DECIDED, "S", "P09",
      "accepted", "settings", "", "", 0},
+    {"a device that does not come, emulated", CONSOLE_USERLAND, CONSOLE_EMERGENCY,
+     BOOT_DECIDED, "nwe", "", "undecided", "userland", "emergency", "", -1},
+    {"... and that is not there, as the check knows", CONSOLE_USERLAND, CONSOLE_EMERGENCY,
+     BOOT_DECIDED, "nwe", "L16", "refused", "userland", "emergency", "L16", 1},
+    {"... by a processor that is in no hurry", CONSOLE_USERLAND, CONSOLE_EMERGENCY,
+     BOOT_DECIDED, "nw", "", "refused", "userland", "emergency", "", 0},
     {"it restarts by itself", CONSOLE_KERNEL, 0, BOOT_ENDED, "n", "", "refused", "kernel",
      "ended", "", 0},
     {"the kernel breaks: image or machine, nothing says which", CONSOLE_USERLAND,
@@ -116,9 +123,12 @@ static void test_rows(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *row = &rows[i];
         struct console c = {.stage = row->stage, .stop = row->stop};
-        struct boot_seen seen = {&c, row->end, strchr(row->words, 'q') != NULL,
+        struct boot_seen seen = {&c,
+                                 row->end,
+                                 strchr(row->words, 'q') != NULL,
                                  strchr(row->words, 'n') != NULL,
-                                 strchr(row->words, 't') != NULL};
+                                 strchr(row->words, 't') != NULL,
+                                 strchr(row->words, 'e') != NULL};
         struct finding found[WORDS_MAX];
         char ids[WORDS_MAX][4];
         struct report report = {.verdict = VERDICT_ACCEPTED};
@@ -129,7 +139,9 @@ static void test_rows(void **state)
         c.has_settings = strchr(row->words, 'S') != NULL;
         report.findings.v = found;
         report.findings.n = read_findings(found, ids, row->findings);
+        c.waited_for_device = strchr(row->words, 'w') != NULL;
         v = boot_judge(&seen);
+        boot_weigh(&v, &seen, &report);
         f = boot_finding(&v, &report);
         assert_string_equal(verdict_name(v.verdict), row->verdict);
         assert_string_equal(v.reached, row->reached);
@@ -147,7 +159,7 @@ static void test_stops(void **state)
     /* Each has checks that speak of it, but what decides nothing. */
     for (enum console_stop s = CONSOLE_NO_BOOT; s < CONSOLE_STOP_MAX; s++) {
         struct console c = {.stop = s};
-        struct boot_seen seen = {&c, BOOT_DECIDED, false, true, false};
+        struct boot_seen seen = {&c, BOOT_DECIDED, false, true, false, false};
         struct boot_verdict v = boot_judge(&seen);
 
         assert_string_equal(v.stopped, console_stop_name(s));

@@ -27,7 +27,7 @@ static const struct word stops[] = {
     {"no-boot", N_("the firmware finds nothing to start")},
     {"loader", N_("the boot loader does not go on")},
     {"kernel", N_("the kernel gives up")},
-    {"kernel-fault", N_("the kernel broke while the system ran")},
+    {"kernel-fault", N_("the kernel broke, which may be the machine's fault")},
     {"kernel-no-root", N_("the kernel finds no root filesystem")},
     {"initramfs-no-root", N_("the initramfs finds no root filesystem")},
     {"emergency", N_("the system gives up and asks for maintenance")},

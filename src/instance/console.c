@@ -49,6 +49,7 @@ struct sign {
     bool is_clue;     /* evidence every time, also where it is no news */
     bool is_anywhere; /* a stop also behind that stage */
     bool ends_root;   /* ... where what was mounted proves to be no root */
+    bool is_fault;    /* behind the kernel's own start the image may be innocent */
 };
 
 #define AT(stage, first, then)                            \
@@ -66,6 +67,11 @@ struct sign {
 #define PANIC(stop, first, then)                             \
     {                                                        \
         first, then, CONSOLE_KERNEL, stop, false, true, true \
+    }
+#define FAULT(first, then)                                                            \
+    {                                                                                 \
+        first, then, CONSOLE_KERNEL, CONSOLE_KERNEL_FAILED, false, true, true, false, \
+            true                                                                      \
     }
 #define PROMPT(stage, stop, text)           \
     {                                       \
@@ -120,7 +126,10 @@ static const struct sign signs[] = {
 
     AT(CONSOLE_KERNEL, "Linux version ", NULL),
     PANIC(CONSOLE_KERNEL_NO_ROOT, "Kernel panic", "VFS: Unable to mount root"),
-    PANIC(CONSOLE_KERNEL_FAULT, "Kernel panic - not syncing", "Fatal exception"),
+    /* The timer is looked for in a moment in which a busy host did not run the machine.
+     */
+    PANIC(CONSOLE_KERNEL_FAULT, "Kernel panic", "IO-APIC + timer doesn't work"),
+    FAULT("Kernel panic - not syncing", "Fatal exception"),
     PANIC(CONSOLE_KERNEL_FAILED, "Kernel panic - not syncing", NULL),
     PANIC(CONSOLE_GOES_ON, "kernel BUG at", NULL),
     PANIC(CONSOLE_GOES_ON, "Oops: ", NULL),
@@ -185,10 +194,8 @@ static void weigh(const struct console *c, struct sign *s)
     if (in_initramfs &&
         (s->stop == CONSOLE_KERNEL_FAILED || s->stop == CONSOLE_KERNEL_NO_ROOT))
         s->stop = CONSOLE_NO_ROOT;
-    /* A kernel that breaks at once is none for this machine; later on it may be anybody's
-     * fault. */
-    if (c->stage <= CONSOLE_KERNEL && s->stop == CONSOLE_KERNEL_FAULT)
-        s->stop = CONSOLE_KERNEL_FAILED;
+    if (c->stage > CONSOLE_KERNEL && s->is_fault)
+        s->stop = CONSOLE_KERNEL_FAULT;
 }
 
 static bool has(struct bytes line, const char *first, const char *then)
@@ -295,6 +302,8 @@ static void look(struct console *c, struct bytes line, bool whole, double at)
     bool tells = whole && take_cloud_init(c, line);
 
     tells |= take_settings(c, line, whole);
+    if (whole && has(line, "Timed out waiting for device", NULL))
+        c->waited_for_device = true;
     if (find_sign(&s, c, line, whole) && is_news_of(c, &s)) {
         if (s.ends_root && c->stage == CONSOLE_ROOT)
             c->stage = s.stage;

@@ -40,7 +40,7 @@ enum console_stop {
     CONSOLE_NO_BOOT,        /* the firmware finds nothing to start */
     CONSOLE_LOADER_FAILED,  /* the loader asks what to do */
     CONSOLE_KERNEL_FAILED,  /* panic */
-    CONSOLE_KERNEL_FAULT,   /* panic by an exception, behind the kernel's own start */
+    CONSOLE_KERNEL_FAULT,   /* panic that may be the machine's fault */
     CONSOLE_KERNEL_NO_ROOT, /* panic: no root filesystem, without an initramfs */
     CONSOLE_NO_ROOT,        /* the initramfs does not find the root filesystem */
     CONSOLE_EMERGENCY,      /* systemd, or what mounts filesystems, gave up */
@@ -71,6 +71,7 @@ struct console {
     bool cloud_init_runs;    /* it said something */
     bool cloud_init_done;    /* it said its last line */
     bool cloud_init_nothing; /* ... and that it found no settings */
+    bool waited_for_device;  /* systemd, in vain */
     struct console_line evidence[CONSOLE_EVIDENCE_MAX], tail[CONSOLE_TAIL_MAX];
     size_t evidence_n, tail_n; /* of the tail, all that came: the last is tail_n - 1 */
 

@@ -97,9 +97,13 @@ static const struct row {
      "unknown-block(0,0)\r\n[    1.3] CPU: 0 PID: 1 Comm: swapper/0\r\n",
      CONSOLE_KERNEL, CONSOLE_KERNEL_NO_ROOT, "", "[    1.2] Kernel panic"},
     {"a kernel that panics for another reason",
-     "[    0.0] Linux version 6.1.0\r\n[    0.2] Kernel panic - not syncing: IO-APIC + "
-     "timer doesn't work!\r\n",
+     "[    0.0] Linux version 6.1.0\r\n[    0.2] Kernel panic - not syncing: "
+     "System is deadlocked on memory\r\n",
      CONSOLE_KERNEL, CONSOLE_KERNEL_FAILED, "", "[    0.2] Kernel panic"},
+    {"... for one of a host that was busy",
+     "[    0.0] Linux version 6.1.0\r\n[    0.2] Kernel panic - not syncing: IO-APIC + "
+     "timer doesn't work!  Boot with apic=debug\r\n",
+     CONSOLE_KERNEL, CONSOLE_KERNEL_FAULT, "", "[    0.2] Kernel panic"},
     {"... even when the system has begun",
      KERNEL MOUNTED SYSTEMD
      "[   9.1] Kernel panic - not syncing: Attempted to kill init!\n",
