@@ -479,8 +479,7 @@ const struct command cmd_image = {
     .help = N_(
         "Usage: imgport image list [--type T] [--name WORD] [--platform WORD]\n"
         "       imgport image show|shares IMAGE\n"
-        "       imgport image import NAME URL|FILE --os-type T --os-version V [OPTION "
-        "...]\n"
+        "       imgport image import NAME URL|FILE --os-type T --os-version V [OPTION]\n"
         "       imgport image check URL [--os-type T] [--os-version V] [OPTION ...]\n"
         "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run] [--wait]\n"
         "       imgport image share|unshare IMAGE ACCOUNT ...\n"
