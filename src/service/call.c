@@ -174,6 +174,7 @@ int call_refused(struct call *c, int r, const struct err *err)
     case REFUSED_USED:
     case REFUSED_LEASE:
     case REFUSED_FULL:
+    case REFUSED_DISK:
         break;
     }
     return call_fail(c, err);

@@ -32,6 +32,7 @@ struct host;
 struct jobs;
 struct metrics;
 struct notices;
+struct zone_lease;
 struct profile;
 
 /* The versions that are served: the vendor's, and that of our own actions. */
@@ -46,7 +47,8 @@ struct service {
     const char *profile_id; /* its name and version: what images are judged by */
     struct catalog *catalog;
     struct blobs *blobs;
-    struct host *host;       /* NULL: no instances run here */
+    struct zone_lease *zone; /* NULL: no instances run here */
+    struct host *host;       /* likewise */
     struct jobs *jobs;       /* NULL: none run here */
     struct notices *notices; /* likewise */
     struct metrics *metrics;

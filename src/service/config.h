@@ -93,6 +93,8 @@ struct config {
     uint64_t instances_max;   /* of an account in a region */
     uint64_t operations_max;  /* of them worked on at once */
     uint64_t instance_memory; /* bytes for all that run here */
+    uint64_t instance_disk;   /* bytes for the disks of all; 0: what the filesystem has */
+    uint64_t disk_overcommit; /* so many per cent of that are promised */
     const char *subnet;       /* "10.66.0.0/20": their addresses */
     config_words dns;
     uint64_t start_seconds, power_off_seconds;

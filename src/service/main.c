@@ -16,6 +16,7 @@
 #include "service/folder.h"
 #include "service/job/host.h"
 #include "service/job/jobs.h"
+#include "service/job/zone_lease.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/notice/notices.h"
@@ -76,6 +77,7 @@ static void daemon_fini(struct daemon *d)
         server_stop(d->server);
     jobs_stop(d->service.jobs);
     host_stop(d->service.host);
+    zone_lease_end(d->service.zone);
     notices_stop(d->service.notices);
     api_free(d->api);
     cos_endpoint_free(d->cos);
@@ -123,8 +125,8 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
         r = folder_make(config->data, err);
     if (r == 0)
         r = catalog_open(&d.service.catalog, config->catalog, NULL, err);
-    if (r == 0)
-        r = host_announce(&d.service, err);
+    if (r == 0 && config->jobs && *config->zone)
+        r = zone_lease_begin(&d.service.zone, &d.service, err);
     if (r == 0)
         r = blobs_open(&d.service.blobs,
                        &(struct blobs_options){
@@ -153,7 +155,7 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
                      err);
     if (r < 0)
         return r;
-    if (config->jobs && *config->zone)
+    if (d.service.zone)
         r = host_start(&d.service.host, &d.service, err);
     if (r == 0 && config->jobs)
         r = jobs_start(&d.service.jobs, &d.service, err);

@@ -62,6 +62,7 @@ enum refusal {
     REFUSED_BUSY,        /* a task works on it */
     REFUSED_INSTANCE,    /* an instance's disk stands on it */
     REFUSED_FULL,        /* the zone has no room for it */
+    REFUSED_DISK,        /* ... for its disk */
 };
 
 const char *refusal_name(int refusal);

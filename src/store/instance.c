@@ -65,7 +65,7 @@ static int insert(int64_t *ret_rows, struct db *db, const char *id, const char *
                    ") VALUES (1, @NOW, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                    "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "
                    "$25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, "
-                   "$38, $39) ON CONFLICT DO NOTHING",
+                   "$38, $39, $40, $41) ON CONFLICT DO NOTHING",
                    args, ARRAY_SIZE(args), err);
 #undef TEXT
 #undef INT
@@ -166,7 +166,7 @@ static int new_instance(struct db *db, void *arg, struct err *err)
     int r = check_quota(db, n, err);
 
     if (r == 0)
-        r = zone_room(db, i.zone, i.memory_mib, err);
+        r = zone_room(db, i.zone, i.memory_mib, i.disk_gib, err);
     if (r == 0)
         r = take_address(&i.address, db, &i, err);
     if (r == 0 && !tags)
@@ -279,7 +279,7 @@ static const char change_sql[] =
     KEEP_INT(16, cloud_init) KEEP_INT(17, disk_gib) KEEP_INT(18, price)
     KEEP_TEXT(19, incarnation) KEEP_TEXT(20, hostname) KEEP_TEXT(21, password)
     KEEP_TEXT(22, secret) KEEP_TEXT(23, keys) KEEP_TEXT(24, key_ids)
-    KEEP_TEXT(25, user_data)
+    KEEP_TEXT(25, user_data) KEEP_INT(26, disk_due) KEEP_INT(27, stalled)
     "changes = changes + 1 WHERE id = $1";
 /* clang-format on */
 
@@ -304,7 +304,8 @@ static int change_instance(struct db *db, void *arg, struct err *err)
                            db_text(c->boot_mode), db_int(c->cloud_init),
                            db_int(c->disk_gib), db_int(c->price), db_text(c->incarnation),
                            db_text(c->hostname), db_text(c->password), db_text(c->secret),
-                           db_text(c->keys), db_text(c->key_ids), db_text(c->user_data)),
+                           db_text(c->keys), db_text(c->key_ids), db_text(c->user_data),
+                           db_int(c->disk_due), db_int(c->stalled)),
                    err);
 }
 
@@ -314,15 +315,12 @@ int instance_change(struct db *db, const char *id, unsigned from, int64_t task,
     return db_tx(db, change_instance, &(struct change){id, from, task, 0, change}, err);
 }
 
-int instance_seen(struct db *db, const struct instance *i, enum instance_state state,
-                  struct err *err)
+int instance_seen(struct db *db, const struct instance *i,
+                  const struct instance_change *change, struct err *err)
 {
-    struct instance_change c = INSTANCE_CHANGE_NOTHING;
-    struct change a = {i->id, INSTANCE_IN_ANY, i->task, i->changes, &c};
-    int r;
+    struct change a = {i->id, INSTANCE_IN_ANY, i->task, i->changes, change};
+    int r = db_tx(db, change_instance, &a, err);
 
-    c.state = (int)state;
-    r = db_tx(db, change_instance, &a, err);
     return r == REFUSED_BUSY ? REFUSED_STATE : r;
 }
 

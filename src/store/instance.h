@@ -65,6 +65,8 @@ struct instance {
     const char *disk; /* disk-xxxxxxxx; instance_new() makes it */
     const char *disk_type;
     int64_t disk_gib;
+    int64_t disk_due; /* of the disk that a task is making for it; 0: none */
+    bool stalled;     /* it stands still: there is no room for what its disk takes */
     int64_t address;  /* IPv4; 0: instance_new() takes one that is free */
     const char *mac;  /* instance_new() makes it: "52:54:00:BF:B3:51" */
     const char *uuid; /* of the machine */
@@ -89,9 +91,9 @@ struct instance {
 enum { INSTANCE_ID_SIZE = 16 };
 
 /* Inserts under the zone's lock; makes id, disk and mac, and an address where none is
- * given.  `quota`: of the account in the region; memory_mib of the zone is a limit too.
+ * given.  `quota`: of the account in the region; what the zone has is a limit too.
  * REFUSED_ACCOUNT; REFUSED_NONE: no such zone; REFUSED_QUOTA; REFUSED_FULL: the zone has
- * no memory or address left; REFUSED_USED: the address is another's. */
+ * no memory or address left; REFUSED_DISK; REFUSED_USED: the address is another's. */
 int instance_new(char ret_id[INSTANCE_ID_SIZE], struct db *db, const struct instance *i,
                  int64_t quota, const struct tag *tags, size_t n_tags, struct err *err);
 
@@ -160,12 +162,14 @@ struct instance_change {
     const char *os_name, *platform, *architecture, *boot_mode;
     int cloud_init;
     int64_t disk_gib, price;
+    int64_t disk_due;
+    int stalled;
     const char *incarnation, *hostname, *password, *secret, *keys, *key_ids, *user_data;
 };
-#define INSTANCE_CHANGE_NOTHING                                             \
-    {                                                                       \
-        .state = -1, .task = -1, .operation_state = -1, .virtual_size = -1, \
-        .cloud_init = -1, .disk_gib = -1, .price = -1,                      \
+#define INSTANCE_CHANGE_NOTHING                                                       \
+    {                                                                                 \
+        .state = -1, .task = -1, .operation_state = -1, .virtual_size = -1,           \
+        .cloud_init = -1, .disk_gib = -1, .price = -1, .disk_due = -1, .stalled = -1, \
     }
 
 /* Compare and set: only while its state is one of `from` and what works on it is `task`
@@ -173,8 +177,8 @@ struct instance_change {
 int instance_change(struct db *db, const char *id, unsigned from, int64_t task,
                     const struct instance_change *change, struct err *err);
 /* What was seen of it when its row was `i`: REFUSED_STATE when it is not so any more. */
-int instance_seen(struct db *db, const struct instance *i, enum instance_state state,
-                  struct err *err);
+int instance_seen(struct db *db, const struct instance *i,
+                  const struct instance_change *change, struct err *err);
 /* By the task that works on it.  REFUSED_NONE, REFUSED_BUSY. */
 int instance_delete(struct db *db, const char *id, int64_t task, struct err *err);
 
@@ -183,19 +187,53 @@ int instance_delete(struct db *db, const char *id, int64_t task, struct err *err
 int instance_uses_blob(bool *ret, struct db *db, const char *zone, const char *blob,
                        struct err *err);
 
+/* -- instances whose host is away */
+
+/* The row goes, whatever worked on it, and its host, should it come back, is told by
+ * instance_left_list().  The row is locked, and the zone away. */
+int instance_give_up(struct db *db, const struct instance *i, struct err *err);
+
+struct instance_left {
+    const char *id, *blob;
+};
+/* Those of a zone that its host is to take away; at most a hundred. */
+int instance_left_list(struct instance_left **ret, size_t *ret_n, struct arena *arena,
+                       struct db *db, const char *zone, struct err *err);
+/* It did.  For a day it is listed again, so that what a task of before had under way is
+ * taken away as well; then it is forgotten. */
+int instance_left_cleared(struct db *db, const char *id, struct err *err);
+
 /* -- zones */
+
+enum { ZONE_AWAY_S = 60 }; /* a host that was not heard of for so long is away */
 
 struct zone {
     const char *name, *region;
-    int64_t memory_mib;
-    int64_t subnet, prefix; /* addresses of instances */
-    int64_t seen;           /* when its daemon said so last */
+    int64_t memory_mib, disk_gib; /* for all instances */
+    int64_t subnet, prefix;       /* addresses of instances */
+    int64_t seen;                 /* when its host said so last */
+    bool away;                    /* as of ZONE_AWAY_S */
 };
 
-/* What the daemon of a zone says of it. */
-int zone_say(struct db *db, const struct zone *zone, struct err *err);
-/* Is there memory for so much more?  Locks the zone.  REFUSED_NONE, REFUSED_FULL. */
-int zone_room(struct db *db, const char *zone, int64_t memory_mib, struct err *err);
+/* Who says so. */
+struct zone_holder {
+    const char *host;    /* the same after each start */
+    const char *process; /* another one after each */
+    int64_t lease_s;
+};
+
+/* What the host of a zone has, and that it is its host for lease_s from now.  start: it
+ * was not until now, and what a process of this host held before is free.  REFUSED_LEASE:
+ * another one is. */
+int zone_hold(struct db *db, const struct zone *zone, const struct zone_holder *by,
+              bool start, struct err *err);
+/* Any host may have it. */
+int zone_let_go(struct db *db, const char *zone, const char *process, struct err *err);
+/* Is there so much more?  Locks the zone.  REFUSED_NONE, REFUSED_FULL, REFUSED_DISK. */
+int zone_room(struct db *db, const char *zone, int64_t memory_mib, int64_t disk_gib,
+              struct err *err);
+/* Locks the zone.  REFUSED_NONE. */
+int zone_is_away(bool *ret, struct db *db, const char *zone, struct err *err);
 /* region NULL: all.  In the order of names. */
 int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *db,
               const char *region, struct err *err);

@@ -16,15 +16,27 @@
 /* 10.0.0.0/29: five addresses. */
 enum { SUBNET = 10 << 24, FIRST = SUBNET + 2 };
 
+static int hold_zone(struct testing *t, const struct zone *z, const char *host,
+                     const char *process, bool start, struct err *err)
+{
+    return zone_hold(t->db, z, &(struct zone_holder){host, process, 30}, start, err);
+}
+
+static struct zone some_zone(int64_t memory_mib)
+{
+    return (struct zone){.name = ZONE,
+                         .region = REGION,
+                         .memory_mib = memory_mib,
+                         .disk_gib = 1000,
+                         .subnet = SUBNET,
+                         .prefix = 29};
+}
+
 static void have_zone(struct testing *t, int64_t memory_mib)
 {
-    OK(zone_say(t->db,
-                &(struct zone){.name = ZONE,
-                               .region = REGION,
-                               .memory_mib = memory_mib,
-                               .subnet = SUBNET,
-                               .prefix = 29},
-                &err));
+    struct zone z = some_zone(memory_mib);
+
+    OK(hold_zone(t, &z, "host", "process", true, &err));
 }
 
 static struct instance some_instance(const struct account *owner)
@@ -65,6 +77,7 @@ static struct instance get(struct testing *t, const char *id)
 static void clear(struct testing *t)
 {
     testing_exec(t, "DELETE FROM instance");
+    testing_exec(t, "DELETE FROM instance_left");
     testing_exec(t, "DELETE FROM zone");
 }
 
@@ -113,18 +126,177 @@ static void a_quota_and_the_memory_of_a_zone_are_limits(void **state)
     clear(t);
 }
 
-static void what_works_on_it_alone_changes_it(void **state)
+struct room {
+    int64_t memory_mib, disk_gib;
+    int ret;
+};
+
+static int ask_room(struct db *db, void *arg, struct err *e)
+{
+    struct room *room = arg;
+
+    room->ret = zone_room(db, ZONE, room->memory_mib, room->disk_gib, e);
+    return REFUSED_STATE; /* nothing was changed */
+}
+
+static int room(struct testing *t, int64_t memory_mib, int64_t disk_gib)
+{
+    struct room room = {memory_mib, disk_gib, 0};
+
+    CHECK(REFUSED_STATE, db_tx(t->db, ask_room, &room, &err));
+    return room.ret;
+}
+
+static void disks_are_promised_once(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct instance i = some_instance(&a);
+    struct zone z = some_zone(65536);
+    struct instance_change c = INSTANCE_CHANGE_NOTHING;
+    const char *first;
+    char id[INSTANCE_ID_SIZE];
+
+    z.disk_gib = 25;
+    OK(hold_zone(t, &z, "host", "process", true, &err));
+    first = add(t, &i);
+    add(t, &i);
+    CHECK(REFUSED_DISK, instance_new(id, t->db, &i, 10, NULL, 0, &err));
+    assert_int_equal(room(t, 1024, 5), 0);
+    assert_int_equal(room(t, 1024, 6), REFUSED_DISK);
+    /* A start needs no more of it. */
+    z.disk_gib = 0;
+    OK(hold_zone(t, &z, "host", "process", false, &err));
+    assert_int_equal(room(t, 1024, 0), 0);
+    z.disk_gib = 25;
+    OK(hold_zone(t, &z, "host", "process", false, &err));
+    /* One that is off keeps its disk; a larger one that is being made is counted, too. */
+    c.state = INSTANCE_STOPPED;
+    c.disk_due = 12;
+    OK(instance_change(t->db, first, INSTANCE_IN_ANY, 0, &c, &err));
+    assert_int_equal(room(t, 0, 3), 0);
+    assert_int_equal(room(t, 0, 4), REFUSED_DISK);
+    c.disk_due = 0;
+    OK(instance_change(t->db, first, INSTANCE_IN_ANY, 0, &c, &err));
+    assert_int_equal(room(t, 0, 5), 0);
+    /* One that never ran has none. */
+    c.state = INSTANCE_LAUNCH_FAILED;
+    OK(instance_change(t->db, first, INSTANCE_IN_ANY, 0, &c, &err));
+    assert_int_equal(room(t, 0, 15), 0);
+    clear(t);
+}
+
+static struct zone the_zone(struct testing *t)
+{
+    struct zone *list;
+    size_t n;
+
+    OK(zone_list(&list, &n, &t->arena, t->db, REGION, &err));
+    assert_int_equal(n, 1);
+    return list[0];
+}
+
+static void a_zone_has_one_host(void **state)
+{
+    struct testing *t = *state;
+    struct zone z = some_zone(1024), more = some_zone(2048);
+
+    OK(hold_zone(t, &z, "a", "a1", true, &err));
+    OK(hold_zone(t, &z, "a", "a1", false, &err));
+    CHECK(REFUSED_LEASE, hold_zone(t, &more, "b", "b1", true, &err));
+    CHECK(REFUSED_LEASE, hold_zone(t, &more, "b", "b1", false, &err));
+    assert_int_equal(the_zone(t).memory_mib, 1024);
+    /* The next process of the same host; the one before has lost it. */
+    OK(hold_zone(t, &more, "a", "a2", true, &err));
+    CHECK(REFUSED_LEASE, hold_zone(t, &z, "a", "a1", false, &err));
+    assert_int_equal(the_zone(t).memory_mib, 2048);
+    /* What somebody else holds cannot be given back. */
+    OK(zone_let_go(t->db, ZONE, "a1", &err));
+    CHECK(REFUSED_LEASE, hold_zone(t, &z, "b", "b1", true, &err));
+    OK(zone_let_go(t->db, ZONE, "a2", &err));
+    OK(hold_zone(t, &z, "b", "b1", true, &err));
+    CHECK(REFUSED_LEASE, hold_zone(t, &z, "a", "a2", false, &err));
+    testing_exec(t, "UPDATE zone SET held_until = held_until - 31");
+    OK(hold_zone(t, &z, "a", "a2", false, &err));
+    clear(t);
+}
+
+static int see_away(struct db *db, void *arg, struct err *e)
+{
+    return zone_is_away(arg, db, ZONE, e);
+}
+
+static int give_up(struct db *db, void *arg, struct err *e)
+{
+    return instance_give_up(db, arg, e);
+}
+
+static void what_a_lost_host_had_is_given_up(void **state)
 {
     struct testing *t = *state;
     struct account a = testing_account(t);
     struct instance i = some_instance(&a);
     struct instance_change c = INSTANCE_CHANGE_NOTHING;
+    struct instance_left *list;
+    struct task task;
+    struct task_lease lease;
+    struct task_end end = {.state = TASK_DONE};
+    const char *id;
+    bool away = true;
+    size_t n;
+
+    have_zone(t, 65536);
+    OK(db_tx(t->db, see_away, &away, &err));
+    assert_false(away || the_zone(t).away);
+    testing_exec(t, "UPDATE zone SET seen = seen - 60");
+    OK(db_tx(t->db, see_away, &away, &err));
+    assert_true(away && the_zone(t).away);
+    id = add(t, &i);
+    OK(task_new(&c.task, t->db,
+                &(struct task){.kind = TASK_INSTANCE,
+                               .account = a.uin,
+                               .region = REGION,
+                               .zone = ZONE,
+                               .params = "{}",
+                               .step = "run"},
+                &err));
+    OK(instance_change(t->db, id, INSTANCE_IN_ANY, 0, &c, &err));
+    OK(task_claim_zone(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, ZONE, "x", 60,
+                       &err));
+    i = get(t, id);
+    OK(db_tx(t->db, give_up, &i, &err));
+    CHECK(REFUSED_NONE, instance_get(&i, &t->arena, t->db, NULL, NULL, id, false, &err));
+    /* Whoever was at it has lost it. */
+    CHECK(REFUSED_LEASE, task_finish(t->db, &lease, &end, &err));
+    OK(task_get(&task, &t->arena, t->db, NULL, c.task, &err));
+    assert_int_equal(task.state, TASK_CANCELED);
+    OK(instance_left_list(&list, &n, &t->arena, t->db, ZONE, &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].id, id);
+    assert_string_equal(list[0].blob, "image/1");
+    OK(instance_left_cleared(t->db, id, &err));
+    OK(instance_left_list(&list, &n, &t->arena, t->db, ZONE, &err));
+    assert_int_equal(n, 1);
+    testing_exec(t, "UPDATE instance_left SET cleared = cleared - 86401");
+    OK(instance_left_cleared(t->db, id, &err));
+    OK(instance_left_list(&list, &n, &t->arena, t->db, ZONE, &err));
+    assert_int_equal(n, 0);
+    clear(t);
+}
+
+static void what_works_on_it_alone_changes_it(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct instance i = some_instance(&a);
+    struct instance_change c = INSTANCE_CHANGE_NOTHING, off = INSTANCE_CHANGE_NOTHING;
     struct instance seen, idle;
     const char *id;
 
     have_zone(t, 65536);
     id = add(t, &i);
     idle = get(t, id);
+    off.state = INSTANCE_STOPPED;
     c.task = 7;
     OK(instance_change(t->db, id, INSTANCE_IN(INSTANCE_PENDING), 0, &c, &err));
     CHECK(REFUSED_BUSY,
@@ -132,17 +304,17 @@ static void what_works_on_it_alone_changes_it(void **state)
     CHECK(REFUSED_STATE,
           instance_change(t->db, id, INSTANCE_IN(INSTANCE_RUNNING), 7, &c, &err));
     seen = get(t, id);
-    CHECK(REFUSED_STATE, instance_seen(t->db, &idle, INSTANCE_STOPPED, &err));
-    OK(instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
-    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    CHECK(REFUSED_STATE, instance_seen(t->db, &idle, &off, &err));
+    OK(instance_seen(t->db, &seen, &off, &err));
+    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, &off, &err));
     assert_int_equal(get(t, id).task, 7);
     seen = get(t, id);
     c.task = 0;
     c.state = INSTANCE_RUNNING;
     OK(instance_change(t->db, id, INSTANCE_IN_ANY, 7, &c, &err));
-    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    CHECK(REFUSED_STATE, instance_seen(t->db, &seen, &off, &err));
     seen = get(t, id);
-    OK(instance_seen(t->db, &seen, INSTANCE_STOPPED, &err));
+    OK(instance_seen(t->db, &seen, &off, &err));
     assert_int_equal(get(t, id).state, INSTANCE_STOPPED);
     CHECK(REFUSED_BUSY, instance_delete(t->db, id, 7, &err));
     OK(instance_delete(t->db, id, 0, &err));
@@ -319,6 +491,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_the_lowest_free_ones),
         cmocka_unit_test(a_quota_and_the_memory_of_a_zone_are_limits),
+        cmocka_unit_test(disks_are_promised_once),
+        cmocka_unit_test(a_zone_has_one_host),
+        cmocka_unit_test(what_a_lost_host_had_is_given_up),
         cmocka_unit_test(what_works_on_it_alone_changes_it),
         cmocka_unit_test(an_image_stays_while_a_disk_stands_on_it),
         cmocka_unit_test(lists_are_filtered),

@@ -48,6 +48,7 @@ const char *refusal_name(int refusal)
         [REFUSED_BUSY] = "a task works on it",
         [REFUSED_INSTANCE] = "an instance stands on it",
         [REFUSED_FULL] = "no room in the zone",
+        [REFUSED_DISK] = "no room for its disk in the zone",
     };
 
     assert(refusal >= REFUSED_NONE && (size_t)refusal < ARRAY_SIZE(words));

@@ -12,25 +12,61 @@ enum { TOKEN_S = 24 * 3600 };
 
 /* ---- zones */
 
-static int say(struct db *db, void *arg, struct err *err)
-{
-    const struct zone *z = arg;
+struct holding {
+    const struct zone *z;
+    const struct zone_holder *by;
+    bool start;
+};
 
-    return db_exec(NULL, db,
-                   "INSERT INTO zone (name, region, memory_mib, subnet, prefix, seen) "
-                   "VALUES ($1, $2, $3, $4, $5, @NOW) ON CONFLICT (name) DO UPDATE SET "
-                   "memory_mib = excluded.memory_mib, subnet = excluded.subnet, "
-                   "prefix = excluded.prefix, seen = excluded.seen",
-                   DB_ARGS(db_text(z->name), db_text(z->region), db_int(z->memory_mib),
-                           db_int(z->subnet), db_int(z->prefix)),
-                   err);
+static int hold(struct db *db, void *arg, struct err *err)
+{
+    const struct holding *a = arg;
+    const struct zone *z = a->z;
+    int64_t rows;
+    int r = db_exec(
+        &rows, db,
+        "INSERT INTO zone (name, region, memory_mib, disk_gib, subnet, prefix, seen, "
+        "host, "
+        "holder, held_until) VALUES ($1, $2, $3, $4, $5, $6, @NOW, $7, $8, @NOW + $9) "
+        "ON CONFLICT (name) DO UPDATE SET memory_mib = excluded.memory_mib, "
+        "disk_gib = excluded.disk_gib, subnet = excluded.subnet, "
+        "prefix = excluded.prefix, seen = excluded.seen, host = excluded.host, "
+        "holder = excluded.holder, held_until = excluded.held_until "
+        "WHERE zone.holder = $8 OR zone.held_until <= @NOW OR ($10 = 1 AND "
+        "zone.host = $7)",
+        DB_ARGS(db_text(z->name), db_text(z->region), db_int(z->memory_mib),
+                db_int(z->disk_gib), db_int(z->subnet), db_int(z->prefix),
+                db_text(a->by->host), db_text(a->by->process), db_int(a->by->lease_s),
+                db_int(a->start)),
+        err);
+
+    return r < 0 ? r : rows == 0 ? REFUSED_LEASE : 0;
 }
 
-int zone_say(struct db *db, const struct zone *zone, struct err *err)
+int zone_hold(struct db *db, const struct zone *zone, const struct zone_holder *by,
+              bool start, struct err *err)
 {
-    struct zone copy = *zone;
+    struct holding a = {zone, by, start};
 
-    return db_tx_lazy(db, say, &copy, err);
+    return start ? db_tx(db, hold, &a, err) : db_tx_lazy(db, hold, &a, err);
+}
+
+struct held {
+    const char *zone, *process;
+};
+
+static int let_go(struct db *db, void *arg, struct err *err)
+{
+    const struct held *a = arg;
+
+    return db_exec(NULL, db,
+                   "UPDATE zone SET held_until = 0 WHERE name = $1 AND holder = $2",
+                   DB_ARGS(db_text(a->zone), db_text(a->process)), err);
+}
+
+int zone_let_go(struct db *db, const char *zone, const char *process, struct err *err)
+{
+    return db_tx(db, let_go, &(struct held){zone, process}, err);
 }
 
 int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *db,
@@ -39,9 +75,10 @@ int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *
     AUTO(db_rows_end) struct db_rows rows = {0};
     LIST(struct zone) list = {0};
     int r = db_query(&rows, db,
-                     "SELECT name, region, memory_mib, subnet, prefix, seen FROM zone "
+                     "SELECT name, region, memory_mib, disk_gib, subnet, prefix, seen, "
+                     "CASE WHEN seen + $2 <= @NOW THEN 1 ELSE 0 END FROM zone "
                      "WHERE $1 = '' OR region = $1 ORDER BY name",
-                     DB_ARGS(db_text(sql_or_empty(region))), err);
+                     DB_ARGS(db_text(sql_or_empty(region)), db_int(ZONE_AWAY_S)), err);
 
     while (r == 0 && (r = db_next(&rows, err)) > 0) {
         struct zone *z = LIST_ADD(arena, &list);
@@ -51,9 +88,11 @@ int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *
                 .name = sql_text(arena, &rows, 0),
                 .region = sql_text(arena, &rows, 1),
                 .memory_mib = db_col_int(&rows, 2),
-                .subnet = db_col_int(&rows, 3),
-                .prefix = db_col_int(&rows, 4),
-                .seen = db_col_int(&rows, 5),
+                .disk_gib = db_col_int(&rows, 3),
+                .subnet = db_col_int(&rows, 4),
+                .prefix = db_col_int(&rows, 5),
+                .seen = db_col_int(&rows, 6),
+                .away = db_col_int(&rows, 7) != 0,
             };
         r = arena_check(arena, err);
     }
@@ -64,7 +103,24 @@ int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *
     return 0;
 }
 
-int zone_room(struct db *db, const char *zone, int64_t memory_mib, struct err *err)
+/* Of one whose start failed there is no disk. */
+static int check_disk(struct db *db, const char *zone, int64_t disk_gib, struct err *err)
+{
+    int64_t has, used;
+    int r = db_get_int(&has, db, "SELECT disk_gib FROM zone WHERE name = $1",
+                       DB_ARGS(db_text(zone)), err);
+
+    if (r >= 0)
+        r = db_get_int(&used, db,
+                       "SELECT COALESCE(SUM(CASE WHEN disk_due > disk_gib THEN disk_due "
+                       "ELSE disk_gib END), 0) FROM instance WHERE zone = $1 "
+                       "AND state <> 1",
+                       DB_ARGS(db_text(zone)), err);
+    return r < 0 ? r : used + disk_gib > has ? REFUSED_DISK : 0;
+}
+
+int zone_room(struct db *db, const char *zone, int64_t memory_mib, int64_t disk_gib,
+              struct err *err)
 {
     int64_t has, used;
     int r;
@@ -79,7 +135,25 @@ int zone_room(struct db *db, const char *zone, int64_t memory_mib, struct err *e
                    "SELECT COALESCE(SUM(memory_mib), 0) FROM instance WHERE zone = $1 "
                    "AND state IN (0, 2, 4, 5, 6)",
                    DB_ARGS(db_text(zone)), err);
-    return r < 0 ? r : used + memory_mib > has ? REFUSED_FULL : 0;
+    if (r < 0 || (memory_mib > 0 && used + memory_mib > has))
+        return r < 0 ? r : REFUSED_FULL;
+    return disk_gib > 0 ? check_disk(db, zone, disk_gib, err) : 0;
+}
+
+int zone_is_away(bool *ret, struct db *db, const char *zone, struct err *err)
+{
+    int64_t away;
+    int r;
+
+    assert(db_in_tx(db));
+    r = db_get_int(&away, db,
+                   "SELECT CASE WHEN seen + $2 <= @NOW THEN 1 ELSE 0 END FROM zone "
+                   "WHERE name = $1 @LOCK",
+                   DB_ARGS(db_text(zone), db_int(ZONE_AWAY_S)), err);
+    if (r <= 0)
+        return r < 0 ? r : REFUSED_NONE;
+    *ret = away != 0;
+    return 0;
 }
 
 /* ---- tokens */

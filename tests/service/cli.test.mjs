@@ -9,7 +9,8 @@ import { test } from "node:test";
 import { makeDisk, require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
-const idle = await startDaemon({ conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
+const idle = await startDaemon({ conf: "[jobs]\nrun = no\n" });
+idle.zone("ap-guangzhou-1");
 const d = await startDaemon();
 const alice = d.account("alice", "--language", "en"), bob = d.account("bob");
 const who = (account, more = {}) => ({ IMGPORT_ENDPOINT: `http://127.0.0.1:${d.port}`,

@@ -16,8 +16,10 @@ const versions = new Map(Object.values(openapi.paths).map(({ post }) => [post.op
 // Tasks and notices stay where they are put, so that what waits can be asked about.
 const idle = "[jobs]\nrun = no\nstaging-max = 2GiB\n[notice]\nrun = no\n";
 const Zone = "ap-guangzhou-1";
-const d = await startDaemon({ conf: `${idle}[instances]\nzone = ${Zone}\nsubnet = 10.66.0.0/24\nmemory = 4GiB\nper-account = 3
+const d = await startDaemon({ conf: `${idle}[instances]\nper-account = 3
 [instance-type S5.SMALL1]\nmemory = 1GiB\n[instance-type S5.HUGE]\nmemory = 64GiB\n` });
+d.zone(Zone, { prefix: 24, disk: 1000 });
+d.zone("ap-guangzhou-3", { seen: 1 });
 const old = await startDaemon({ conf: idle, service: "profile = tencent-2016",
   regions: "ap-guangzhou ap-shanghai na-siliconvalley" });
 const broken = await startDaemon({ conf: idle }), live = await startDaemon();
@@ -249,6 +251,8 @@ const cases = {
   },
   RequestSizeLimitExceeded: plainly({ path: `/?a=${"x".repeat(33000)}` }),
   ResourceInUse: call(bob, "ApplyImportPermission"),
+  "ResourceInsufficient.AvailabilityZoneSoldOut": wants({ Placement: { Zone: "ap-guangzhou-3" } }),
+  "ResourceInsufficient.CloudDiskSoldOut": wants({ SystemDisk: { DiskSize: 1024 } }),
   "ResourceInsufficient.SpecifiedInstanceType": wants({ InstanceType: "S5.HUGE" }),
   ResourceNotFound: call(alice, "ReadMessage", { MessageId: 1 }),
   ResourceUnavailable: call(quick, "CancelImportTask", { TaskId: told.TaskId }, { daemon: live }),

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
-import { sleep, startDaemon, until } from "./lib.mjs";
+import { refused, sleep, startDaemon, until } from "./lib.mjs";
 import { startS3 } from "./s3.mjs";
 
 const Zone = "ap-guangzhou-1";
@@ -166,4 +166,73 @@ test("a machine that does not answer is told of once, and once when it answers a
   process.kill(pid, "SIGCONT");
   await until(() => w.said(id, "instance-answers").length === 2);
   assert.deepEqual([(await w.get(id)).InstanceState, w.qemu(id)], ["RUNNING", pid]);
+});
+
+// ---- no room for its disk
+
+test("a disk that there is no room for stands still, and goes on when there is", async () => {
+  const small = world(await startDaemon({ disk: "64m", at: "data/instances", conf: conf("disk-overcommit = 5000\n") }));
+  // A boot record that writes from the second MiB to the 96th, and halts.
+  const record = Buffer.alloc(1 << 20);
+  record.write("31c08ed88ed0bc007cbe307cb80043b280cd138306387c4083163a7c00833e3a7c0372e5f4ebfd", "hex");
+  record.write("10004000000000100008000000000000", 0x30, "hex");
+  record.write("55aa", 510, "hex");
+  const raw = path.join(small.d.dir, "writes.raw"), disk = path.join(small.d.dir, "writes.qcow2");
+  fs.writeFileSync(raw, record);
+  execFileSync("qemu-img", ["convert", "-q", "-f", "raw", "-O", "qcow2", raw, disk]);
+  small.d.blobs.put("image/writes-1-0", fs.readFileSync(disk));
+  const id = await small.run(small.image("writes"));
+  // What there is measured: 64 MiB and fifty times as much, 3 GiB.
+  await refused(small.run(small.image("more"), { SystemDisk: { DiskSize: 3 } }), "ResourceInsufficient.CloudDiskSoldOut");
+  assert.equal((await small.settled(id)).InstanceState, "RUNNING");
+  await until(async () => /no room/.test((await small.get(id)).LatestOperationErrorMsg));
+  await sleep(2500);
+  assert.equal(small.said(id, "instance-stalled").length, 1);
+  assert.equal((await small.get(id)).InstanceState, "RUNNING");
+  const pid = small.qemu(id);
+  small.d.mount("size=256m");
+  await until(async () => !(await small.get(id)).LatestOperationErrorMsg);
+  const size = () => Number(small.d.shell(`stat -c %s ${id}/disk.qcow2`));
+  await until(() => size() > 90 << 20);
+  assert.deepEqual([small.qemu(id), small.said(id, "instance-goes-on").length], [pid, 1]);
+});
+
+// ---- the host
+
+// Shares the catalogue and does nothing.
+const viewer = await startDaemon({ beside: w.d, s3, conf: "[jobs]\nrun = no\n[notice]\nrun = no\n[instance-type T1.NANO]\nmemory = 64MiB\n" });
+
+test("a zone has one host, and another one when that is not heard of", async () => {
+  const other = (more) => startDaemon({ beside: w.d, s3, conf: conf(more) });
+  await assert.rejects(other(), /another imgportd is the host of zone ap-guangzhou-1/);
+  await assert.rejects(other(`folder = ${w.folder}\n`), /another imgportd has the instances in/);
+  await w.d.stop("SIGKILL");
+  await assert.rejects(other(), /another imgportd is the host/);
+  await sleep(3000);
+  const next = await other();
+  await assert.rejects(w.d.start(), /another imgportd is the host/);
+  assert.equal(await next.stop(), 0);
+  // One that ended by itself keeps nobody waiting.
+  await w.d.start();
+});
+
+test("what was given up while its host was away does not come back with it", async () => {
+  await w.api.StartInstances({ InstanceIds: [id] }).catch(() => {}); // the host of before knew nothing of it
+  assert.equal((await w.settled(id)).InstanceState, "RUNNING");
+  await w.d.stop();
+  const api = viewer.client(w.alice, { language: "en-US" });
+  const run = () => api.RunInstances({ Placement: { Zone }, ImageId: quick, InstanceType: "T1.NANO", SystemDisk: { DiskSize: 1 } });
+  const { InstanceIdSet: [waits] } = await run();
+  w.d.sql("UPDATE zone SET seen = seen - 61");
+  await refused(run(), "ResourceInsufficient.AvailabilityZoneSoldOut");
+  assert.equal((await api.DescribeZones({})).ZoneSet[0].ZoneState, "UNAVAILABLE");
+  const pid = w.qemu(id);
+  assert.ok(pid);
+  await api.TerminateInstances({ InstanceIds: [id, waits] });
+  assert.equal((await api.DescribeInstances({})).InstanceSet.some((i) => [id, waits].includes(i.InstanceId)), false);
+  assert.equal(w.qemu(id), pid);
+  await w.d.start();
+  await until(() => w.processes(id).length === 0 && !fs.existsSync(path.join(w.folder, id)));
+  assert.equal((await api.DescribeZones({})).ZoneSet[0].ZoneState, "AVAILABLE");
+  assert.ok(!fs.existsSync(path.join(w.folder, waits)));
 });

@@ -8,9 +8,6 @@ import { refused, startDaemon } from "./lib.mjs";
 const d = await startDaemon({ conf: `[jobs]
 run = no
 [instances]
-zone = ap-guangzhou-1
-memory = 8GiB
-subnet = 10.66.0.0/24
 per-account = 6
 [instance-type S5.SMALL1]
 cpu = 1
@@ -21,6 +18,7 @@ cpu = 2
 memory = 4GiB
 price = 2500
 ` });
+d.zone("ap-guangzhou-1", { memory: 8192, prefix: 24 });
 const alice = d.account("alice", "--images", "50"), bob = d.account("bob"), carol = d.account("carol");
 const api = d.client(alice, { language: "en-US" });
 const seed = (owner, name, more = {}) => d.seed({ owner: owner.uin, name, blob: `image/${name}`, ...more })[0];
@@ -188,6 +186,62 @@ test("a dry run leaves nothing", async () => {
   assert.equal((await api.DescribeInstances({})).TotalCount, 0);
   assert.equal((await d.own(alice, "DescribeMessages", {})).TotalCount, had);
   gone(...await run({ ClientToken: "dry" }));
+});
+
+test("a zone has room for so many disks", async () => {
+  const disk = (gib) => d.sql(`UPDATE zone SET disk_gib = ${gib}`), sold = "ResourceInsufficient.CloudDiskSoldOut";
+  disk(120);
+  await refused(run({ InstanceCount: 3 }), sold);
+  const ids = await run({ InstanceCount: 3, MinCount: 1 });
+  assert.equal(ids.length, 2);
+  settle(ids[0], STOPPED);
+  settle(ids[1], RUNNING);
+  await refused(run(), sold);
+  await refused(api.ResetInstance({ InstanceId: ids[0], SystemDisk: { DiskSize: 71 } }), sold);
+  await api.ResetInstance({ InstanceId: ids[0], SystemDisk: { DiskSize: 65 } });
+  // Of what the reset makes nobody else gets anything, though the disk is as it was until it is there.
+  assert.equal((await get(ids[0])).SystemDisk.DiskSize, 50);
+  await refused(api.ResetInstance({ InstanceId: ids[1], SystemDisk: { DiskSize: 56 } }), sold);
+  disk(4096);
+  gone(...ids);
+});
+
+test("an instance that stands still for want of room says so", async () => {
+  const [id] = await run();
+  settle(id, RUNNING, ", stalled = 1");
+  assert.match((await get(id)).LatestOperationErrorMsg, /stands still/);
+  settle(id, STOPPED);
+  assert.equal((await get(id)).LatestOperationErrorMsg, null);
+  gone(id);
+});
+
+test("a zone whose host is away takes nothing, and lets go of what it had", async () => {
+  const zone = async () => (await api.DescribeZones({})).ZoneSet[0].ZoneState;
+  const ids = await run({ InstanceCount: 2 });
+  assert.equal(await zone(), "AVAILABLE");
+  await refused(api.TerminateInstances({ InstanceIds: [ids[0]] }), "UnsupportedOperation.InstanceStatePending");
+  d.sql("UPDATE zone SET seen = 1");
+  assert.equal(await zone(), "UNAVAILABLE");
+  const { InstanceTypeQuotaSet: [offer] } = await api.DescribeZoneInstanceConfigInfos({});
+  assert.equal(offer.Status, "SOLD_OUT");
+  await refused(run(), "ResourceInsufficient.AvailabilityZoneSoldOut");
+  await refused(d.client(bob).TerminateInstances({ InstanceIds: [ids[0]] }), "InvalidInstanceId.NotFound");
+  await api.TerminateInstances({ InstanceIds: ids });
+  assert.equal(await get(ids[0]), undefined);
+  assert.deepEqual(d.sql("SELECT COUNT(*) FROM task WHERE state IN (0, 1)"), ["0"]);
+  assert.deepEqual(d.sql("SELECT id FROM instance_left ORDER BY id"), [...ids].sort());
+  d.sql("UPDATE zone SET seen = 4102444800");
+});
+
+test("an image that was being made of what is given up has failed", async () => {
+  const [id] = await run();
+  settle(id, RUNNING);
+  const { ImageId } = await api.CreateImage({ InstanceId: id, ImageName: "never" });
+  d.sql("UPDATE zone SET seen = 1");
+  await api.TerminateInstances({ InstanceIds: [id] });
+  d.sql("UPDATE zone SET seen = 4102444800");
+  assert.equal((await api.DescribeImages({ ImageIds: [ImageId] })).ImageSet[0].ImageState, "CREATEFAILED");
+  await api.DeleteImages({ ImageIds: [ImageId] });
 });
 
 test("a zone has so much memory, and an account so many instances", async () => {

@@ -66,7 +66,11 @@ static void write_operation(struct json_out *o, const struct instance *i)
                   any ? operation_state_name(i->operation_state) : NULL);
     json_out_text(o, "LatestOperationRequestId", any ? i->operation_request : NULL);
     json_out_text(o, "LatestOperationErrorMsg",
-                  *i->operation_message ? i->operation_message : NULL);
+                  i->stalled && i->state == INSTANCE_RUNNING
+                      ? _("it stands still: its host has no room for what its disk "
+                          "takes; it goes on when there is room")
+                  : *i->operation_message ? i->operation_message
+                                          : NULL);
 }
 
 void instance_write(struct json_out *o, const struct instance *i)
@@ -222,6 +226,9 @@ int instance_refused(struct call *c, int r, const struct err *err)
     if (r == REFUSED_FULL)
         return call_error(c, "ResourceInsufficient.SpecifiedInstanceType",
                           _("the zone has no room for it now"));
+    if (r == REFUSED_DISK)
+        return call_error(c, "ResourceInsufficient.CloudDiskSoldOut",
+                          _("the zone has no room for such a disk now"));
     if (r == REFUSED_QUOTA)
         return call_error(c, "LimitExceeded.InstanceQuota",
                           _("the account has as many instances here as it may have"));

@@ -13,17 +13,40 @@ struct changing {
     enum instance_state to;
     const char *step, *how;
     bool needs_memory;
+    bool ends; /* whether or not its host is there to do it */
 };
+
+/* Of a host that is away nobody knows when it comes back: what it has of the instance it
+ * takes away then.  1: done. */
+static int give_up(struct changing *x, struct arena *arena, struct db *db, const char *id,
+                   struct err *err)
+{
+    struct instance i;
+    bool away = false;
+    int r =
+        instance_get(&i, arena, db, x->c->account.uin, x->c->region->id, id, true, err);
+
+    if (r == 0)
+        r = zone_is_away(&away, db, i.zone, err);
+    if (r != 0 || !away)
+        return r < 0 ? r : 0;
+    r = instance_give_up(db, &i, err);
+    return r == 0 ? 1 : r;
+}
 
 static int change_one(struct changing *x, struct arena *arena, struct db *db,
                       const char *id, struct err *err)
 {
     struct instance_change change = INSTANCE_CHANGE_NOTHING;
     struct instance i;
-    int r = instance_take(&i, x->c, arena, db, id, x->from, err);
+    int r = x->ends ? give_up(x, arena, db, id, err) : 0;
+
+    if (r != 0)
+        return r == 1 ? 0 : r;
+    r = instance_take(&i, x->c, arena, db, id, x->from, err);
 
     if (r == 0 && x->needs_memory)
-        r = zone_room(db, i.zone, i.memory_mib, err);
+        r = zone_room(db, i.zone, i.memory_mib, 0, err);
     if (r != 0)
         return r;
     change.state = (int)x->to;
@@ -110,5 +133,6 @@ int action_terminate_instances(struct call *c)
         .to = INSTANCE_TERMINATING,
         .step = "terminate",
         .how = "",
+        .ends = true,
     });
 }

@@ -17,6 +17,7 @@ static const char *family_of(struct arena *arena, const char *type)
 
 struct offer {
     const char *zone, *family, *type, *charge;
+    bool away; /* the zone's host */
 };
 
 /* 1: the filters leave it; -1: there is no such filter. */
@@ -88,7 +89,7 @@ static void write_offer(struct json_out *o, const struct offer *of,
     json_out_int(o, "Cpu", (int64_t)t->cpu);
     json_out_int(o, "Memory", gib_of(t));
     json_out_text(o, "TypeName", of->family);
-    json_out_text(o, "Status", "SELL");
+    json_out_text(o, "Status", of->away ? "SOLD_OUT" : "SELL");
     json_out_begin(o, "Price");
     json_out_raw(o, "UnitPrice", price);
     json_out_text(o, "ChargeUnit", "HOUR");
@@ -118,7 +119,7 @@ static int list(struct call *c, const char *key,
         for (size_t i = 0; r >= 0 && i < config->types.n; i++) {
             const struct config_type *t = &config->types.v[i];
             struct offer o = {zones[z].name, family_of(&arena, t->name), t->name,
-                              "POSTPAID_BY_HOUR"};
+                              "POSTPAID_BY_HOUR", zones[z].away};
 
             r = passes(c, &o);
             if (r > 0)

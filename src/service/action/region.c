@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/scoped.h"
 #include "service/action/action.h"
+#include "service/action/image.h"
+#include "store/instance.h"
 
 int action_describe_regions(struct call *c)
 {
@@ -37,8 +41,27 @@ static void zone_name(char *to, size_t size, const struct call *c, uint64_t n)
         snprintf(to, size, "%s%" PRIu64 "区", c->region->city_zh, n);
 }
 
+static bool is_away(const struct zone *zones, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(zones[i].name, name) == 0)
+            return zones[i].away;
+    return false; /* one that never had a host has images all the same */
+}
+
 int action_describe_zones(struct call *c)
 {
+    AUTO(arena_fini) struct arena arena = {.max = ACTION_ARENA_MAX};
+    AUTO(catalog_put) struct db *db = NULL;
+    struct zone *zones = NULL;
+    size_t n_zones = 0;
+    struct err err = {0};
+    int r = catalog_get(&db, c->service->catalog, &err);
+
+    if (r == 0)
+        r = zone_list(&zones, &n_zones, &arena, db, c->region->id, &err);
+    if (r != 0)
+        return call_refused(c, r, &err);
     json_out_int(&c->reply, "TotalCount", (int64_t)c->region->zones);
     json_out_begin_list(&c->reply, "ZoneSet");
     for (uint64_t n = 1; n <= c->region->zones; n++) {
@@ -51,7 +74,8 @@ int action_describe_zones(struct call *c)
         json_out_text(&c->reply, "Zone", zone);
         json_out_text(&c->reply, "ZoneName", name);
         json_out_text(&c->reply, "ZoneId", id);
-        json_out_text(&c->reply, "ZoneState", "AVAILABLE");
+        json_out_text(&c->reply, "ZoneState",
+                      is_away(zones, n_zones, zone) ? "UNAVAILABLE" : "AVAILABLE");
         json_out_end(&c->reply);
     }
     json_out_end_list(&c->reply);

@@ -82,8 +82,9 @@ static int plan(struct reset *x, struct db *db, struct arena *arena,
 
     if (r == 0)
         r = disk_size(&gib, x->c, image, i->disk_gib);
-    if (r == 0 && i->state == INSTANCE_STOPPED)
-        r = zone_room(db, i->zone, i->memory_mib, err);
+    if (r == 0)
+        r = zone_room(db, i->zone, i->state == INSTANCE_STOPPED ? i->memory_mib : 0,
+                      gib - i->disk_gib, err);
     if (r == 0)
         r = image_price(&price, x->c, arena, db, image, err);
     if (r == 0)
@@ -98,6 +99,7 @@ static int plan(struct reset *x, struct db *db, struct arena *arena,
         return FAIL(err, ERR_NOMEM, "no memory for a task");
     }
     change.state = INSTANCE_REBOOTING;
+    change.disk_due = gib;
     r = instance_begin(x->c, db, i, "reset", then, image->id, &change, err);
     if (r == 0 && login_needs_password(&x->login))
         r = login_tell(x->c, db, i->id, i->name, image, x->made.text, err);

@@ -347,7 +347,11 @@ static int find_zone(struct zone *ret, struct run *x, struct db *db, struct err 
     for (size_t i = 0; r == 0 && i < n; i++)
         if (strcmp(list[i].name, name) == 0) {
             *ret = list[i];
-            return 0;
+            return !ret->away
+                       ? 0
+                       : call_error(x->c, "ResourceInsufficient.AvailabilityZoneSoldOut",
+                                    _("the host of %s was not heard of for a while"),
+                                    name);
         }
     return r != 0 ? r
                   : call_error(x->c, "InvalidParameterValue.ZoneNotSupported",
@@ -449,7 +453,8 @@ static int add_all(struct run *x, struct db *db, struct err *err)
         r = login_check(&keys, x->c, &x->login, &x->scratch, db, &x->image, err);
     for (size_t k = 0; r == 0 && k < x->count; k++) {
         r = add_one(x, db, &zone, keys, k, err);
-        if ((r == REFUSED_FULL || r == REFUSED_QUOTA) && (int64_t)k >= least)
+        if ((r == REFUSED_FULL || r == REFUSED_DISK || r == REFUSED_QUOTA) &&
+            (int64_t)k >= least)
             return 0;
     }
     return r;

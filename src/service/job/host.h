@@ -8,7 +8,9 @@
  *
  * Machines outlive the daemon.  A thread adopts those that run when it starts, answers
  * for their metadata, and looks after all of them: one that is gone, whoever ended it, is
- * told in the catalogue as STOPPED, unless a task works on it.
+ * told in the catalogue as STOPPED, unless a task works on it.  A machine whose disk
+ * there is no room for stands still, which is told as well, and goes on when there is
+ * room.
  *
  * Any thread; two tasks never have the same instance. */
 #pragma once
@@ -21,10 +23,6 @@
 #include "store/instance.h"
 
 struct host;
-
-/* Says in the catalogue what the zone of this daemon has, so that instances can be asked
- * for there; nothing when it is of no zone. */
-int host_announce(struct service *s, struct err *err);
 
 /* What runs already is adopted before this returns. */
 int host_start(struct host **ret, struct service *s, struct err *err);

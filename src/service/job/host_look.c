@@ -5,19 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/scoped.h"
 #include "service/job/host_parts.h"
 #include "service/job/instance.h"
 #include "service/job/job.h"
+#include "service/job/zone_lease.h"
 #include "service/journal.h"
 #include "store/task.h"
 
 enum {
-    LOOK_MS = 1000,  /* between two looks at all machines */
-    TELL_MS = 60000, /* between two words on a disk that fails */
-    LIST_MAX = 100,  /* rows of the catalogue at once */
+    LOOK_MS = 1000,      /* between two looks at all machines */
+    TELL_MS = 60000,     /* between two words on a disk that fails */
+    RETRY_MS = 5000,     /* between two tries to let a machine go on */
+    SETTLED_MS = 2000,   /* after one it goes on, or stands still again */
+    LEFT_MS = 10000,     /* between two looks for instances that were given up */
+    ROOM_MIN = 64 << 20, /* bytes: with less no machine is tried */
+    LIST_MAX = 100,      /* rows of the catalogue at once */
 };
 
 /* ---- what is wrong, said when it changes */
@@ -89,34 +95,88 @@ void host_look_fini(struct host *h)
 
 /* ---- one machine */
 
-/* Once a minute: a guest may read a bad sector without end. */
-static bool is_news(struct host *h, const struct machine *m)
+/* Has it been so long since?  Then it is now. */
+static bool is_time(int64_t *at, int64_t ms)
 {
     int64_t now = job_now_ms();
-    bool news = false;
 
-    pthread_mutex_lock(&h->lock);
-    for (size_t k = 0; k < h->n_guests; k++) {
-        struct guest *g = h->guests[k];
-
-        if (g->machine == m && (!g->told || now - g->told > TELL_MS)) {
-            g->told = now;
-            news = true;
-        }
-    }
-    pthread_mutex_unlock(&h->lock);
-    return news;
+    if (*at && now - *at < ms)
+        return false;
+    *at = now;
+    return true;
 }
 
-/* What the machine has said; a helper that died is replaced on the way. */
-static int listen_to(struct host *h, struct machine *m, const char *id, struct err *err)
+/* The machine that the caller holds. */
+static struct guest *guest_of(struct host *h, const struct machine *m)
+{
+    struct guest *found = NULL;
+
+    pthread_mutex_lock(&h->lock);
+    for (size_t k = 0; k < h->n_guests; k++)
+        if (h->guests[k]->machine == m)
+            found = h->guests[k];
+    pthread_mutex_unlock(&h->lock);
+    return found;
+}
+
+/* What the machine has said; a helper that died is replaced on the way.  Of its disk once
+ * a minute: a guest may read a bad sector without end. */
+static int listen_to(struct guest *g, struct machine *m, const char *id, struct err *err)
 {
     struct machine_event e;
     int r;
 
     while ((r = machine_next_event(&e, m, err)) > 0)
-        if (e.kind == MACHINE_DISK_ERROR && is_news(h, m))
+        if (e.kind == MACHINE_DISK_ERROR && is_time(&g->told, TELL_MS))
             journal_message("instance-trouble", NULL, "%s: its disk fails", id);
+    return r;
+}
+
+/* ---- no room for its disk */
+
+static bool has_room(const struct host *h)
+{
+    struct statvfs fs;
+
+    return statvfs(h->folder, &fs) == 0 &&
+           (uint64_t)fs.f_bavail * fs.f_frsize >= ROOM_MIN;
+}
+
+/* What the row says of it; the log hears of it when that changes. */
+static int say_stalled(struct db *db, const struct instance *i, bool stalled,
+                       struct err *err)
+{
+    struct instance_change change = INSTANCE_CHANGE_NOTHING;
+    int r;
+
+    if (i->stalled == stalled)
+        return 0;
+    change.stalled = stalled;
+    r = instance_seen(db, i, &change, err);
+    if (r == 0)
+        journal_message(stalled ? "instance-stalled" : "instance-goes-on", NULL,
+                        stalled ? "%s stands still: there is no room for what its disk "
+                                  "takes"
+                                : "%s goes on: there is room for its disk again",
+                        i->id);
+    return r < 0 ? r : 0;
+}
+
+/* It tries what it could not write again when it goes on, so nothing is lost.  One that a
+ * task works on is left to that: it may read the disk. */
+static int look_for_room(struct host *h, struct db *db, struct guest *g,
+                         const struct instance *i, enum machine_state state,
+                         struct err *err)
+{
+    int r;
+
+    if (state != MACHINE_FULL)
+        return g->retried && job_now_ms() - g->retried < SETTLED_MS
+                   ? 0
+                   : say_stalled(db, i, false, err);
+    r = say_stalled(db, i, true, err);
+    if (r == 0 && !i->task && has_room(h) && is_time(&g->retried, RETRY_MS))
+        r = machine_resume(g->machine, err);
     return r;
 }
 
@@ -141,6 +201,7 @@ static int may_be_off(bool *ret, struct db *db, const struct instance *i,
 static int look_at(struct host *h, struct db *db, const struct instance *i,
                    struct arena *arena, struct err *err)
 {
+    struct instance_change change = INSTANCE_CHANGE_NOTHING;
     struct machine_status status;
     struct machine *m;
     bool may;
@@ -150,7 +211,11 @@ static int look_at(struct host *h, struct db *db, const struct instance *i,
     if (r == 0)
         r = host_take_seen(&m, &status, h, i, err);
     if (r > 0) {
-        r = listen_to(h, m, i->id, err);
+        struct guest *g = guest_of(h, m);
+
+        r = listen_to(g, m, i->id, err);
+        if (r == 0)
+            r = look_for_room(h, db, g, i, status.state, err);
         host_give(h, m);
         if (r == 0 && status.state == MACHINE_BROKEN)
             r = FAIL(err, ERR_IO, "the machine stands still: %s", status.word);
@@ -159,7 +224,9 @@ static int look_at(struct host *h, struct db *db, const struct instance *i,
     if (r < 0 || may)
         return r;
     /* REFUSED_STATE: something else happened meanwhile, which knows better. */
-    r = instance_seen(db, i, INSTANCE_STOPPED, err);
+    change.state = INSTANCE_STOPPED;
+    change.stalled = 0;
+    r = instance_seen(db, i, &change, err);
     if (r == 0)
         journal_message("instance-stopped", NULL, "%s does not run any more", i->id);
     return r < 0 ? r : 0;
@@ -194,10 +261,39 @@ static int look_at_all(struct host *h, struct err *err)
     return 0;
 }
 
+/* Those that were given up while this host was away. */
+static int clear_left(struct host *h, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    AUTO(arena_fini) struct arena arena = {0};
+    struct instance_left *list = NULL;
+    size_t n = 0;
+    int r = catalog_get(&db, h->service->catalog, err);
+
+    if (r == 0)
+        r = instance_left_list(&list, &n, &arena, db, h->service->config->zone, err);
+    for (size_t k = 0; r == 0 && k < n; k++) {
+        struct err one = {0};
+
+        r = host_clear(h, list[k].id, &one);
+        note(h, list[k].id, r < 0 ? &one : NULL);
+        r = r == 0 ? instance_left_cleared(db, list[k].id, err) : 0;
+        if (r == 0)
+            host_base_drop(h, list[k].blob);
+    }
+    return r;
+}
+
 int host_look(struct host *h, struct err *err)
 {
-    int r = look_at_all(h, err);
+    int r = 0;
 
+    if (!zone_lease_held(h->service->zone))
+        return 0;
+    if (is_time(&h->left, LEFT_MS))
+        r = clear_left(h, err);
+    if (r == 0)
+        r = look_at_all(h, err);
     if (r == 0)
         forget_troubles(h);
     return r;

@@ -16,8 +16,10 @@ struct guest {
     char id[INSTANCE_ID_SIZE];
     struct machine *machine;
     unsigned refs;
-    int64_t told;   /* CLOCK_MONOTONIC, ms: when its disk was last said to fail */
-    bool forgotten; /* goes with its last reference */
+    /* CLOCK_MONOTONIC, ms; 0: never.  Of the thread alone. */
+    int64_t told;    /* that its disk fails */
+    int64_t retried; /* whether there is room for its disk */
+    bool forgotten;  /* goes with its last reference */
 };
 
 struct metadata;
@@ -40,6 +42,7 @@ struct host {
     struct guest **guests;
     size_t n_guests;
     struct host_trouble *troubles; /* of the thread alone */
+    int64_t left; /* CLOCK_MONOTONIC, ms: when those that were given up were looked for */
 };
 
 /* host_take(), with what was seen. */

@@ -141,6 +141,8 @@ static int end_task(struct work *w, struct instance_change *change, struct err *
     int r = catalog_get(&db, w->job->service->catalog, err);
 
     change->task = 0;
+    change->disk_due = 0;
+    change->stalled = 0;
     change->operation_state = OPERATION_SUCCESS;
     change->operation_message = w->note;
     return r < 0 ? r : task_finish(db, w->job->lease, &end, err);
@@ -396,6 +398,7 @@ static int instance_end(struct job *j, enum task_state state,
                 host_give(w.host, m);
         }
         change.task = 0;
+        change.disk_due = 0;
         change.operation_state = OPERATION_FAILED;
         change.operation_code = why->reason;
         change.operation_message = why->detail;

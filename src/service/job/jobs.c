@@ -17,6 +17,7 @@
 #include "service/job/job.h"
 #include "service/job/recheck.h"
 #include "service/job/sweep.h"
+#include "service/job/zone_lease.h"
 #include "service/journal.h"
 #include "store/account.h"
 
@@ -125,10 +126,14 @@ static bool beat(struct jobs *jobs, struct worker *w)
 }
 
 /* Leases run out while the catalogue is away, and whoever claims first when it is back
- * has the task: those who are at work are to beat before. */
-static bool may_claim(const struct jobs *jobs)
+ * has the task: those who are at work are to beat before.  Those of a zone are its
+ * host's. */
+static bool may_claim(const struct worker *w)
 {
-    return job_now_ms() - atomic_load(&jobs->beaten_ms) < LATE_MS;
+    const struct jobs *jobs = w->jobs;
+
+    return job_now_ms() - atomic_load(&jobs->beaten_ms) < LATE_MS &&
+           (!*w->zone || zone_lease_held(jobs->service->zone));
 }
 
 static void *beater_main(void *arg)
@@ -370,7 +375,7 @@ static void *worker_main(void *arg)
         unsigned told;
         int wait, r;
 
-        if (!may_claim(w->jobs)) {
+        if (!may_claim(w)) {
             usleep(100 * 1000);
             continue;
         }
