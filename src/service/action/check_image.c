@@ -40,33 +40,22 @@ static int judge(json_t **ret, struct call *c, struct job *j, const char *key,
                  struct err *err)
 {
     AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
-    enum imgport_verdict verdict;
-    struct imgport_error error;
-    char *text;
     int r = deposit_open(&file, j, key, err);
 
     if (r < 0)
         return r;
-    r = imgport_check(
-        &text, &verdict,
+    return library_check(
+        ret, j,
         &(struct imgport_check_options){
             .source = {.path = call_text(c, "ImageUrl"), .is_open = true, .fd = file.fd},
-            .profile = c->service->config->profile,
             .force = call_bool(c, "Force"),
             .os_type = call_text(c, "OsType"),
             .os_version = call_text(c, "OsVersion"),
             .arch = call_text(c, "Architecture"),
             .license = call_text(c, "LicenseType"),
             .language = c->zh ? "zh" : "en",
-            .progress = library_progress,
-            .progress_arg = j,
         },
-        &error);
-    if (r < 0)
-        return library_failed(j, &error, err);
-    *ret = json_loads(text, 0, NULL);
-    imgport_free(text);
-    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+        err);
 }
 
 static int make_key(char ret[BLOB_KEY_MAX], struct err *err)

@@ -156,33 +156,22 @@ static int open_staged(struct deposit_file *ret, struct import *im, size_t n,
 static int run_check(json_t **ret, struct import *im, struct err *err)
 {
     AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
-    enum imgport_verdict verdict;
-    struct imgport_error error;
-    char *text;
     int r = open_staged(&file, im, 0, err);
 
     if (r < 0)
         return r;
-    r = imgport_check(
-        &text, &verdict,
+    return library_check(
+        ret, im->job,
         &(struct imgport_check_options){
             .source = {.path = disk_url(im, 0), .is_open = true, .fd = file.fd},
-            .profile = im->job->service->config->profile,
             .force = json_is_true(json_object_get(im->params, "force")),
             .os_type = param(im, "os_type"),
             .os_version = param(im, "os_version"),
             .arch = param(im, "architecture"),
             .license = param(im, "license"),
             .language = im->job->account->language,
-            .progress = library_progress,
-            .progress_arg = im->job,
         },
-        &error);
-    if (r < 0)
-        return library_failed(im->job, &error, err);
-    *ret = json_loads(text, 0, NULL);
-    imgport_free(text);
-    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+        err);
 }
 
 /* Of an image that kills it, or because memory was short. */
@@ -230,7 +219,7 @@ static int run_boot(json_t **ret, struct import *im, struct err *err)
     AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
     enum imgport_verdict verdict;
     struct imgport_error error;
-    char *text;
+    char *text = NULL;
     int r = open_staged(&file, im, 0, err);
 
     if (r < 0)
@@ -248,11 +237,7 @@ static int run_boot(json_t **ret, struct import *im, struct err *err)
             .progress_arg = im->job,
         },
         &error);
-    if (r < 0)
-        return library_failed(im->job, &error, err);
-    *ret = json_loads(text, 0, NULL);
-    imgport_free(text);
-    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+    return library_report(ret, r, text, im->job, &error, err);
 }
 
 static int boot(struct import *im, struct job_failure *why, struct err *err)

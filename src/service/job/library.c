@@ -20,3 +20,29 @@ int library_failed(const struct job *j, const struct imgport_error *e, struct er
     return FAIL(err, code == ERR_CODE_MAX || code == ERR_NONE ? ERR_IO : code, "%s",
                 e->message);
 }
+
+int library_report(json_t **ret, int r, char *text, const struct job *j,
+                   const struct imgport_error *e, struct err *err)
+{
+    if (r < 0)
+        return library_failed(j, e, err);
+    *ret = json_loads(text, 0, NULL);
+    imgport_free(text);
+    return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
+}
+
+int library_check(json_t **ret, struct job *j, const struct imgport_check_options *o,
+                  struct err *err)
+{
+    struct imgport_check_options all = *o;
+    enum imgport_verdict verdict;
+    struct imgport_error error;
+    char *text = NULL;
+    int r;
+
+    all.profile = j->service->config->profile;
+    all.progress = library_progress;
+    all.progress_arg = j;
+    r = imgport_check(&text, &verdict, &all, &error);
+    return library_report(ret, r, text, j, &error, err);
+}

@@ -58,30 +58,17 @@ static int was_forced(bool *ret, struct job *j, struct db *db, const char *image
 static int check(json_t **ret, struct job *j, const struct image *image, bool force,
                  int fd, struct err *err)
 {
-    enum imgport_verdict verdict;
-    struct imgport_error error;
-    char *text;
-    int r = imgport_check(&text, &verdict,
-                          &(struct imgport_check_options){
-                              .source = {.path = image->id, .is_open = true, .fd = fd},
-                              .profile = j->service->config->profile,
-                              .force = force,
-                              .os_type = image->os_type,
-                              .os_version = image->os_version,
-                              .arch = image->architecture,
-                              .license = image->license,
-                              .language = j->account->language,
-                              .progress = library_progress,
-                              .progress_arg = j,
-                          },
-                          &error);
-
-    if (r == 0) {
-        *ret = json_loads(text, 0, NULL);
-        imgport_free(text);
-        return *ret ? 0 : FAIL(err, ERR_NOMEM, "report");
-    }
-    return library_failed(j, &error, err);
+    return library_check(ret, j,
+                         &(struct imgport_check_options){
+                             .source = {.path = image->id, .is_open = true, .fd = fd},
+                             .force = force,
+                             .os_type = image->os_type,
+                             .os_version = image->os_version,
+                             .arch = image->architecture,
+                             .license = image->license,
+                             .language = j->account->language,
+                         },
+                         err);
 }
 
 static int read_bytes(json_t **ret, struct job *j, const struct image *image, bool force,
