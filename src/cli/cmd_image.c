@@ -10,8 +10,7 @@
 #include "cli/release.h"
 #include "cli/report.h"
 #include "cli/upload.h"
-
-enum { WORDS_MAX = 64 };
+#include "cli/verb.h"
 
 static const struct cloud_column columns[] = {
     {N_("IMAGE"), "ImageId"},       {N_("NAME"), "ImageName"}, {N_("TYPE"), "ImageType"},
@@ -26,28 +25,6 @@ struct options {
     const char *description, *family, *format, *prefix;
     bool force, dry_run, wait;
 };
-
-/* What stands behind the verb. */
-struct words {
-    const char *const *v;
-    size_t n;
-};
-
-static json_t *texts(const struct words *w, size_t from)
-{
-    json_t *list = json_array();
-
-    for (size_t i = from; i < w->n; i++)
-        json_array_append_new(list, json_string(w->v[i]));
-    return list;
-}
-
-/* Options that were not given are not sent. */
-static void put(json_t *o, const char *name, const char *text)
-{
-    if (text)
-        json_object_set_new(o, name, json_string(text));
-}
 
 static void put_flag(json_t *o, const char *name, bool flag)
 {
@@ -137,14 +114,14 @@ static json_t *import_params(const struct options *o, const char *name)
 {
     json_t *p = json_object();
 
-    put(p, "ImageName", name);
-    put(p, "OsType", o->os_type);
-    put(p, "OsVersion", o->os_version);
-    put(p, "Architecture", o->arch ? o->arch : "x86_64");
-    put(p, "BootMode", o->boot);
-    put(p, "LicenseType", o->license);
-    put(p, "ImageDescription", o->description);
-    put(p, "ImageFamily", o->family);
+    put_text(p, "ImageName", name);
+    put_text(p, "OsType", o->os_type);
+    put_text(p, "OsVersion", o->os_version);
+    put_text(p, "Architecture", o->arch ? o->arch : "x86_64");
+    put_text(p, "BootMode", o->boot);
+    put_text(p, "LicenseType", o->license);
+    put_text(p, "ImageDescription", o->description);
+    put_text(p, "ImageFamily", o->family);
     put_flag(p, "Force", o->force);
     return p;
 }
@@ -157,7 +134,7 @@ static int import_link(struct options *o, const json_t *params, const char *link
     const char *id;
     int r;
 
-    put(p, "ImageUrl", link);
+    put_text(p, "ImageUrl", link);
     put_flag(p, "DryRun", dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "ImportImage", p);
     if (r != EXIT_OK)
@@ -213,11 +190,11 @@ static int do_check(const struct command *self, struct options *o, const struct 
     int r;
 
     (void)self;
-    put(p, "ImageUrl", w->v[0]);
-    put(p, "OsType", o->os_type);
-    put(p, "OsVersion", o->os_version);
-    put(p, "Architecture", o->arch);
-    put(p, "LicenseType", o->license);
+    put_text(p, "ImageUrl", w->v[0]);
+    put_text(p, "OsType", o->os_type);
+    put_text(p, "OsVersion", o->os_version);
+    put_text(p, "Architecture", o->arch);
+    put_text(p, "LicenseType", o->license);
     put_flag(p, "Force", o->force);
     r = cloud_call(&answer, &o->c, CLOUD_OWN, "CheckImage", p);
     if (r != EXIT_OK)
@@ -271,11 +248,11 @@ static int do_copy(const struct command *self, struct options *o, const struct w
                                                {N_("REGION"), "Region"}};
     AUTO(json_releasep) json_t *answer = NULL;
     json_t *p = json_pack("{s:[s], s:o, s:b}", "ImageIds", w->v[0], "DestinationRegions",
-                          texts(w, 1), "ImageSetRequired", 1);
+                          words_json(w, 1), "ImageSetRequired", 1);
     int r;
 
     (void)self;
-    put(p, "ImageName", o->name);
+    put_text(p, "ImageName", o->name);
     put_flag(p, "DryRun", o->dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "SyncImages", p);
     if (r != EXIT_OK)
@@ -290,7 +267,7 @@ static int do_share(const struct command *self, struct options *o, const struct 
     (void)self;
     return quiet(o, "ModifyImageSharePermission",
                  json_pack("{s:s, s:o, s:s}", "ImageId", w->v[0], "AccountIds",
-                           texts(w, 1), "Permission", "SHARE"));
+                           words_json(w, 1), "Permission", "SHARE"));
 }
 
 static int do_unshare(const struct command *self, struct options *o,
@@ -299,7 +276,7 @@ static int do_unshare(const struct command *self, struct options *o,
     (void)self;
     return quiet(o, "ModifyImageSharePermission",
                  json_pack("{s:s, s:o, s:s}", "ImageId", w->v[0], "AccountIds",
-                           texts(w, 1), "Permission", "CANCEL"));
+                           words_json(w, 1), "Permission", "CANCEL"));
 }
 
 static int do_shares(const struct command *self, struct options *o, const struct words *w)
@@ -326,7 +303,7 @@ static int do_export(const struct command *self, struct options *o, const struct
     int r;
 
     (void)self;
-    put(p, "ExportFormat", o->format);
+    put_text(p, "ExportFormat", o->format);
     if (o->prefix)
         json_object_set_new(p, "FileNamePrefixList", json_pack("[s]", o->prefix));
     put_flag(p, "DryRun", o->dry_run);
@@ -352,9 +329,9 @@ static int do_set(const struct command *self, struct options *o, const struct wo
     if (!o->name && !o->description && !o->family)
         return cmd_usage(self, _("set wants --name, --description or --family"));
     p = json_pack("{s:s}", "ImageId", w->v[0]);
-    put(p, "ImageName", o->name);
-    put(p, "ImageDescription", o->description);
-    put(p, "ImageFamily", o->family);
+    put_text(p, "ImageName", o->name);
+    put_text(p, "ImageDescription", o->description);
+    put_text(p, "ImageFamily", o->family);
     return quiet(o, "ModifyImageAttribute", p);
 }
 
@@ -367,7 +344,7 @@ static int do_rename(const struct command *self, struct options *o, const struct
 
 static int do_delete(const struct command *self, struct options *o, const struct words *w)
 {
-    json_t *p = json_pack("{s:o}", "ImageIds", texts(w, 0));
+    json_t *p = json_pack("{s:o}", "ImageIds", words_json(w, 0));
 
     (void)self;
     put_flag(p, "DryRun", o->dry_run);
@@ -408,11 +385,7 @@ static int do_systems(const struct command *self, struct options *o,
                         : r;
 }
 
-static const struct verb {
-    const char *name;
-    size_t min, max; /* words behind it */
-    int (*run)(const struct command *self, struct options *o, const struct words *w);
-} verbs[] = {
+static const struct verb verbs[] = {
     {"list", 0, 0, do_list},
     {"show", 1, 1, do_show},
     {"import", 2, 2, do_import},
@@ -427,6 +400,7 @@ static const struct verb {
     {"delete", 1, WORDS_MAX, do_delete},
     {"quota", 0, 0, do_quota},
     {"systems", 0, 0, do_systems},
+    {NULL, 0, 0, NULL},
 };
 
 static int run(const struct command *self, int argc, char **argv)
@@ -451,26 +425,8 @@ static int run(const struct command *self, int argc, char **argv)
         {"wait", 0, NULL, &o.wait},
         {NULL, 0, NULL, NULL},
     };
-    const char *words[WORDS_MAX + 1] = {NULL};
-    struct words behind = {.v = words + 1};
-    const struct verb *verb = NULL;
-    int r = cmd_parse(self, argc, argv, rows, words, 1, WORDS_MAX);
 
-    if (r >= 0)
-        return r;
-    while (words[behind.n + 1])
-        behind.n++;
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        if (strcmp(words[0], verbs[i].name) == 0)
-            verb = &verbs[i];
-    if (!verb)
-        return cmd_usage(self, _("unknown word \"%s\""), words[0]);
-    if (behind.n < verb->min)
-        return cmd_usage(self, _("an argument is missing"));
-    if (behind.n > verb->max)
-        return cmd_usage(self, _("one argument too many: %s"), words[verb->max + 1]);
-    r = cloud_open(&o.c, self, argc, argv);
-    return r >= 0 ? r : verb->run(self, &o, &behind);
+    return verb_run(self, argc, argv, rows, verbs, &o.c, &o);
 }
 
 const struct command cmd_image = {

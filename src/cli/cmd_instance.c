@@ -9,8 +9,7 @@
 #include "cli/cloud.h"
 #include "cli/cmd.h"
 #include "cli/release.h"
-
-enum { WORDS_MAX = 64 };
+#include "cli/verb.h"
 
 static const struct cloud_column columns[] = {
     {N_("INSTANCE"), "InstanceId"},        {N_("NAME"), "InstanceName"},
@@ -25,28 +24,6 @@ struct options {
     const char *key, *how;
     bool force;
 };
-
-/* What stands behind the verb. */
-struct words {
-    const char *const *v;
-    size_t n;
-};
-
-static json_t *texts(const struct words *w)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < w->n; i++)
-        json_array_append_new(list, json_string(w->v[i]));
-    return list;
-}
-
-/* Options that were not given are not sent. */
-static void put(json_t *o, const char *name, const char *text)
-{
-    if (text)
-        json_object_set_new(o, name, json_string(text));
-}
 
 /* EXIT_OK, or what is wrong was said. */
 static int put_number(json_t *o, const char *name, const char *text,
@@ -137,14 +114,14 @@ static int put_common(json_t *p, struct options *o, const struct command *self)
     json_t *login = json_object(), *disk = json_object();
     int r = put_number(disk, "DiskSize", o->disk, self);
 
-    put(login, "Password", o->password);
+    put_text(login, "Password", o->password);
     if (o->key)
         json_object_set_new(login, "KeyIds", json_pack("[s]", o->key));
     if (json_object_size(login))
         json_object_set(p, "LoginSettings", login);
     if (json_object_size(disk))
         json_object_set(p, "SystemDisk", disk);
-    put(p, "HostName", o->host);
+    put_text(p, "HostName", o->host);
     json_decref(login);
     json_decref(disk);
     return r;
@@ -160,8 +137,8 @@ static int do_run(const struct command *self, struct options *o, const struct wo
         return cmd_usage(self, _("--zone says where it runs"));
     }
     json_object_set_new(p, "Placement", json_pack("{s:s}", "Zone", o->zone));
-    put(p, "InstanceType", o->type);
-    put(p, "InstanceName", o->name);
+    put_text(p, "InstanceType", o->type);
+    put_text(p, "InstanceName", o->name);
     r = put_number(p, "InstanceCount", o->count, self);
     if (r == EXIT_OK)
         r = put_common(p, o, self);
@@ -174,14 +151,15 @@ static int do_run(const struct command *self, struct options *o, const struct wo
 static int do_start(const struct command *self, struct options *o, const struct words *w)
 {
     (void)self;
-    return call(o, "StartInstances", json_pack("{s:o}", "InstanceIds", texts(w)), NULL);
+    return call(o, "StartInstances", json_pack("{s:o}", "InstanceIds", words_json(w, 0)),
+                NULL);
 }
 
 static json_t *stopping(const struct options *o, const struct words *w)
 {
-    json_t *p = json_pack("{s:o}", "InstanceIds", texts(w));
+    json_t *p = json_pack("{s:o}", "InstanceIds", words_json(w, 0));
 
-    put(p, "StopType", o->force ? "SOFT_FIRST" : o->how);
+    put_text(p, "StopType", o->force ? "SOFT_FIRST" : o->how);
     return p;
 }
 
@@ -201,8 +179,8 @@ static int do_terminate(const struct command *self, struct options *o,
                         const struct words *w)
 {
     (void)self;
-    return call(o, "TerminateInstances", json_pack("{s:o}", "InstanceIds", texts(w)),
-                NULL);
+    return call(o, "TerminateInstances",
+                json_pack("{s:o}", "InstanceIds", words_json(w, 0)), NULL);
 }
 
 static int do_reset(const struct command *self, struct options *o, const struct words *w)
@@ -210,7 +188,7 @@ static int do_reset(const struct command *self, struct options *o, const struct 
     json_t *p = json_pack("{s:s}", "InstanceId", w->v[0]);
     int r = put_common(p, o, self);
 
-    put(p, "ImageId", o->image);
+    put_text(p, "ImageId", o->image);
     if (r == EXIT_OK)
         return call(o, "ResetInstance", p, NULL);
     json_decref(p);
@@ -222,15 +200,11 @@ static int do_image(const struct command *self, struct options *o, const struct 
     json_t *p = json_pack("{s:s, s:s}", "InstanceId", w->v[0], "ImageName", w->v[1]);
 
     (void)self;
-    put(p, "ForcePoweroff", o->force ? "true" : NULL);
+    put_text(p, "ForcePoweroff", o->force ? "true" : NULL);
     return call(o, "CreateImage", p, "ImageId");
 }
 
-static const struct verb {
-    const char *name;
-    size_t min, max; /* words behind it */
-    int (*run)(const struct command *self, struct options *o, const struct words *w);
-} verbs[] = {
+static const struct verb verbs[] = {
     {"list", 0, 0, do_list},
     {"show", 1, 1, do_show},
     {"run", 1, 1, do_run},
@@ -240,6 +214,7 @@ static const struct verb {
     {"terminate", 1, WORDS_MAX, do_terminate},
     {"reset", 1, 1, do_reset},
     {"image", 2, 2, do_image},
+    {NULL, 0, 0, NULL},
 };
 
 static int run(const struct command *self, int argc, char **argv)
@@ -261,26 +236,8 @@ static int run(const struct command *self, int argc, char **argv)
         {"force", 0, NULL, &o.force},
         {NULL, 0, NULL, NULL},
     };
-    const char *words[WORDS_MAX + 1] = {NULL};
-    struct words behind = {.v = words + 1};
-    const struct verb *verb = NULL;
-    int r = cmd_parse(self, argc, argv, rows, words, 1, WORDS_MAX);
 
-    if (r >= 0)
-        return r;
-    while (words[behind.n + 1])
-        behind.n++;
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        if (strcmp(words[0], verbs[i].name) == 0)
-            verb = &verbs[i];
-    if (!verb)
-        return cmd_usage(self, _("unknown word \"%s\""), words[0]);
-    if (behind.n < verb->min)
-        return cmd_usage(self, _("an argument is missing"));
-    if (behind.n > verb->max)
-        return cmd_usage(self, _("one argument too many: %s"), words[verb->max + 1]);
-    r = cloud_open(&o.c, self, argc, argv);
-    return r >= 0 ? r : verb->run(self, &o, &behind);
+    return verb_run(self, argc, argv, rows, verbs, &o.c, &o);
 }
 
 const struct command cmd_instance = {

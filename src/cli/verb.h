@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verb.h: commands that ask a service for one of many things: a verb, and words behind it
+ */
+#pragma once
+
+#include "cli/cloud.h"
+
+enum { WORDS_MAX = 64 };
+
+/* What stands behind the verb. */
+struct words {
+    const char *const *v;
+    size_t n;
+};
+
+struct options; /* each command's own */
+
+struct verb {
+    const char *name; /* NULL: the table ends */
+    size_t min, max;  /* words behind it */
+    int (*run)(const struct command *self, struct options *o, const struct words *w);
+};
+
+/* Reads the command line into the options that `rows` name, `c` among them, and does what
+ * its verb says.  The exit status of the command. */
+int verb_run(const struct command *self, int argc, char **argv,
+             const struct option_row *rows, const struct verb *verbs, struct cloud *c,
+             struct options *o);
+
+/* The words from this one on as an array. */
+json_t *words_json(const struct words *w, size_t from);
+
+/* Sets a member; options that were not given (NULL) are not sent. */
+void put_text(json_t *o, const char *name, const char *text);
