@@ -8,6 +8,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "service/action/action.h"
+#include "service/action/query.h"
 
 void image_write(struct json_out *o, const char *key, const struct image *i)
 {
@@ -53,24 +54,21 @@ int action_describe_image_quota(struct call *c)
 
 /* --- DescribeImages --- */
 
-static const struct {
-    const char *name;
-    enum image_filter_key key;
-} filter_names[] = {
-    {"image-id", FILTER_ID},
-    {"image-type", FILTER_TYPE},
-    {"image-name", FILTER_NAME},
-    {"platform", FILTER_PLATFORM},
-    {"tag-key", FILTER_TAG_KEY},
-    {"tag-value", FILTER_TAG_VALUE},
+static const struct filter_name filter_names[] = {
+    {"image-id", FILTER_ID, NULL},
+    {"image-type", FILTER_TYPE, NULL},
+    {"image-name", FILTER_NAME, NULL},
+    {"platform", FILTER_PLATFORM, NULL},
+    {"tag-key", FILTER_TAG_KEY, NULL},
+    {"tag-value", FILTER_TAG_VALUE, NULL},
     /* There are no dedicated clusters here, so nothing is in one. */
-    {"dedicated-cluster-id", FILTER_NOTHING},
-    {"cdc-cache-status", FILTER_NOTHING},
+    {"dedicated-cluster-id", FILTER_NOTHING, NULL},
+    {"cdc-cache-status", FILTER_NOTHING, NULL},
     /* Ours: the guides let a person choose by these. */
-    {"image-state", FILTER_STATE},
-    {"image-family", FILTER_FAMILY},
-    {"architecture", FILTER_ARCHITECTURE},
-    {"os-name", FILTER_OS_NAME},
+    {"image-state", FILTER_STATE, NULL},
+    {"image-family", FILTER_FAMILY, NULL},
+    {"architecture", FILTER_ARCHITECTURE, NULL},
+    {"os-name", FILTER_OS_NAME, NULL},
 };
 
 struct query {
@@ -92,25 +90,20 @@ static int check_values(struct call *c, const struct image_filter *f)
     return 0;
 }
 
-static int read_filter(struct call *c, struct query *to, const json_t *given)
+static int read_filter(struct call *c, void *arg, const json_t *given)
 {
-    const char *name = json_string_value(json_object_get(given, "Name"));
+    struct query *to = arg;
     const json_t *values = json_object_get(given, "Values");
-    size_t n = to->q.n_filters, k = 0;
+    const struct filter_name *name;
+    size_t n = to->q.n_filters;
     struct image_filter *f = &to->filters[n];
 
-    *f = (struct image_filter){.values = to->values[n]};
-    if (strncmp(name, "tag:", 4) == 0 && name[4]) {
-        f->key = FILTER_TAG;
-        f->tag = name + 4;
-    } else {
-        while (k < ARRAY_SIZE(filter_names) && strcmp(filter_names[k].name, name) != 0)
-            k++;
-        if (k == ARRAY_SIZE(filter_names))
-            return call_error(c, "InvalidFilter", _("there is no filter \"%.60s\""),
-                              name);
-        f->key = filter_names[k].key;
-    }
+    *f = (struct image_filter){.key = FILTER_TAG, .values = to->values[n]};
+    if (query_filter(&name, &f->tag, c, given, filter_names, ARRAY_SIZE(filter_names)) <
+        0)
+        return -1;
+    if (name)
+        f->key = (enum image_filter_key)name->key;
     /* The table allows fewer than there are places. */
     for (; f->n_values < json_array_size(values); f->n_values++)
         to->values[n][f->n_values] =
@@ -121,9 +114,13 @@ static int read_filter(struct call *c, struct query *to, const json_t *given)
 
 static int read_query(struct call *c, struct query *to)
 {
-    const json_t *filters = call_list(c, "Filters");
-    size_t n = call_count(c, "ImageIds");
-    int r = 0;
+    static const struct query_form form = {
+        .ids = "ImageIds",
+        .both = "InvalidParameter.InvalidParameterCoexistImageIdsFilters",
+        .why = N_("ImageIds and Filters exclude each other"),
+        .check_id = call_check_image_id,
+        .read_filter = read_filter,
+    };
 
     to->q = (struct image_query){
         .account = c->account.uin,
@@ -133,17 +130,7 @@ static int read_query(struct call *c, struct query *to)
         .offset = call_int(c, "Offset", 0),
         .limit = call_int(c, "Limit", 20),
     };
-    if (n > 0 && json_array_size(filters) > 0)
-        return call_error(c, "InvalidParameter.InvalidParameterCoexistImageIdsFilters",
-                          _("ImageIds and Filters exclude each other"));
-    for (; to->q.n_ids < n; to->q.n_ids++) {
-        to->ids[to->q.n_ids] = call_text_at(c, "ImageIds", to->q.n_ids);
-        if (call_check_image_id(c, to->ids[to->q.n_ids]) < 0)
-            return -1;
-    }
-    for (size_t i = 0; r == 0 && i < json_array_size(filters); i++)
-        r = read_filter(c, to, json_array_get(filters, i));
-    return r;
+    return query_read(c, &form, to->ids, &to->q.n_ids, to);
 }
 
 /* Every image here starts on every type. */

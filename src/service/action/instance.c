@@ -12,6 +12,7 @@
 #include "base/scoped.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
+#include "service/action/query.h"
 #include "store/task.h"
 
 /* ---- as answers write it */
@@ -237,11 +238,7 @@ int instance_refused(struct call *c, int r, const struct err *err)
 
 /* ---- which there are */
 
-static const struct {
-    const char *name;
-    enum instance_filter_key key;
-    const char *of_all; /* what every instance here has of it */
-} filter_names[] = {
+static const struct filter_name filter_names[] = {
     {"zone", INSTANCE_FILTER_ZONE, NULL},
     {"project-id", INSTANCE_FILTER_PROJECT, NULL},
     {"instance-id", INSTANCE_FILTER_ID, NULL},
@@ -305,35 +302,28 @@ static int check_value(struct call *c, struct query *to, enum instance_filter_ke
     return 0;
 }
 
-static int read_filter(struct call *c, struct query *to, const json_t *given)
+static int read_filter(struct call *c, void *arg, const json_t *given)
 {
-    const char *name = json_string_value(json_object_get(given, "Name"));
+    struct query *to = arg;
     const json_t *values = json_object_get(given, "Values");
-    const char *of_all = NULL;
-    size_t n = to->q.n_filters, k = 0;
+    const struct filter_name *name;
+    size_t n = to->q.n_filters;
     struct instance_filter *f = &to->filters[n];
     bool all = false;
     int r = 0;
 
-    *f = (struct instance_filter){.values = to->values[n]};
-    if (strncmp(name, "tag:", 4) == 0 && name[4]) {
-        f->key = INSTANCE_FILTER_TAG;
-        f->tag = name + 4;
-    } else {
-        while (k < ARRAY_SIZE(filter_names) && strcmp(filter_names[k].name, name) != 0)
-            k++;
-        if (k == ARRAY_SIZE(filter_names))
-            return call_error(c, "InvalidFilter", _("there is no filter \"%.60s\""),
-                              name);
-        f->key = filter_names[k].key;
-        of_all = filter_names[k].of_all;
-    }
+    *f = (struct instance_filter){.key = INSTANCE_FILTER_TAG, .values = to->values[n]};
+    if (query_filter(&name, &f->tag, c, given, filter_names, ARRAY_SIZE(filter_names)) <
+        0)
+        return -1;
+    if (name)
+        f->key = (enum instance_filter_key)name->key;
     for (; r == 0 && f->n_values < json_array_size(values); f->n_values++) {
         const char **value = &to->values[n][f->n_values];
 
         *value = json_string_value(json_array_get(values, f->n_values));
         r = check_value(c, to, f->key, value);
-        all |= of_all && strcmp(*value, of_all) == 0;
+        all |= name && name->of_all && strcmp(*value, name->of_all) == 0;
     }
     to->q.n_filters += !all;
     return r;
@@ -341,9 +331,13 @@ static int read_filter(struct call *c, struct query *to, const json_t *given)
 
 static int read_query(struct call *c, struct query *to)
 {
-    const json_t *filters = call_list(c, "Filters");
-    size_t n = call_count(c, "InstanceIds");
-    int r = 0;
+    static const struct query_form form = {
+        .ids = "InstanceIds",
+        .both = "InvalidParameter",
+        .why = N_("InstanceIds and Filters exclude each other"),
+        .check_id = instance_check_id,
+        .read_filter = read_filter,
+    };
 
     to->q = (struct instance_query){
         .account = c->account.uin,
@@ -353,17 +347,7 @@ static int read_query(struct call *c, struct query *to)
         .offset = call_int(c, "Offset", 0),
         .limit = call_int(c, "Limit", 20),
     };
-    if (n > 0 && json_array_size(filters) > 0)
-        return call_error(c, "InvalidParameter",
-                          _("InstanceIds and Filters exclude each other"));
-    for (; to->q.n_ids < n; to->q.n_ids++) {
-        to->ids[to->q.n_ids] = call_text_at(c, "InstanceIds", to->q.n_ids);
-        if (instance_check_id(c, to->ids[to->q.n_ids]) < 0)
-            return -1;
-    }
-    for (size_t i = 0; r == 0 && i < json_array_size(filters); i++)
-        r = read_filter(c, to, json_array_get(filters, i));
-    return r;
+    return query_read(c, &form, to->ids, &to->q.n_ids, to);
 }
 
 static int list(struct instance_list *ret, struct arena *arena, struct call *c)
