@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # check.sh: everything that must hold before a change lands (`make check`)
 #
-#   build        gcc, warnings are errors     every suite but slow and oracle
+#   build        gcc, warnings are errors     every suite but slow, oracle and again
 #   build-clang  clang, warnings are errors   unit, hostile, fault, fuzz
 #   build-asan   ASan and UBSan               those, oracle, store, service, golden, mutate
 #
 # The comparisons with other tools (oracle) run once, where a wrong byte and a bad access both
-# show.  --all adds what takes long: the suite slow, oracle in the build that people run, the
+# show; of the service (again) each file runs in the plain build over PostgreSQL and with
+# sanitizers over SQLite.  --all adds both, and what takes long: the suite slow, the
 # thread sanitizer (build-tsan) over what has threads, the analyzers, a minute of fuzzing a
 # target, a thousand mutants of each image.
 # The last line is "N passed, M failed" over all of it; a configuration that does not build,
@@ -155,7 +156,7 @@ if [ -n "${is_built[build]-}" ]; then
     if [ -n "$all" ]; then
         suites build -t 2
     else
-        suites build -t 2 --no-suite slow --no-suite oracle
+        suites build -t 2 --no-suite slow --no-suite oracle --no-suite again
     fi
 fi
 
