@@ -204,6 +204,21 @@ int agent_thaw(struct machine *m, unsigned limit_ms, struct err *err)
     return count(&n, m, "guest-fsfreeze-thaw", limit_ms, err);
 }
 
+int agent_is_frozen(bool *ret, struct machine *m, unsigned limit_ms, struct err *err)
+{
+    AUTO(json_decrefp) json_t *j = NULL;
+    int r = ask(&j, m, "guest-fsfreeze-status", limit_ms, err);
+    const char *state;
+
+    if (r < 0)
+        return r;
+    state = json_string_value(j);
+    if (!state || (strcmp(state, "frozen") != 0 && strcmp(state, "thawed") != 0))
+        return FAIL(err, ERR_CORRUPT, "the guest agent does not say what is frozen");
+    *ret = strcmp(state, "frozen") == 0;
+    return 0;
+}
+
 int agent_host_name(char ret[AGENT_NAME_MAX + 1], struct machine *m, unsigned limit_ms,
                     struct err *err)
 {

@@ -19,6 +19,8 @@ int agent_ping(struct machine *m, unsigned limit_ms, struct err *err);
  * whatever came between. */
 int agent_freeze(unsigned *n, struct machine *m, unsigned limit_ms, struct err *err);
 int agent_thaw(struct machine *m, unsigned limit_ms, struct err *err);
+/* A thaw of what is not frozen is no mistake, but runs the hooks of the guest. */
+int agent_is_frozen(bool *ret, struct machine *m, unsigned limit_ms, struct err *err);
 
 /* Cleaned (text.h). */
 int agent_host_name(char ret[AGENT_NAME_MAX + 1], struct machine *m, unsigned limit_ms,

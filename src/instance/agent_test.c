@@ -63,6 +63,58 @@ static const struct hypervisor_driver fake = {.agent = fake_agent};
 static struct hypervisor hypervisor = {.driver = &fake};
 static struct machine machine = {.hypervisor = &hypervisor};
 
+/* Asks a guest that answers so. */
+static int asked(int (*question)(void *ret, struct err *err), struct guest g, void *ret,
+                 struct err *err)
+{
+    pthread_t thread;
+    int pair[2], r;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    connection = pair[0];
+    g.fd = pair[1];
+    pthread_create(&thread, NULL, answer, &g);
+    r = question(ret, err);
+    pthread_join(thread, NULL);
+    return r;
+}
+
+static int host_name(void *ret, struct err *err)
+{
+    return agent_host_name(ret, &machine, LIMIT_MS, err);
+}
+
+static int is_frozen(void *ret, struct err *err)
+{
+    return agent_is_frozen(ret, &machine, LIMIT_MS, err);
+}
+
+static void test_frozen(void **state)
+{
+    static const struct {
+        const char *name;
+        struct guest guest;
+        int want;
+        bool frozen;
+    } cases[] = {
+        {"frozen", {"", "{\"return\": \"frozen\"}\n", 1}, 0, true},
+        {"thawed", {"", "{\"return\": \"thawed\"}\n", 1}, 0, false},
+        {"another word", {"", "{\"return\": \"solid\"}\n", 1}, -ERR_CORRUPT, false},
+        {"a number", {"", "{\"return\": 1}\n", 1}, -ERR_CORRUPT, false},
+        {"a refusal", {"", "{\"error\": {\"desc\": \"no\"}}\n", 1}, -ERR_CONFLICT, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct err err = {0};
+        bool frozen = !cases[i].frozen;
+        int r = asked(is_frozen, cases[i].guest, &frozen, &err);
+
+        if (r != cases[i].want || (r == 0 && frozen != cases[i].frozen))
+            fail_msg("%s: %d, %s", cases[i].name, r, err.msg);
+    }
+}
+
 static void test_answers(void **state)
 {
     static char noise[300];
@@ -96,18 +148,10 @@ static void test_answers(void **state)
     (void)state;
     memset(noise, 'x', sizeof noise - 1);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct guest g = cases[i].guest;
         char name[AGENT_NAME_MAX + 1];
         struct err err = {0};
-        pthread_t thread;
-        int pair[2], r;
+        int r = asked(host_name, cases[i].guest, name, &err);
 
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-        connection = pair[0];
-        g.fd = pair[1];
-        pthread_create(&thread, NULL, answer, &g);
-        r = agent_host_name(name, &machine, LIMIT_MS, &err);
-        pthread_join(thread, NULL);
         if (r != cases[i].want || (r == 0 && strcmp(name, cases[i].host) != 0))
             fail_msg("%s: %d, %s", cases[i].name, r, err.msg);
     }
@@ -115,7 +159,10 @@ static void test_answers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_frozen),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,12 @@
 #include "service/job/tell.h"
 #include "service/journal.h"
 
-enum { PING_MS = 3 * 1000, AGENT_MS = 15 * 1000, PIECE = 64 << 20, GIB = 1 << 30 };
+enum {
+    PING_MS = 3 * 1000,
+    AGENT_MS = 60 * 1000, /* what the guest holds is written first */
+    PIECE = 64 << 20,
+    GIB = 1 << 30
+};
 
 static void json_freep(json_t **j)
 {
@@ -97,11 +102,14 @@ static int copy_paused(struct work *w, struct machine *m, struct err *err)
     return r;
 }
 
-/* As an attempt that was cut may have left it.  What was not frozen says so. */
+/* As an attempt that was cut may have left it. */
 static void let_go_on(struct machine *m)
 {
+    bool frozen;
+
     (void)machine_resume(m, NULL);
-    (void)agent_thaw(m, PING_MS, NULL);
+    if (agent_is_frozen(&frozen, m, PING_MS, NULL) == 0 && frozen)
+        (void)agent_thaw(m, AGENT_MS, NULL);
 }
 
 static int copy_frozen(struct work *w, struct machine *m, struct job_failure *why,
