@@ -398,13 +398,20 @@ void cloud_print_fields(const json_t *object)
 {
     const char *key;
     json_t *v;
+    int width = 0;
 
+    json_object_foreach((json_t *)(uintptr_t)object, key, v)
+    {
+        int n = json_is_null(v) ? 0 : (int)strlen(key);
+
+        width = n > width ? n : width;
+    }
     json_object_foreach((json_t *)(uintptr_t)object, key, v)
     {
         char text[CLOUD_TEXT_MAX];
 
         if (!json_is_null(v) && strcmp(key, "RequestId") != 0)
-            printf("%-18s %s\n", key, shown(text, v));
+            printf("%-*s  %s\n", width, key, shown(text, v));
     }
 }
 

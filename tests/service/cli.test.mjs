@@ -309,6 +309,8 @@ test("instances", async () => {
   assert.equal((await json(["instance", "list", "--name", "web2"], env)).InstanceSet[0].InstanceId, two);
   assert.equal((await json(["instance", "list", "--state", "RUNNING"], env)).TotalCount, 0);
   assert.match(await there("show", one), /^InstanceState +PENDING$/m);
+  // Their values stand below each other.
+  assert.equal(new Set((await there("show", one)).trimEnd().split("\n").map((line) => / +/.exec(line).index + / +/.exec(line)[0].length)).size, 1);
   await refused(["show", "ins-00000000"], 1, /no instance ins-00000000 here/);
   await refused(["run", image], 2, /--zone/);
   await refused(["run", image, "--zone", "ap-guangzhou-1", "--count", "many"], 2, /"many" is no number/);
@@ -327,4 +329,21 @@ test("instances", async () => {
   await there("reset", one, "--password", "correct-Horse-7");
   settle(3);
   await there("terminate", one, two);
+});
+
+test("a password that was made is read in a message", async () => {
+  const erin = idle.account("erin", "--language", "en"), env = who(erin, { IMGPORT_ENDPOINT: `http://127.0.0.1:${idle.port}` });
+  const [image] = idle.seed({ owner: erin.uin, name: "plain", blob: "image/2" });
+  const [id] = (await good(["instance", "run", image, "--zone", "ap-guangzhou-1"], env)).trim().split("\n");
+  const line = new RegExp(`^(\\d+) +false +\\S+ +Password of instance ${id}$`, "m").exec(await good(["message", "list"], env));
+  assert.match(await good(["message", "show", line[1]], env), new RegExp(`^Password of instance ${id}\n\n.*${id}.* is \\S{8,}\n`));
+  assert.equal(await good(["message", "list", "--unread"], env), "");
+  assert.equal((await json(["message", "list"], env)).MessageSet[0].Read, true);
+  assert.equal(await good(["message", "list", "--image", image], env), "");
+  const frank = who(idle.account("frank", "--language", "en"), { IMGPORT_ENDPOINT: env.IMGPORT_ENDPOINT });
+  await bad(["message", "show", line[1]], 1, /no message \d+ of yours/, frank);
+  await bad(["message", "show", "x"], 2, /"x" is no number of a message/, env);
+  await bad(["message", "show"], 2, /argument is missing/, env);
+  await bad(["message", "list", "1"], 2, /one argument too many: 1/, env);
+  await bad(["message", "melt"], 2, /unknown word "melt"/, env);
 });
