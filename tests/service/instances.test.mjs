@@ -348,7 +348,8 @@ test("a reset is refused what a start is, and a disk only grows", async () => {
 });
 
 test("in 2016 a share makes instances, and resets none", async () => {
-  const old = await startDaemon({ service: "profile = tencent-2016", conf: "[jobs]\nrun = no\n[instances]\nzone = ap-guangzhou-1\n" });
+  const old = await startDaemon({ service: "profile = tencent-2016", conf: "[jobs]\nrun = no\n" });
+  old.zone(Zone);
   const owner = old.account("owner"), receiver = old.account("receiver"), client = old.client(receiver);
   const [shared, own] = old.seed({ owner: owner.uin, name: "shared", blob: "image/s" }, { owner: receiver.uin, name: "own", blob: "image/o" });
   await old.client(owner).ModifyImageSharePermission({ ImageId: shared, AccountIds: [receiver.uin], Permission: "SHARE" });
