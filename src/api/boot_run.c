@@ -302,8 +302,8 @@ struct watch {
     uint64_t log_at;
     double started, heard, stopped; /* when it spoke last, and when it stopped; -1 */
     unsigned restarts;
-    bool shut_down; /* by the guest */
-    bool gone, lost;
+    bool shut_down;        /* by the guest */
+    bool gone, lost, full; /* full: perhaps, its disk failed */
 };
 
 /* What the log has more than before.  When it was cut at its front, all of it again. */
@@ -353,10 +353,24 @@ static int take_events(struct watch *w, struct err *err)
         if (e.kind == MACHINE_RESET) {
             take_reset(w);
         } else {
+            w->full |= e.kind == MACHINE_DISK_ERROR;
             w->shut_down |= e.kind == MACHINE_SHUT_DOWN && e.by_guest;
             w->gone |= e.kind == MACHINE_GONE;
             w->lost |= e.kind == MACHINE_GONE && !w->shut_down;
         }
+    return r;
+}
+
+/* It stands still, which says nothing about the image. */
+static int check_room(struct watch *w, struct err *err)
+{
+    struct machine_status s;
+    int r = w->full ? machine_query(&s, w->machine, err) : 0;
+
+    if (r == 0 && w->full && s.state == MACHINE_FULL)
+        return FAIL(err, ERR_IO, "there is no room in %s for what the guest writes",
+                    stage_folder());
+    w->full = false;
     return r;
 }
 
@@ -407,6 +421,8 @@ static int watch(enum boot_end *ret, struct watch *w, struct err *err)
 
         if (r == 0)
             r = take_events(w, err);
+        if (r == 0)
+            r = check_room(w, err);
         if (r < 0)
             return r;
         read_log(w);

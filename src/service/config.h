@@ -85,6 +85,7 @@ struct config {
     uint64_t staging_max; /* bytes of one object or disk */
     uint64_t fetch_seconds, check_seconds, convert_seconds, store_seconds;
     uint64_t boot_seconds; /* that a machine has to start, where an import asks for it */
+    uint64_t boots_max;    /* such machines at once */
     uint64_t lease_seconds;
     /* [instances] */
     const char *zone; /* whose host this is: "ap-guangzhou-1"; "": of none, none run here

@@ -7,7 +7,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { here, require, startDaemon, until } from "./lib.mjs";
+import { children, here, require, sleep, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "boots-"));
@@ -19,15 +19,15 @@ const text = fs.readFileSync(here("../../profiles/tencent-2022.profile"), "utf8"
 fs.writeFileSync(rules, text.replace(/^one-time-links = .*$/m, "boot-probe = yes"));
 assert.match(fs.readFileSync(rules, "utf8"), /^boot-probe = yes$/m);
 
-const begin = async (service = "") => {
-  const d = await startDaemon({ service, conf: "[jobs]\nboot-seconds = 8\n" });
+const begin = async (service = "", more = {}) => {
+  const d = await startDaemon({ service, conf: "[jobs]\nboot-seconds = 8\n", ...more });
   const alice = d.account("alice", "--language", "en"), api = d.client(alice);
   const Bucket = `disks-${alice.appId}`, Region = "ap-guangzhou", Key = "disk.raw";
   const cos = new COS({ SecretId: alice.secretId, SecretKey: alice.secretKey, Protocol: "http:", Ip: `127.0.0.1:${d.port}` });
   await cos.putBucket({ Bucket, Region });
   await cos.uploadFile({ Bucket, Region, Key, FilePath: disk, SliceSize: 8 << 20 });
   let Expires = 3600; // two links of one second would be one link, which serves once
-  return async (ImageName, more = {}) => {
+  const comes = async (ImageName, more = {}) => {
     const ImageUrl = cos.getObjectUrl({ Bucket, Region, Key, Sign: true, Expires: Expires++, Protocol: "http:" });
     const { ImageId } = await api.ImportImage({ Architecture: "x86_64", OsType: "Debian", OsVersion: "12", ImageUrl,
       ImageName, ...more });
@@ -38,6 +38,14 @@ const begin = async (service = "") => {
     const [image] = (await api.DescribeImages({ ImageIds: [ImageId] })).ImageSet;
     return [image.ImageState, task.Reason, task.SubCause];
   };
+  const machines = () => children(d.child.pid).filter((pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("qemu-system");
+    } catch {
+      return false;
+    }
+  }).length;
+  return Object.assign(comes, { d, machines });
 };
 
 test("a request may ask for a start", async () => {
@@ -49,4 +57,38 @@ test("a request may ask for a start", async () => {
 test("and so may the rules", async () => {
   const comes = await begin(`profile = ${rules}`);
   assert.deepEqual(await comes("started"), ["IMPORTFAILED", "InternalError", "boot:time"]);
+});
+
+test("imports that start their image do so one after the other", async () => {
+  const comes = await begin(), both = ["one", "two"].map((name) => comes(name, { BootProbe: true }));
+  let most = 0, over = false;
+  Promise.allSettled(both).then(() => (over = true));
+  for (; !over; await sleep(50)) most = Math.max(most, comes.machines());
+  assert.equal(most, 1);
+  for (const one of both) assert.deepEqual(await one, ["IMPORTFAILED", "InternalError", "boot:time"]);
+});
+
+test("and only where there is room", async () => {
+  const comes = await begin("", { disk: "400m" }), waits = comes("waits", { BootProbe: true });
+  await until(() => comes.d.lines().some((l) => l.event === "task-begins"));
+  await sleep(4000);
+  assert.equal(comes.machines(), 0);
+  comes.d.mount("size=2g");
+  assert.deepEqual(await waits, ["IMPORTFAILED", "InternalError", "boot:time"]);
+});
+
+test("a guest whose writes there is no room for says nothing of its image", async () => {
+  // Its boot record writes all that follows the first MiB.
+  const bytes = fs.readFileSync(disk), writes = path.join(dir, "writes.raw");
+  bytes.write("31c08ed88ed0bc007cbe307cb80043b280cd138306387c4083163a7c00833e3a7c0372e5f4ebfd", "hex");
+  bytes.write("10004000000000100008000000000000", 0x30, "hex");
+  fs.writeFileSync(writes, bytes);
+  const user = process.getuid() === 0 ? [] : ["--user", "--map-root-user"], room = path.join(dir, "room");
+  fs.mkdirSync(room);
+  const out = execFileSync("unshare", ["--mount", ...user, "--", "sh", "-c",
+    'mount -t tmpfs -o size=16m none "$1" && TMPDIR=$1 "$IMGPORT" boot --json --timeout 120 "$2" || true', "sh", room, writes],
+    { encoding: "utf8" });
+  const { verdict, error } = JSON.parse(out);
+  assert.equal(verdict, "undecided");
+  assert.match(error.message, /no room/);
 });

@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "rules/profile.h"
+#include "service/job/boot_room.h"
 #include "service/job/deposit.h"
 #include "service/job/fetch.h"
 #include "service/job/import.h"
@@ -251,8 +252,13 @@ static int boot(struct import *im, struct job_failure *why, struct err *err)
         return 0;
     r = job_result(&report, im->job, "boot", err);
     if (r == 0 && !report) {
+        job_step(im->job, "boot", s->config->store_seconds);
+        r = boot_room_take(im->job, err);
+        if (r < 0)
+            return r;
         job_step(im->job, "boot", s->config->boot_seconds + BOOT_BESIDE_S);
         r = run_boot(&report, im, err);
+        boot_room_give();
         if (r == 0)
             r = job_step_done(im->job, "boot", report, "convert", err);
     }
