@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { here, require, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
@@ -20,17 +20,6 @@ memory = 512MiB
 ` });
 const alice = d.account("alice"), api = d.client(alice, { language: "en-US" });
 const folder = path.join(d.dir, "data/instances");
-const processes = (id) => fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
-  try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(id);
-  } catch {
-    return false;
-  }
-});
-after(() => {
-  for (const id of fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.startsWith("ins-")) : [])
-    for (const pid of processes(id)) process.kill(Number(pid), "SIGKILL");
-});
 
 const get = async (InstanceId) => (await api.DescribeInstances({ InstanceIds: [InstanceId] })).InstanceSet[0];
 const settled = (id) => until(async () => {

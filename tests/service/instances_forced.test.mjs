@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { here } from "./lib.mjs";
+import { here, processesOf } from "./lib.mjs";
 import { dressed, isHashOf, nonce, startZone, telling, unitOf } from "./zone.mjs";
 
 const z = await startZone(), { api, d } = z;
@@ -80,7 +80,7 @@ const tool = (...words) => execFileSync(words[0], words.slice(1), { encoding: "u
 const debugfs = (command) => tool("debugfs", "-R", command, root);
 
 test("an image is made of it while it runs; its filesystems are held still for that", async () => {
-  const processes = z.processes(first), boots = z.console(first).match(/Linux version/g).length;
+  const processes = processesOf(first), boots = z.console(first).match(/Linux version/g).length;
   const had = new Set(d.blobs.list("image/"));
   assert.ok(processes.length);
   const { ImageId } = await api.CreateImage({ InstanceId: first, ImageName: "made" });
@@ -96,7 +96,7 @@ test("an image is made of it while it runs; its filesystems are held still for t
   // It goes on as it was, and writes.
   const after = z.console(first).lastIndexOf(`${word} hook=thaw`);
   await z.watch(first, (text) => (text.slice(after).match(/ tick=/g) ?? []).length > 3, 300);
-  assert.deepEqual(z.processes(first), processes);
+  assert.deepEqual(processesOf(first), processes);
   assert.equal(z.console(first).match(/Linux version/g).length, boots);
 
   const keys = d.blobs.list("image/").filter((key) => !had.has(key));

@@ -67,6 +67,15 @@ export function children(pid) {
     .filter((child) => read(() => [/^State:\s+[^ZX]/m.test(fs.readFileSync(`/proc/${child}/status`, "utf8"))])[0]);
 }
 
+// The processes that name an instance: its machine.
+export const processesOf = (id) => fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(id);
+  } catch {
+    return false;
+  }
+}).map(Number);
+
 // The text of a configuration with these lines in a section, which it may have or not.
 const inSection = (conf, section, lines) => {
   if (!lines) return conf;
@@ -188,6 +197,10 @@ print(json.dumps([str(row[0]) for row in rows]))`, daemon.catalog.slice("sqlite:
     const { child } = daemon;
     if (child && child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await daemon.ended;
+    // Machines outlive it.
+    const machines = `${dir}/data/instances`;
+    for (const id of fs.existsSync(machines) ? fs.readdirSync(machines) : [])
+      if (id.startsWith("ins-")) processesOf(id).forEach((pid) => process.kill(pid, "SIGKILL"));
     fs.rmSync(dir, { recursive: true, force: true });
   });
   await daemon.start();

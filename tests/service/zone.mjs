@@ -7,13 +7,12 @@
 //     const said = await z.speaks(id, word);       what the guest says of itself
 //
 // A guest speaks on its serial console, in lines "WORD key=value" and at last "WORD end", where
-// the word is one that nobody said before.  Machines that are left are ended with the tests.
+// the word is one that nobody said before.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { after } from "node:test";
 import { gzipSync } from "node:zlib";
 import { here, require, startDaemon, until } from "./lib.mjs";
 
@@ -78,8 +77,6 @@ ExecStart=/bin/sh ${script}
 
 export async function startZone({ conf = "", ...options } = {}) {
   // Before the daemon's own folder goes, which says which there are.
-  let end = () => {};
-  after(() => end());
   const d = await startDaemon({ ...options, conf: `[instances]
 zone = ${Zone}
 dns = 10.66.0.1
@@ -90,16 +87,6 @@ ${conf}` });
   const alice = d.account("alice", "--import"), api = d.client(alice, { language: "en-US" });
   const folder = path.join(d.dir, "data/instances");
   const instances = () => fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.startsWith("ins-")) : [];
-  const processes = (id) => fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
-    try {
-      return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(id);
-    } catch {
-      return false;
-    }
-  });
-  end = () => {
-    for (const id of instances()) for (const pid of processes(id)) process.kill(Number(pid), "SIGKILL");
-  };
   const get = async (InstanceId) => (await api.DescribeInstances({ InstanceIds: [InstanceId] })).InstanceSet[0];
   const image = async (ImageId) => (await api.DescribeImages({ ImageIds: [ImageId] })).ImageSet[0];
   const says = (id) => {
@@ -111,7 +98,7 @@ ${conf}` });
   let Expires = 3600; // two links of one second would be one link, which serves once
 
   const z = {
-    d, alice, api, folder, get, image, instances, processes,
+    d, alice, api, folder, get, image, instances,
     console: says,
     settled: (id) => until(async () => {
       const i = await get(id);
