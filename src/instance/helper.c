@@ -28,7 +28,8 @@ static int await_ready(int fd, unsigned limit_ms, struct err *err)
     return FAIL(err, ERR_IO, "imgport-net ended at once");
 }
 
-int helper_start(struct process *ret, const struct hypervisor *h, int folder,
+int helper_start(struct process *ret, const struct hypervisor *h,
+                 const struct machine_user *user, int folder,
                  const struct machine_network *network, unsigned limit_ms,
                  struct err *err)
 {
@@ -41,8 +42,8 @@ int helper_start(struct process *ret, const struct hypervisor *h, int folder,
         network->prefix,
         network->dns[0],
         network->dns[1],
-        h->drop ? h->uid : UINT32_MAX,
-        h->drop ? h->gid : UINT32_MAX,
+        user->drop ? user->uid : UINT32_MAX,
+        user->drop ? user->gid : UINT32_MAX,
     };
     char words[HELPER_WORDS][WORD_MAX];
     const char *argv[HELPER_WORDS + 2] = {"imgport-net"};

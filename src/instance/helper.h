@@ -27,6 +27,7 @@ enum { HELPER_WORDS = 8 };
 #define HELPER_METADATA_NAME "metadata.sock"
 
 /* Waits until it is ready, `limit_ms` at most: then it is left to become so. */
-int helper_start(struct process *ret, const struct hypervisor *h, int folder,
+int helper_start(struct process *ret, const struct hypervisor *h,
+                 const struct machine_user *user, int folder,
                  const struct machine_network *network, unsigned limit_ms,
                  struct err *err);

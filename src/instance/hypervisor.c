@@ -55,6 +55,19 @@ void hypervisor_closep(struct hypervisor **h)
     *h = NULL;
 }
 
+static int check_users(struct hypervisor *h, const struct machine_users *users,
+                       struct err *err)
+{
+    if (!users->first || geteuid() != 0)
+        return 0;
+    if (users->last < users->first || users->last >= UINT32_MAX - 1 ||
+        users->last - users->first >= MACHINE_USERS_MAX)
+        return FAIL(err, ERR_ARG, "%u-%u is no range of users", users->first,
+                    users->last);
+    h->users = *users;
+    return 0;
+}
+
 static int find_user(struct hypervisor *h, const char *name, struct err *err)
 {
     struct passwd entry, *found = NULL;
@@ -68,9 +81,7 @@ static int find_user(struct hypervisor *h, const char *name, struct err *err)
         return FAIL_SYS(err, failed, "look for user %s", name);
     if (!found)
         return FAIL(err, ERR_NOTFOUND, "there is no user %s", name);
-    h->drop = true;
-    h->uid = entry.pw_uid;
-    h->gid = entry.pw_gid;
+    h->user = (struct machine_user){true, entry.pw_uid, entry.pw_gid};
     return 0;
 }
 
@@ -92,7 +103,9 @@ int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *op
         return FAIL_SYS(err, errno, "%s", h->program);
     if (access(h->helper, X_OK) < 0)
         return FAIL_SYS(err, errno, "%s", h->helper);
-    r = find_user(h, options->user, err);
+    r = check_users(h, &options->users, err);
+    if (r == 0)
+        r = find_user(h, options->user, err);
     if (r < 0)
         return r;
     h->accelerator = options->accelerator;

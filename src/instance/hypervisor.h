@@ -45,6 +45,7 @@ enum {
     MACHINE_MEMORY_MAX = 1 << 20, /* MiB */
     MACHINE_CPUS_MAX = 64,
     MACHINE_DNS_MAX = 2,
+    MACHINE_NICE_MAX = 19,
 };
 
 /* Emulated unless somebody who knows says otherwise: that /dev/kvm opens proves nothing.
@@ -59,13 +60,21 @@ enum accelerator {
 bool accelerator_from_name(enum accelerator *ret, const char *name);
 const char *accelerator_name(enum accelerator a);
 
+/* Numbers of users, and of their groups, that nobody else has; first 0: none. */
+struct machine_users {
+    uint32_t first, last;
+};
+
+enum { MACHINE_USERS_MAX = 1 << 20 };
+
 struct hypervisor_options {
     const char *program; /* [opt] what runs machines; NULL: the system's */
     const char *helper;  /* path of imgport-net */
     enum accelerator accelerator;
     const char *user; /* [opt] who the programs that carry a guest run as; only for root.
                        * It needs no access to the folder nor to any disk */
-    const char *uefi; /* [opt] firmware for FIRMWARE_UEFI; NULL: the system's */
+    struct machine_users users; /* [opt] the same, but another one for each machine */
+    const char *uefi;           /* [opt] firmware for FIRMWARE_UEFI; NULL: the system's */
 };
 
 enum machine_firmware {
@@ -98,6 +107,14 @@ struct machine_network {
     uint32_t dns[MACHINE_DNS_MAX];
 };
 
+/* What it may take of the host; 0: no limit. */
+struct machine_limits {
+    uint64_t disk_bytes, disk_operations; /* a second, read and written together */
+    unsigned host_cpus; /* of the host's processors it runs on this many, emulation and
+                         * all; which ones is left to chance */
+    unsigned nice;      /* others come first, 0 to 19 */
+};
+
 struct machine_spec {
     const char *id;     /* letters, digits and '-'; in process lists and messages */
     const char *folder; /* absolute; made (0700) when it is not there */
@@ -122,6 +139,7 @@ struct machine_spec {
         struct machine_file kernel, initramfs;
         const char *command_line; /* NULL: the disk boots */
     } direct;
+    struct machine_limits limits;
     bool once;  /* a reset by the guest ends the machine */
     bool bound; /* it dies with the thread that started it, however that dies */
 };

@@ -6,13 +6,19 @@
 
 #include "instance/hypervisor.h"
 
+/* Who the programs that carry a guest run as. */
+struct machine_user {
+    bool drop; /* else as we do */
+    uid_t uid;
+    gid_t gid;
+};
+
 struct hypervisor {
     const struct hypervisor_driver *driver;
     enum accelerator accelerator; /* never PROBE */
     char *program, *helper, *uefi;
-    bool drop; /* programs that carry a guest run as uid and gid */
-    uid_t uid;
-    gid_t gid;
+    struct machine_user user;
+    struct machine_users users; /* in place of it */
 };
 
 /* First member of a driver's own machine. */

@@ -175,6 +175,12 @@ static bool drop(const struct process_plan *p)
                         syscall(SYS_setresuid, p->uid, p->uid, p->uid) == 0);
 }
 
+static bool take_place(const struct process_plan *p)
+{
+    return (!p->bind || sched_setaffinity(0, sizeof p->cpus, &p->cpus) == 0) &&
+           (!p->nice || setpriority(PRIO_PROCESS, 0, (int)p->nice) == 0);
+}
+
 /* After drop(), which would undo it. */
 static bool bind_to_parent(const struct birth *b)
 {
@@ -195,7 +201,7 @@ static void be_born(const struct birth *b)
         report = end;
         if (set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_NOFILE, b->plan->files) &&
             (!b->plan->memory || set_limit(RLIMIT_AS, b->plan->memory)) &&
-            drop(b->plan) && bind_to_parent(b) &&
+            take_place(b->plan) && drop(b->plan) && bind_to_parent(b) &&
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
             sigprocmask(SIG_SETMASK, &none, NULL);
             execve(b->plan->path, b->argv, b->env);

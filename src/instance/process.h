@@ -6,6 +6,7 @@
  * through that. */
 #pragma once
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,9 @@ struct process_plan {
     bool bound;       /* dies with the thread that starts it */
     uint64_t memory;  /* bytes of address space; 0: as ours */
     unsigned files;
+    unsigned nice; /* 0 to 19 */
+    bool bind;     /* to these of the host's processors */
+    cpu_set_t cpus;
     bool drop; /* to uid and gid, and no other group */
     uid_t uid;
     gid_t gid;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "instance/qemu_argv.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -13,6 +14,8 @@ enum { ARGS_MAX = 96, TRANSLATED_MIB = 256 /* of guest code, emulated */ };
  * in disorder for an interrupt that comes next; Linux 6.12 has it in each allocation, and
  * breaks within minutes.  It does without where the processor has none. */
 #define PLAIN_CPU "qemu64,-cx16"
+
+#define DISK_RATE_MAX UINT64_C(1000000000000000) /* QEMU's own */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
@@ -92,6 +95,10 @@ int qemu_spec_check(const struct machine_spec *spec, struct err *err)
         return FAIL(err, ERR_ARG, "machine: a direct start without kernel");
     if (spec->mac[0] & 1 || bytes_are_zero(bytes_of(spec->mac, sizeof spec->mac)))
         return FAIL(err, ERR_ARG, "machine: that is no MAC address of a NIC");
+    if (spec->limits.disk_bytes > DISK_RATE_MAX ||
+        spec->limits.disk_operations > DISK_RATE_MAX ||
+        spec->limits.nice > MACHINE_NICE_MAX)
+        return FAIL(err, ERR_ARG, "machine: that is no limit");
     if (!is_printable(spec->manufacturer) || !is_printable(spec->product))
         return FAIL(err, ERR_ARG, "machine: words for DMI are at most %d of ASCII",
                     MACHINE_TEXT_MAX);
@@ -142,10 +149,23 @@ static void add_file(struct words *w, const char *node, int fd, bool writable,
         node, fd, writable ? "false" : "true", disposable ? "true" : "false");
 }
 
+/* Above the disk's format, so that it counts what the guest asks for. */
+static void add_throttle(struct words *w, const struct machine_limits *l)
+{
+    ADD(w, "-object",
+        "{\"qom-type\":\"throttle-group\",\"id\":\"limits\","
+        "\"limits\":{\"bps-total\":%" PRIu64 ",\"iops-total\":%" PRIu64 "}}",
+        l->disk_bytes, l->disk_operations);
+    add(w, "-blockdev",
+        "{\"driver\":\"throttle\",\"node-name\":\"limited\","
+        "\"throttle-group\":\"limits\",\"file\":\"disk\"}");
+}
+
 static void add_disk(struct words *w, const struct machine_spec *s,
                      const struct qemu_fds *fds)
 {
     const char *flush = s->disposable ? "true" : "false";
+    bool is_limited = s->limits.disk_bytes || s->limits.disk_operations;
 
     if (fds->disk < 0)
         return;
@@ -170,7 +190,10 @@ static void add_disk(struct words *w, const struct machine_spec *s,
         "\"backing\":%s,\"discard\":\"unmap\","
         "\"cache\":{\"direct\":false,\"no-flush\":%s}}",
         s->base_kind != BASE_NONE ? "\"base\"" : "null", flush);
-    ADD(w, "-device", "virtio-blk-pci,drive=disk,addr=0x%x,bootindex=1", SLOT_DISK);
+    if (is_limited)
+        add_throttle(w, &s->limits);
+    ADD(w, "-device", "virtio-blk-pci,drive=%s,addr=0x%x,bootindex=1",
+        is_limited ? "limited" : "disk", SLOT_DISK);
 }
 
 static void add_channels(struct words *w, const struct machine_spec *s,

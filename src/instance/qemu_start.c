@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/scoped.h"
@@ -13,6 +15,7 @@
 #include "instance/qemu_argv.h"
 #include "instance/qemu_parts.h"
 #include "instance/qemu_run.h"
+#include "instance/qemu_user.h"
 
 enum {
     START_MS = 60000, /* until QEMU listens: it may have to wait for a busy disk */
@@ -129,6 +132,30 @@ static int told(struct qemu *q, int output, int r, struct err *err)
     return FAIL(err, ERR_IO, "the machine did not start: %s", clean);
 }
 
+/* QEMU's sandbox does not let it have others later. */
+static int pick_cpus(struct process_plan *plan, unsigned n, struct err *err)
+{
+    cpu_set_t ours;
+    uint32_t chance;
+    unsigned all, at;
+
+    if (n == 0)
+        return 0;
+    if (sched_getaffinity(0, sizeof ours, &ours) < 0 ||
+        getrandom(&chance, sizeof chance, 0) != sizeof chance)
+        return FAIL_SYS(err, errno, "the host's processors");
+    all = (unsigned)CPU_COUNT(&ours);
+    if (n >= all)
+        return 0;
+    at = chance % CPU_SETSIZE;
+    for (plan->bind = true; n; at = (at + 1) % CPU_SETSIZE)
+        if (CPU_ISSET(at, &ours)) {
+            CPU_SET(at, &plan->cpus);
+            n--;
+        }
+    return 0;
+}
+
 static int spawn(struct qemu *q, int error_output, struct err *err)
 {
     const struct hypervisor *h = q->machine.hypervisor;
@@ -139,18 +166,26 @@ static int spawn(struct qemu *q, int error_output, struct err *err)
         .files = FILES,
         .bound = q->spec.bound,
         .memory = ((uint64_t)q->spec.memory + BESIDE_MEMORY) << 20,
-        .drop = h->drop,
-        .uid = h->uid,
-        .gid = h->gid,
+        .nice = q->spec.limits.nice,
     };
     AUTO(hand_finip) struct hand hand = {.plan = &plan};
     struct qemu_fds fds;
+    struct machine_user user;
     int r = hand_all(&fds, &hand, q, err);
 
     if (r == 0)
+        r = qemu_user(&user, h, q->dir, err);
+    if (r == 0)
+        r = pick_cpus(&plan, q->spec.limits.host_cpus, err);
+    if (r == 0)
         r = qemu_argv(&plan.argv, &words, &q->spec, &fds, h->accelerator, h->program,
                       h->uefi, err);
-    return r < 0 ? r : process_spawn(&q->process, &plan, err);
+    if (r < 0)
+        return r;
+    plan.drop = user.drop;
+    plan.uid = user.uid;
+    plan.gid = user.gid;
+    return process_spawn(&q->process, &plan, err);
 }
 
 int qemu_connect(struct qemu *q, unsigned limit_ms, struct err *err)
@@ -178,12 +213,15 @@ static int note_run(struct qemu *q, struct err *err)
 
 int qemu_start_helper(struct qemu *q, unsigned limit_ms, struct err *err)
 {
+    struct machine_user user;
     int r;
 
     process_finip(&q->helper);
     q->helper_again = clock_ms() + HELPER_AGAIN_MS;
-    r = helper_start(&q->helper, q->machine.hypervisor, q->dir, &q->network, limit_ms,
-                     err);
+    r = qemu_user(&user, q->machine.hypervisor, q->dir, err);
+    if (r == 0)
+        r = helper_start(&q->helper, q->machine.hypervisor, &user, q->dir, &q->network,
+                         limit_ms, err);
     if (r == 0)
         r = qemu_watch(q, q->helper.fd, err);
     return r < 0 ? r : note_run(q, err);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "instance/process.h"
 #include "instance/qemu_argv.h"
 #include "instance/qemu_run.h"
+#include "instance/qemu_user.h"
 
 static const struct machine_spec good = {
     .id = "ins-1234abcd",
@@ -36,7 +39,7 @@ static const struct machine_spec good = {
 static void test_specifications(void **state)
 {
     struct machine_spec bad[] = {
-        [0 ... 21] = good,
+        [0 ... 23] = good,
     };
     struct err err = {0};
 
@@ -63,6 +66,8 @@ static void test_specifications(void **state)
     bad[19].network.prefix = 31;
     bad[20].network.gateway = 0x0b000001;
     bad[21].network.gateway = bad[21].network.address;
+    bad[22].limits.disk_bytes = UINT64_MAX;
+    bad[23].limits.nice = 20;
     assert_int_equal(qemu_spec_check(&good, &err), 0);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         if (qemu_spec_check(&bad[i], NULL) != -ERR_ARG)
@@ -107,6 +112,7 @@ static void test_words(void **state)
                         "type=1,serial=ins-1234abcd,product=Nova,, by us");
     assert_non_null(strstr(value_of(argv, "-blockdev", 1), "\"backing\":null"));
     assert_non_null(strstr(value_of(argv, "-blockdev", 3), "\"backing\":\"base\""));
+    assert_null(value_of(argv, "-object", 1)); /* but for random bytes */
     assert_false(has(argv, "-no-reboot"));
     assert_false(has(argv, "-kernel"));
     assert_false(has(argv, "-bios"));
@@ -129,6 +135,73 @@ static void test_words(void **state)
     assert_null(value_of(argv, "-initrd", 0));
     assert_non_null(strstr(value_of(argv, "-blockdev", 0), "\"driver\":\"nbd\""));
     assert_true(has(argv, "ide-cd,drive=config"));
+}
+
+static void test_limits(void **state)
+{
+    AUTO(arena_fini) struct arena a = {0};
+    struct machine_spec s = good;
+    struct qemu_fds fds = {3, 4, 5, 6, 7, 8, -1, -1, -1};
+    const char *const *argv;
+    struct err err = {0};
+
+    (void)state;
+    s.limits.disk_bytes = 104857600;
+    assert_int_equal(
+        qemu_argv(&argv, &a, &s, &fds, ACCELERATOR_EMULATED, "q", "/fw", &err), 0);
+    assert_string_equal(value_of(argv, "-object", 1),
+                        "{\"qom-type\":\"throttle-group\",\"id\":\"limits\","
+                        "\"limits\":{\"bps-total\":104857600,\"iops-total\":0}}");
+    assert_string_equal(value_of(argv, "-blockdev", 4),
+                        "{\"driver\":\"throttle\",\"node-name\":\"limited\","
+                        "\"throttle-group\":\"limits\",\"file\":\"disk\"}");
+    assert_true(has(argv, "virtio-blk-pci,drive=limited,addr=0x4,bootindex=1"));
+    s.limits = (struct machine_limits){.disk_operations = 50};
+    assert_int_equal(
+        qemu_argv(&argv, &a, &s, &fds, ACCELERATOR_EMULATED, "q", "/fw", &err), 0);
+    assert_non_null(strstr(value_of(argv, "-object", 1), "\"iops-total\":50}"));
+}
+
+/* Three machines and two users. */
+static void test_users(void **state)
+{
+    struct hypervisor h = {.users = {300000, 300001}, .user = {true, 7, 8}};
+    char around[] = "/tmp/imgport-users.XXXXXX", path[3][64];
+    struct machine_user u[3], again;
+    struct err err = {0};
+    int fd[3];
+
+    (void)state;
+    if (geteuid() != 0) /* nobody else may give a folder away: hypervisor_open() */
+        return;
+    assert_non_null(mkdtemp(around));
+    for (int i = 0; i < 3; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%d", around, i);
+        assert_int_equal(mkdir(path[i], 0700), 0);
+        fd[i] = open(path[i], O_RDONLY | O_DIRECTORY);
+    }
+    assert_int_equal(qemu_user(&u[0], &h, fd[0], &err), 0);
+    assert_int_equal(qemu_user(&u[1], &h, fd[1], &err), 0);
+    assert_true(u[0].drop && u[0].uid == 300000 && u[0].gid == 300000);
+    assert_int_equal(u[1].uid, 300001);
+    assert_int_equal(qemu_user(&again, &h, fd[0], &err), 0);
+    assert_int_equal(again.uid, 300000);
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], NULL), -ERR_LIMIT);
+    assert_int_equal(rmdir(path[0]), 0);
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
+    assert_int_equal(u[2].uid, 300000);
+    /* A folder that was copied with its group. */
+    assert_int_equal(chown(path[2], (uid_t)-1, 300001), 0);
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
+    assert_int_equal(u[2].uid, 300000);
+    h.users.first = 0;
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
+    assert_int_equal(u[2].uid, 7);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    rmdir(path[1]);
+    rmdir(path[2]);
+    rmdir(around);
 }
 
 static void test_notes(void **state)
@@ -203,10 +276,9 @@ static void test_processes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_specifications),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_notes),
-        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_specifications), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_notes),          cmocka_unit_test(test_processes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,7 @@ static const struct key instances_keys[] = {
     {"program", KEY_TEXT, AT(config, hypervisor)},
     {"accelerator", KEY_TEXT, AT(config, accelerator)},
     {"user", KEY_TEXT, AT(config, instance_user)},
+    {"users", KEY_TEXT, AT(config, instance_users)},
     {"uefi", KEY_TEXT, AT(config, uefi)},
     {NULL},
 };
@@ -135,6 +136,10 @@ static const struct key type_keys[] = {
     {"cpu", KEY_NUMBER, AT(config_type, cpu), 1, 64},
     {"memory", KEY_SIZE, AT(config_type, memory)},
     {"price", KEY_NUMBER, AT(config_type, price), 0, 1000000000},
+    {"disk-bytes", KEY_SIZE, AT(config_type, disk_bytes)},
+    {"disk-operations", KEY_NUMBER, AT(config_type, disk_operations), 0, 1000000000},
+    {"host-cpus", KEY_NUMBER, AT(config_type, host_cpus), 0, 1024},
+    {"nice", KEY_NUMBER, AT(config_type, nice), 0, 19},
     {NULL},
 };
 
@@ -456,6 +461,7 @@ static struct config defaults(void)
         .hypervisor = "",
         .accelerator = "tcg",
         .instance_user = "",
+        .instance_users = "",
         .uefi = "",
         .notices = true,
         .notices_max = 4,
@@ -547,6 +553,7 @@ static int check_instances(const struct parser *ps, struct config *c, struct err
 {
     static const char *const words[] = {"tcg", "kvm", "probe"};
     struct config_subnet subnet;
+    uint32_t first, last;
     bool known = false;
     int r;
 
@@ -564,7 +571,11 @@ static int check_instances(const struct parser *ps, struct config *c, struct err
         return FAIL(err, ERR_ARG, "%s: accelerator is tcg, kvm or probe", ps->file);
     if (*c->zone && !config_zone_region(c, c->zone))
         return FAIL(err, ERR_ARG, "%s: %s is no zone of the regions", ps->file, c->zone);
-    r = config_check_dns(&c->dns, err);
+    if (*c->instance_user && *c->instance_users)
+        return FAIL(err, ERR_ARG, "%s: user or users, not both", ps->file);
+    r = config_users(&first, &last, c->instance_users, err);
+    if (r == 0)
+        r = config_check_dns(&c->dns, err);
     return r < 0 ? r : config_subnet(&subnet, c->subnet, err);
 }
 

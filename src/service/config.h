@@ -55,6 +55,8 @@ struct config_type {
     uint64_t cpu;
     uint64_t memory; /* bytes */
     uint64_t price;  /* 1/10,000 of the currency unit an hour */
+    /* What one may take of the host, a second and at all; 0: no limit. */
+    uint64_t disk_bytes, disk_operations, host_cpus, nice;
 };
 
 struct config {
@@ -101,7 +103,7 @@ struct config {
     uint64_t start_seconds, power_off_seconds;
     const char *hypervisor;  /* program that runs them; "": the system's */
     const char *accelerator; /* "tcg", "kvm", "probe" */
-    const char *instance_user;
+    const char *instance_user, *instance_users; /* a name; "200000-265535", one each */
     const char *uefi;
     /* [notice]; "" turns a channel off */
     bool notices;            /* this daemon delivers; no: it leaves that to others */
@@ -128,6 +130,8 @@ struct config_subnet {
 };
 /* ERR_ARG: not such a text, or smaller than 8 or larger than 65,536 addresses. */
 int config_subnet(struct config_subnet *ret, const char *text, struct err *err);
+/* "" gives 0 and 0.  ERR_ARG: no range of users, or of root or more than are of use. */
+int config_users(uint32_t *first, uint32_t *last, const char *text, struct err *err);
 /* What guests are told to ask: addresses, and no more than a system reads. */
 int config_check_dns(const config_words *dns, struct err *err);
 

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "instance/hypervisor.h"
 #include "instance/settings.h"
 #include "service/config.h"
+
+enum { USERS_FIRST = 1000 }; /* below are those of programs */
 
 /* "S5.MEDIUM4": a family, a dot, a size. */
 bool config_is_type(const char *name)
@@ -60,6 +63,23 @@ int config_subnet(struct config_subnet *ret, const char *text, struct err *err)
     if (first & (UINT32_MAX >> prefix))
         return FAIL(err, ERR_ARG, "subnet \"%s\": the address is not its first", text);
     *ret = (struct config_subnet){first, (unsigned)prefix};
+    return 0;
+}
+
+int config_users(uint32_t *first, uint32_t *last, const char *text, struct err *err)
+{
+    const char *dash = strchr(text, '-');
+    uint64_t v[2] = {0, 0};
+
+    if (*text &&
+        (!dash || !text_u64(&v[0], bytes_of(text, (size_t)(dash - text))) ||
+         !text_u64(&v[1], bytes_of(dash + 1, strlen(dash + 1))) || v[0] < USERS_FIRST ||
+         v[1] < v[0] || v[1] - v[0] >= MACHINE_USERS_MAX || v[1] > INT32_MAX))
+        return FAIL(err, ERR_ARG,
+                    "users \"%s\": want FIRST-LAST, from %d on, at most %d of them", text,
+                    USERS_FIRST, MACHINE_USERS_MAX);
+    *first = (uint32_t)v[0];
+    *last = (uint32_t)v[1];
     return 0;
 }
 

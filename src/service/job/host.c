@@ -198,6 +198,21 @@ int host_take(struct machine **ret, struct host *h, const struct instance *i,
     return host_take_seen(ret, &ignored, h, i, err);
 }
 
+/* Of a type that the configuration has no more, none. */
+static struct machine_limits limits_of(const struct config *c, const struct instance *i)
+{
+    const struct config_type *t = config_type(c, i->type);
+
+    if (!t)
+        return (struct machine_limits){0};
+    return (struct machine_limits){
+        .disk_bytes = t->disk_bytes,
+        .disk_operations = t->disk_operations,
+        .host_cpus = (unsigned)t->host_cpus,
+        .nice = (unsigned)t->nice,
+    };
+}
+
 static int describe(struct machine_spec *spec, struct host *h, const struct instance *i,
                     char paths[4][PATH_MAX], struct err *err)
 {
@@ -215,6 +230,7 @@ static int describe(struct machine_spec *spec, struct host *h, const struct inst
         .base.path = paths[2],
         .config_drive.path = paths[3],
         .manufacturer = "OpenStack Foundation",
+        .limits = limits_of(h->service->config, i),
         .product = "OpenStack Nova", /* by which cloud-init asks for metadata */
     };
     if (r == 0)
@@ -324,6 +340,9 @@ static int open_hypervisor(struct host *h, struct err *err)
     if (r < 0)
         return r;
     o.helper = helper;
+    r = config_users(&o.users.first, &o.users.last, c->instance_users, err);
+    if (r < 0)
+        return r;
     if (!accelerator_from_name(&o.accelerator, c->accelerator))
         return FAIL(err, ERR_ARG, "no accelerator %s", c->accelerator);
     return hypervisor_open(&h->hypervisor, &o, err);
