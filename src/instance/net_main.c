@@ -6,8 +6,11 @@
  *                       ask│       ► metadata.sock
  *   QEMU ── frames ──► its child, libslirp in a sandbox
  *
- * This process looks at no byte of the guest.  When the child dies, of its limits or of
- * what a guest did to it, the guest is without network for a second. */
+ * This process looks at no byte of the guest: it copies the console's to the log, for
+ * which it looks for newlines, and knows of its child single bytes only.  Until it is
+ * confined, with its words parsed and no socket read yet, nothing of a guest has reached
+ * it.  When the child dies, of its limits or of what a guest did to it, the guest is
+ * without network for a second. */
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -24,6 +27,7 @@
 #include "instance/clock.h"
 #include "instance/helper.h"
 #include "instance/local_socket.h"
+#include "instance/net_keeper.h"
 #include "instance/net_slirp.h"
 #include "instance/serial_log.h"
 
@@ -229,6 +233,8 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     r = serial_log_open(&k.log, HELPER_LOG, &err);
+    if (r == 0)
+        r = net_keeper_confine(&err);
     if (r < 0) {
         fprintf(stderr, "imgport-net: %s\n", err.msg);
         return 1;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,7 +28,7 @@
 #include "instance/clock.h"
 #include "instance/hypervisor_parts.h"
 
-enum { LIMIT_MS = 300000, HEAD_MAX = 8192 };
+enum { LIMIT_MS = 300000, HEAD_MAX = 8192, USERS_FIRST = 280000 };
 
 static char folder[512];
 static atomic_bool is_adopted;
@@ -253,6 +254,48 @@ static int child_of(int parent)
     return found;
 }
 
+/* A word of /proc/PID/status, as a number in the given base. */
+static unsigned long status_of(int pid, const char *name, int base)
+{
+    char path[64], line[512];
+    unsigned long v = 0;
+    bool found = false;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    f = fopen(path, "r");
+    NEED(f != NULL);
+    while (!found && fgets(line, sizeof line, f)) {
+        found = strncmp(line, name, strlen(name)) == 0;
+        if (found)
+            v = strtoul(line + strlen(name), NULL, base);
+    }
+    fclose(f);
+    NEED(found);
+    return v;
+}
+
+/* Each of them for itself, and all that hear a guest without a way out. */
+static void look_at_processes(void)
+{
+    unsigned user = geteuid() == 0 ? USERS_FIRST : geteuid();
+    int qemu = noted_pid("qemu"), helper = noted_pid("helper"), child = child_of(helper);
+    unsigned long cpus = status_of(qemu, "Cpus_allowed:", 16);
+    int64_t until = clock_ms() + LIMIT_MS;
+
+    NEED(child > 0);
+    while (status_of(child, "Seccomp_filters:", 10) < 2 && clock_ms() < until)
+        usleep(100000); /* it has that of its parent, and is about to enter its own */
+    NEED(status_of(child, "Seccomp:", 10) == 2);
+    NEED(status_of(child, "Seccomp_filters:", 10) == 2);
+    NEED(status_of(helper, "Seccomp:", 10) == 2);
+    NEED(status_of(qemu, "Uid:", 10) == user && status_of(qemu, "Gid:", 10) == user);
+    NEED(status_of(child, "Uid:", 10) == user);
+    NEED(cpus && (cpus & (cpus - 1)) == 0);
+    NEED(getpriority(PRIO_PROCESS, (id_t)qemu) >= 3);
+    NEED(status_of(qemu, "Seccomp:", 10) == 2);
+}
+
 static struct machine *readopt(struct machine *m)
 {
     struct machine_status s;
@@ -298,12 +341,14 @@ static void long_life(const struct machine_spec *spec)
     await_line(m, "guest: lease 0a010203/ffffff00 0a010201");
     await_line(m, "guest: first ok");
     await_line(m, "guest: second ok");
+    look_at_processes();
     m = readopt(m);
     lose_helper(m);
     /* And libslirp's process, as a guest would that found a hole in it. */
     for (int i = 0; i < 100 && !child_of(noted_pid("helper")); i++)
         usleep(100000);
     child = child_of(noted_pid("helper"));
+    look_at_processes();
     NEED(child > 0 && kill(child, SIGKILL) == 0);
     NEED(machine_pause(m, &err) == 0);
     NEED(machine_query(&s, m, &err) == 0 && s.state == MACHINE_PAUSED);
@@ -396,6 +441,10 @@ int main(int argc, char **argv)
                     .dns = {0x0a010202}},
         .manufacturer = "Maker, with a comma",
         .product = "OpenStack Nova",
+        .limits = {.disk_bytes = 1 << 30,
+                   .disk_operations = 100000,
+                   .host_cpus = 1,
+                   .nice = 3},
         .once = true,
     };
     struct hypervisor *probing = NULL;
@@ -425,7 +474,7 @@ int main(int argc, char **argv)
     spec.base.path = argv[6];
     spec.config_drive.path = argv[7];
     options.helper = argv[1];
-    options.user = "nobody";
+    options.users = (struct machine_users){USERS_FIRST, USERS_FIRST + 1};
     if (hypervisor_open(&hypervisor, &options, &err) < 0) {
         printf("%s\n", err.msg);
         return 1;
