@@ -143,6 +143,17 @@ static void print_finding(const struct term *t, json_t *finding)
     report_print_findings(t, list);
 }
 
+bool boot_is_only_error(const json_t *report, const char *source)
+{
+    const json_t *error = json_object_get(report, "error");
+
+    if (strcmp(text(error, "layer"), "source") != 0 ||
+        strcmp(text(report, "reached"), "nothing") != 0)
+        return false;
+    report_complain(source, text(error, "message"));
+    return true;
+}
+
 void boot_print(const struct term *t, const json_t *report)
 {
     bool stopped = *text(report, "stopped");

@@ -79,6 +79,8 @@ static int run(const struct command *self, int argc, char **argv)
         return statuses[verdict];
     }
     report = json_loads(text, 0, NULL);
+    if (boot_is_only_error(report, options.source.path))
+        return EXIT_TROUBLE;
     term_init(&term, stdout);
     boot_print(&term, report);
     return statuses[verdict];

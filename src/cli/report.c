@@ -142,18 +142,24 @@ bool report_saw_everything(const json_t *facts)
     return !fault || strcmp(fault, "none") == 0;
 }
 
+void report_complain(const char *source, const char *message)
+{
+    char clean[4 * SESSION_SHOWN_MAX], shown[SESSION_SHOWN_MAX];
+
+    session_shown(shown, source);
+    text_clean(clean, sizeof clean, bytes_of(shown, strlen(shown)), sizeof clean - 1);
+    fprintf(stderr, "imgport: %s: %s\n", clean, message);
+}
+
 bool report_is_only_error(const json_t *facts, const char *source)
 {
     const json_t *problem = json_array_get(json_object_get(facts, "problems"), 0);
-    char clean[4 * SESSION_SHOWN_MAX], shown[SESSION_SHOWN_MAX];
 
     if (*text(json_object_get(facts, "image"), "fault_detail"))
         return false;
     if (*text(json_object_get(facts, "image"), "format") || !problem)
         return false;
-    session_shown(shown, source);
-    text_clean(clean, sizeof clean, bytes_of(shown, strlen(shown)), sizeof clean - 1);
-    fprintf(stderr, "imgport: %s: %s\n", clean, text(problem, "message"));
+    report_complain(source, text(problem, "message"));
     return true;
 }
 

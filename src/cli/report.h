@@ -12,6 +12,9 @@ void report_print(const struct term *t, const json_t *report);
 /* A list of findings, grouped by level. */
 void report_print_findings(const struct term *t, const json_t *findings);
 
+/* "imgport: SOURCE: MESSAGE" on stderr. */
+void report_complain(const char *source, const char *message);
+
 /* Nothing was seen at all (no such file, a folder, a URL): one sentence on stderr instead
  * of a report of nothing.  False, and nothing printed, when there is something to report.
  */

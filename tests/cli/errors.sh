@@ -49,6 +49,7 @@ failed() {
     same answer 'undecided null true' \
         "$(jq -r '"\(.verdict) \(.code) \(.error.message != "")"' "$work/out")" || return
     expect 3 imgport check "$1" || return
+    expect 3 imgport boot "$1" && one_line || return
     expect 3 imgport convert "$1" "$out/x.qcow2" && one_line && nothing_left
 }
 
