@@ -327,15 +327,28 @@ int cloud_follow(struct cloud *c, const char *id, bool begun)
 
 /* ---- printing */
 
+/* A list of texts reads as these texts; false: it is none, or there are others in it. */
+static bool join(struct buf *to, const json_t *list)
+{
+    const json_t *v;
+    size_t i;
+
+    json_array_foreach(list, i, v)
+    {
+        if (!json_is_string(v) ||
+            buf_printf(to, NULL, "%s%s", i ? ", " : "", json_string_value(v)) < 0)
+            return false;
+    }
+    return to->n > 0;
+}
+
 /* A value as one line that a terminal cannot be hurt by. */
 static const char *shown(char to[CLOUD_TEXT_MAX], const json_t *v)
 {
+    AUTO(buf_fini) struct buf joined = {0};
     AUTO(freep) char *text = NULL;
-    const char *s = json_string_value(v);
+    const char *s = join(&joined, v) ? buf_str(&joined) : json_string_value(v);
 
-    /* A list of one text reads as that text. */
-    if (json_array_size(v) == 1)
-        s = json_string_value(json_array_get(v, 0));
     if (!v || json_is_null(v))
         return "";
     if (json_is_boolean(v))
