@@ -168,6 +168,8 @@ fi
 if [ "${option[layout]}" = lvm ]; then
     python3 "$here/lvm.py" "$file" windows "[[2048, $size]]" \
         "{\"system\": {\"file\": \"$tmp/system\", \"segments\": [[$((SYSTEM_MIB / 4)), [[0, 0]]]]}}"
+    # A boot sector, so that the volume is all that is wrong.
+    printf '\x55\xaa' | dd of="$file" bs=1 seek=$((2048 * 512 + 510)) conv=notrunc status=none
 else
     dd if="$tmp/system" of="$file" bs=1M seek=$start conv=notrunc,sparse status=none
 fi
