@@ -155,24 +155,26 @@ static int do_start(const struct command *self, struct options *o, const struct 
                 NULL);
 }
 
-static json_t *stopping(const struct options *o, const struct words *w)
+static int off(const struct command *self, struct options *o, const char *action,
+               const struct words *w)
 {
-    json_t *p = json_pack("{s:o}", "InstanceIds", words_json(w, 0));
+    json_t *p;
 
+    if (o->force && o->how)
+        return cmd_usage(self, _("--how and --force exclude each other"));
+    p = json_pack("{s:o}", "InstanceIds", words_json(w, 0));
     put_text(p, "StopType", o->force ? "SOFT_FIRST" : o->how);
-    return p;
+    return call(o, action, p, NULL);
 }
 
 static int do_stop(const struct command *self, struct options *o, const struct words *w)
 {
-    (void)self;
-    return call(o, "StopInstances", stopping(o, w), NULL);
+    return off(self, o, "StopInstances", w);
 }
 
 static int do_reboot(const struct command *self, struct options *o, const struct words *w)
 {
-    (void)self;
-    return call(o, "RebootInstances", stopping(o, w), NULL);
+    return off(self, o, "RebootInstances", w);
 }
 
 static int do_terminate(const struct command *self, struct options *o,

@@ -320,6 +320,7 @@ test("instances", async () => {
   settle(2);
   assert.match(await there("image", one, "made", "--force"), /^img-[0-9a-z]{8}\n$/);
   settle(2);
+  await refused(["stop", one, "--how", "HARD", "--force"], 2, /--how and --force exclude each other/);
   await there("stop", one, "--how", "HARD");
   settle(2);
   await there("reboot", one, two, "--force");
