@@ -98,13 +98,13 @@ static int receive(struct qmp *q, struct err *err)
  */
 static int take_line(json_t **ret, struct qmp *q, struct err *err)
 {
-    const char *from = q->in.p + q->searched;
-    const char *newline =
-        q->in.n > q->searched ? memchr(from, '\n', q->in.n - q->searched) : NULL;
+    const char *newline = NULL;
     json_t *j;
     size_t n;
 
     *ret = NULL;
+    if (q->in.n > q->searched)
+        newline = memchr(q->in.p + q->searched, '\n', q->in.n - q->searched);
     if (!newline) {
         q->searched = q->in.n;
         if (q->in.n <= QMP_LINE_MAX)
