@@ -17,6 +17,7 @@
 #include "service/folder.h"
 #include "service/job/host_parts.h"
 #include "service/job/told.h"
+#include "service/job/zone_lease.h"
 #include "service/journal.h"
 #include "service/metadata.h"
 
@@ -382,6 +383,8 @@ int host_start(struct host **ret, struct service *s, struct err *err)
         r = metadata_start(&h->metadata, err);
     if (r == 0)
         r = host_bases_sweep(h, err);
+    if (r == 0)
+        r = zone_lease_renew(s->zone, err);
     if (r == 0)
         r = host_look(h, err);
     if (r < 0)

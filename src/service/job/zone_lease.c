@@ -186,6 +186,21 @@ bool zone_lease_held(const struct zone_lease *z)
     return job_now_ms() < atomic_load(&z->until_ms);
 }
 
+static int fail_taken(const struct zone_lease *z, struct err *err)
+{
+    return FAIL(err, ERR_CONFLICT,
+                "another imgportd is the host of zone %s: this one can be it only when "
+                "that one has ended, or was not heard of for its lease-seconds",
+                z->service->config->zone);
+}
+
+int zone_lease_renew(struct zone_lease *z, struct err *err)
+{
+    int r = hold(z, false, err);
+
+    return r == REFUSED_LEASE ? fail_taken(z, err) : r;
+}
+
 static int beat_ms(const struct config *c)
 {
     int64_t ms = (int64_t)c->lease_seconds * 1000 / 3;
@@ -285,10 +300,7 @@ int zone_lease_begin(struct zone_lease **ret, struct service *s, struct err *err
     if (r == 0)
         r = hold(z, true, err);
     if (r == REFUSED_LEASE)
-        return FAIL(err, ERR_CONFLICT,
-                    "another imgportd is the host of zone %s: this one can be it only "
-                    "when that one has ended, or was not heard of for its lease-seconds",
-                    s->config->zone);
+        return fail_taken(z, err);
     if (r < 0)
         return r;
     z->has_zone = true;

@@ -23,5 +23,7 @@ struct zone_lease;
 int zone_lease_begin(struct zone_lease **ret, struct service *s, struct err *err);
 /* May instances be touched? */
 bool zone_lease_held(const struct zone_lease *z);
+/* The same, after a start that may have taken longer than the lease: ERR_CONFLICT. */
+int zone_lease_renew(struct zone_lease *z, struct err *err);
 /* Another host may have it from now on.  NULL is fine. */
 void zone_lease_end(struct zone_lease *z);
