@@ -254,43 +254,46 @@ static int child_of(int parent)
     return found;
 }
 
-/* A word of /proc/PID/status, as a number in the given base. */
+/* A word of /proc/PID/status, as a number in the given base; ~0: it is gone. */
 static unsigned long status_of(int pid, const char *name, int base)
 {
     char path[64], line[512];
-    unsigned long v = 0;
+    unsigned long v = ~0UL;
     bool found = false;
     FILE *f;
 
     snprintf(path, sizeof path, "/proc/%d/status", pid);
     f = fopen(path, "r");
-    NEED(f != NULL);
+    if (!f)
+        return v;
     while (!found && fgets(line, sizeof line, f)) {
         found = strncmp(line, name, strlen(name)) == 0;
         if (found)
             v = strtoul(line + strlen(name), NULL, base);
     }
     fclose(f);
-    NEED(found);
     return v;
 }
 
-/* Each of them for itself, and all that hear a guest without a way out. */
+/* Each of them for itself, and all that hear a guest without a way out.  A child has its
+ * parent's filter, and is about to enter its own; one that came too early for QEMU is
+ * followed by another. */
 static void look_at_processes(void)
 {
     unsigned user = geteuid() == 0 ? USERS_FIRST : geteuid();
-    int qemu = noted_pid("qemu"), helper = noted_pid("helper"), child = child_of(helper);
+    int qemu = noted_pid("qemu"), helper = noted_pid("helper"), child;
     unsigned long cpus = status_of(qemu, "Cpus_allowed:", 16);
     int64_t until = clock_ms() + LIMIT_MS;
 
-    NEED(child > 0);
-    while (status_of(child, "Seccomp_filters:", 10) < 2 && clock_ms() < until)
-        usleep(100000); /* it has that of its parent, and is about to enter its own */
-    NEED(status_of(child, "Seccomp:", 10) == 2);
-    NEED(status_of(child, "Seccomp_filters:", 10) == 2);
+    while ((child = child_of(helper)) == 0 ||
+           status_of(child, "Seccomp_filters:", 10) != 2 ||
+           status_of(child, "Seccomp:", 10) != 2 ||
+           status_of(child, "Uid:", 10) != user) {
+        NEED(clock_ms() < until);
+        usleep(100000);
+    }
     NEED(status_of(helper, "Seccomp:", 10) == 2);
     NEED(status_of(qemu, "Uid:", 10) == user && status_of(qemu, "Gid:", 10) == user);
-    NEED(status_of(child, "Uid:", 10) == user);
     NEED(cpus && (cpus & (cpus - 1)) == 0);
     NEED(getpriority(PRIO_PROCESS, (id_t)qemu) >= 3);
     NEED(status_of(qemu, "Seccomp:", 10) == 2);
@@ -345,10 +348,8 @@ static void long_life(const struct machine_spec *spec)
     m = readopt(m);
     lose_helper(m);
     /* And libslirp's process, as a guest would that found a hole in it. */
-    for (int i = 0; i < 100 && !child_of(noted_pid("helper")); i++)
-        usleep(100000);
-    child = child_of(noted_pid("helper"));
     look_at_processes();
+    child = child_of(noted_pid("helper"));
     NEED(child > 0 && kill(child, SIGKILL) == 0);
     NEED(machine_pause(m, &err) == 0);
     NEED(machine_query(&s, m, &err) == 0 && s.state == MACHINE_PAUSED);
