@@ -195,6 +195,7 @@ int instance_give_up(struct db *db, const struct instance *i, struct err *err);
 
 struct instance_left {
     const char *id, *blob;
+    bool cleared; /* before */
 };
 /* Those of a zone that its host is to take away; at most a hundred. */
 int instance_left_list(struct instance_left **ret, size_t *ret_n, struct arena *arena,

@@ -58,11 +58,12 @@ int instance_left_list(struct instance_left **ret, size_t *ret_n, struct arena *
     AUTO(db_rows_end) struct db_rows rows = {0};
     LIST(struct instance_left) list = {0};
     /* A new one may have got the same id. */
-    int r = db_query(&rows, db,
-                     "SELECT l.id, l.blob FROM instance_left l WHERE l.zone = $1 AND NOT "
-                     "EXISTS (SELECT 1 FROM instance i WHERE i.id = l.id) "
-                     "ORDER BY l.cleared, l.id LIMIT 100",
-                     DB_ARGS(db_text(zone)), err);
+    int r = db_query(
+        &rows, db,
+        "SELECT l.id, l.blob, l.cleared FROM instance_left l WHERE l.zone = $1 AND NOT "
+        "EXISTS (SELECT 1 FROM instance i WHERE i.id = l.id) "
+        "ORDER BY l.cleared, l.id LIMIT 100",
+        DB_ARGS(db_text(zone)), err);
 
     while (r == 0 && (r = db_next(&rows, err)) > 0) {
         struct instance_left *l = LIST_ADD(arena, &list);
@@ -71,6 +72,7 @@ int instance_left_list(struct instance_left **ret, size_t *ret_n, struct arena *
             *l = (struct instance_left){
                 .id = sql_text(arena, &rows, 0),
                 .blob = sql_text(arena, &rows, 1),
+                .cleared = db_col_int(&rows, 2) != 0,
             };
         r = arena_check(arena, err);
     }

@@ -274,9 +274,11 @@ static void what_a_lost_host_had_is_given_up(void **state)
     assert_int_equal(n, 1);
     assert_string_equal(list[0].id, id);
     assert_string_equal(list[0].blob, "image/1");
+    assert_false(list[0].cleared);
     OK(instance_left_cleared(t->db, id, &err));
     OK(instance_left_list(&list, &n, &t->arena, t->db, ZONE, &err));
     assert_int_equal(n, 1);
+    assert_true(list[0].cleared);
     testing_exec(t, "UPDATE instance_left SET cleared = cleared - 86401");
     OK(instance_left_cleared(t->db, id, &err));
     OK(instance_left_list(&list, &n, &t->arena, t->db, ZONE, &err));

@@ -67,6 +67,22 @@ static int claim_begin(struct base_claim *c, struct host *h, const char *blob,
     return r;
 }
 
+/* false: somebody else is. */
+static bool claim_try(struct base_claim *c, struct host *h, const char *blob)
+{
+    bool is_free;
+
+    c->blob = blob;
+    pthread_mutex_lock(&h->bases);
+    is_free = !is_claimed(h, blob);
+    if (is_free) {
+        c->next = h->claims;
+        h->claims = c;
+    }
+    pthread_mutex_unlock(&h->bases);
+    return is_free;
+}
+
 static void claim_end(const struct base_claim *c, struct host *h)
 {
     struct base_claim **at = &h->claims;
@@ -192,26 +208,44 @@ static int is_used(bool *ret, struct host *h, const char *blob, struct err *err)
     return r < 0 ? r : instance_uses_blob(ret, db, h->service->config->zone, blob, err);
 }
 
-void host_base_drop(struct host *h, const char *blob)
+/* Of a blob that the caller has claimed. */
+static void drop(struct host *h, const char *blob)
 {
-    struct base_claim claim;
     char path[PATH_MAX];
     struct err err = {0};
     bool used = true;
     int r = base_path(path, h, blob, &err);
 
-    if (!*blob)
-        return;
     if (r == 0)
-        r = claim_begin(&claim, h, blob, NULL, NULL, &err);
-    if (r == 0) {
         r = is_used(&used, h, blob, &err);
-        if (r == 0 && !used)
-            unlink(path);
-        claim_end(&claim, h);
-    }
+    if (r == 0 && !used)
+        unlink(path);
     if (r < 0)
         journal_message("instance-trouble", &err, "%s stays", blob);
+}
+
+void host_base_drop(struct host *h, const char *blob)
+{
+    struct base_claim claim;
+    struct err ignored; /* nobody is asked */
+
+    if (!*blob || claim_begin(&claim, h, blob, NULL, NULL, &ignored) < 0)
+        return;
+    drop(h, blob);
+    claim_end(&claim, h);
+}
+
+bool host_base_try_drop(struct host *h, const char *blob)
+{
+    struct base_claim claim;
+
+    if (!*blob)
+        return true;
+    if (!claim_try(&claim, h, blob))
+        return false;
+    drop(h, blob);
+    claim_end(&claim, h);
+    return true;
 }
 
 int host_bases_sweep(struct host *h, struct err *err)

@@ -277,9 +277,11 @@ static int clear_left(struct host *h, struct err *err)
 
         r = host_clear(h, list[k].id, &one);
         note(h, list[k].id, r < 0 ? &one : NULL);
-        r = r == 0 ? instance_left_cleared(db, list[k].id, err) : 0;
-        if (r == 0)
-            host_base_drop(h, list[k].blob);
+        /* Somebody may be at the blob for hours: another time. */
+        if (r == 0 && (list[k].cleared || host_base_try_drop(h, list[k].blob)))
+            r = instance_left_cleared(db, list[k].id, err);
+        else
+            r = 0;
     }
     return r;
 }

@@ -55,5 +55,7 @@ int host_look(struct host *h, struct err *err);
 void *host_look_main(void *host);
 void host_look_fini(struct host *h);
 
+/* host_base_drop() for the thread, which waits for nobody.  false: somebody is at it. */
+bool host_base_try_drop(struct host *h, const char *blob);
 /* Away with what nothing stands on. */
 int host_bases_sweep(struct host *h, struct err *err);
