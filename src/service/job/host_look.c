@@ -142,7 +142,8 @@ static bool has_room(const struct host *h)
            (uint64_t)fs.f_bavail * fs.f_frsize >= ROOM_MIN;
 }
 
-/* What the row says of it; the log hears of it when that changes. */
+/* What the row says of it; the log hears of it when that changes.  REFUSED_STATE:
+ * something else happened to it since. */
 static int say_stalled(struct db *db, const struct instance *i, bool stalled,
                        struct err *err)
 {
@@ -159,6 +160,17 @@ static int say_stalled(struct db *db, const struct instance *i, bool stalled,
                                   "takes"
                                 : "%s goes on: there is room for its disk again",
                         i->id);
+    return r;
+}
+
+/* No task has come to it since the look began. */
+static int is_idle(bool *ret, struct db *db, const struct instance *i,
+                   struct arena *arena, struct err *err)
+{
+    struct instance now;
+    int r = instance_get(&now, arena, db, NULL, NULL, i->id, false, err);
+
+    *ret = r == 0 && !now.task && now.state == INSTANCE_RUNNING;
     return r < 0 ? r : 0;
 }
 
@@ -166,18 +178,23 @@ static int say_stalled(struct db *db, const struct instance *i, bool stalled,
  * task works on is left to that: it may read the disk. */
 static int look_for_room(struct host *h, struct db *db, struct guest *g,
                          const struct instance *i, enum machine_state state,
-                         struct err *err)
+                         struct arena *arena, struct err *err)
 {
+    bool idle = false;
     int r;
 
-    if (state != MACHINE_FULL)
-        return g->retried && job_now_ms() - g->retried < SETTLED_MS
-                   ? 0
-                   : say_stalled(db, i, false, err);
+    if (state != MACHINE_FULL) {
+        if (g->retried && job_now_ms() - g->retried < SETTLED_MS)
+            return 0;
+        r = say_stalled(db, i, false, err);
+        return r < 0 ? r : 0;
+    }
     r = say_stalled(db, i, true, err);
     if (r == 0 && !i->task && has_room(h) && is_time(&g->retried, RETRY_MS))
+        r = is_idle(&idle, db, i, arena, err);
+    if (r == 0 && idle)
         r = machine_resume(g->machine, err);
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* The task that makes an image of it may have powered it off, until it has its copy. */
@@ -215,7 +232,7 @@ static int look_at(struct host *h, struct db *db, const struct instance *i,
 
         r = listen_to(g, m, i->id, err);
         if (r == 0)
-            r = look_for_room(h, db, g, i, status.state, err);
+            r = look_for_room(h, db, g, i, status.state, arena, err);
         host_give(h, m);
         if (r == 0 && status.state == MACHINE_BROKEN)
             r = FAIL(err, ERR_IO, "the machine stands still: %s", status.word);
