@@ -32,11 +32,12 @@ struct host_trouble {
     struct host_trouble *next;
     char id[INSTANCE_ID_SIZE]; /* "": of the look at all of them */
     char said[ERR_MSG_MAX];
+    bool left;  /* of one that was given up: those are not in each look */
     bool still; /* in the look under way */
 };
 
 /* NULL: nothing is wrong with it. */
-static void note(struct host *h, const char *id, const struct err *wrong)
+static struct host_trouble *note(struct host *h, const char *id, const struct err *wrong)
 {
     struct host_trouble **at = &h->troubles, *t;
 
@@ -50,7 +51,7 @@ static void note(struct host *h, const char *id, const struct err *wrong)
         free(t);
     }
     if (!wrong)
-        return;
+        return NULL;
     if (!t) {
         t = *at = calloc(1, sizeof *t);
         if (t)
@@ -62,18 +63,28 @@ static void note(struct host *h, const char *id, const struct err *wrong)
     if (t) {
         snprintf(t->said, sizeof t->said, "%s", wrong->msg);
         t->still = true;
+        t->left = false;
     }
+    return t;
 }
 
-/* Those that nobody looks at any more. */
-static void forget_troubles(struct host *h)
+static void note_left(struct host *h, const char *id, const struct err *wrong)
+{
+    struct host_trouble *t = note(h, id, wrong);
+
+    if (t)
+        t->left = true;
+}
+
+/* Those that nobody looks at any more.  left: those that were given up were looked at. */
+static void forget_troubles(struct host *h, bool left)
 {
     struct host_trouble **at = &h->troubles;
 
     while (*at) {
         struct host_trouble *t = *at;
 
-        if (t->still) {
+        if (t->still || (t->left && !left)) {
             t->still = false;
             at = &t->next;
         } else {
@@ -293,7 +304,7 @@ static int clear_left(struct host *h, struct err *err)
         struct err one = {0};
 
         r = host_clear(h, list[k].id, &one);
-        note(h, list[k].id, r < 0 ? &one : NULL);
+        note_left(h, list[k].id, r < 0 ? &one : NULL);
         /* Somebody may be at the blob for hours: another time. */
         if (r == 0 && (list[k].cleared || host_base_try_drop(h, list[k].blob)))
             r = instance_left_cleared(db, list[k].id, err);
@@ -305,16 +316,18 @@ static int clear_left(struct host *h, struct err *err)
 
 int host_look(struct host *h, struct err *err)
 {
+    bool left;
     int r = 0;
 
     if (!zone_lease_held(h->service->zone))
         return 0;
-    if (is_time(&h->left, LEFT_MS))
+    left = is_time(&h->left, LEFT_MS);
+    if (left)
         r = clear_left(h, err);
     if (r == 0)
         r = look_at_all(h, err);
     if (r == 0)
-        forget_troubles(h);
+        forget_troubles(h, left);
     return r;
 }
 
