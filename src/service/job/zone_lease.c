@@ -19,6 +19,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/scoped.h"
 #include "base/uuid.h"
 #include "service/folder.h"
@@ -29,6 +30,11 @@
 #define HOST_FILE "host"
 
 enum { BEAT_MAX_MS = 10 * 1000 }; /* far below ZONE_AWAY_S */
+
+/* Of a filesystem that guests write to, what is promised to none of them: the catalogue
+ * may lie on it, and ends of instances are recorded there. */
+enum { RESERVE_PERCENT = 5 };
+static const uint64_t reserve_min = (uint64_t)1 << 30, reserve_max = (uint64_t)32 << 30;
 
 struct zone_lease {
     struct service *service;
@@ -97,6 +103,12 @@ static int lock_folder(struct zone_lease *z, struct err *err)
 
 /* ---- what there is */
 
+/* What CreateImage copies is beside what was promised, and gone when it is stored. */
+static bool is_snapshot(const char *name)
+{
+    return strncmp(name, "snapshot-", 9) == 0;
+}
+
 /* Of the files of one instance; what is gone meanwhile has none. */
 static uint64_t bytes_in(int parent, const char *name)
 {
@@ -111,20 +123,29 @@ static uint64_t bytes_in(int parent, const char *name)
         return 0;
     }
     while ((e = readdir(dir)))
-        if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (!is_snapshot(e->d_name) &&
+            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(st.st_mode))
             sum += (uint64_t)st.st_blocks * 512;
     closedir(dir);
     return sum;
 }
 
-/* What is free, and what instances have taken of it: the sum stays while they grow. */
+static uint64_t reserve_of(const struct statvfs *fs)
+{
+    uint64_t all = (uint64_t)fs->f_blocks * fs->f_frsize;
+
+    return min_u64(max_u64(all / 100 * RESERVE_PERCENT, reserve_min), reserve_max);
+}
+
+/* What is free but for the reserve, and what instances have taken of it: the sum stays
+ * while they grow. */
 static int measure(uint64_t *ret, const char *folder, struct err *err)
 {
     struct statvfs fs;
     const struct dirent *e;
     DIR *dir;
-    uint64_t sum;
+    uint64_t sum, reserve;
 
     if (statvfs(folder, &fs) < 0)
         return FAIL_SYS(err, errno, "%s", folder);
@@ -136,7 +157,8 @@ static int measure(uint64_t *ret, const char *folder, struct err *err)
         if (strncmp(e->d_name, "ins-", 4) == 0)
             sum += bytes_in(dirfd(dir), e->d_name);
     closedir(dir);
-    *ret = sum;
+    reserve = reserve_of(&fs);
+    *ret = sum > reserve ? sum - reserve : 0;
     return 0;
 }
 
