@@ -24,9 +24,10 @@
 #include "service/status.h"
 #include "store/blob.h"
 #include "store/catalog.h"
+#include "store/instance.h"
 
 static const char help[] =
-    "Usage: imgportd [--config FILE] [--check]\n"
+    "Usage: imgportd [--config FILE] [--check | --take-over]\n"
     "\n"
     "The image service: API 3.0, object endpoint and jobs in one process that stays in "
     "the\n"
@@ -37,6 +38,9 @@ static const char help[] =
     "Options:\n"
     "  --config FILE  in place of $IMGPORTD_CONF and /etc/imgport/imgportd.conf\n"
     "  --check        read the configuration, say what is wrong with it, and end\n"
+    "  --take-over    let the zone of the configuration have another host than the one "
+    "whose\n"
+    "                 instances it has, since that one is gone for good, and end\n"
     "  --help         this text\n"
     "  --version      the version\n"
     "\n"
@@ -170,21 +174,39 @@ static int run(const struct config *config, struct arena *arena, const sigset_t 
     return 0;
 }
 
+static int take_over(const struct config *config, struct err *err)
+{
+    AUTO(catalog_closep) struct catalog *catalog = NULL;
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = *config->zone ? catalog_open(&catalog, config->catalog, NULL, err)
+                          : FAIL(err, ERR_ARG, "the configuration names no zone");
+
+    if (r == 0)
+        r = catalog_get(&db, catalog, err);
+    if (r == 0)
+        r = zone_take_over(db, config->zone, err);
+    if (r == REFUSED_LEASE)
+        return FAIL(
+            err, ERR_CONFLICT,
+            "zone %s has no host, or an imgportd is it: that one has to end, or to "
+            "be not heard of for its lease-seconds",
+            config->zone);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {0},
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'n'},
+        {"take-over", no_argument, NULL, 't'},    {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {0},
     };
     AUTO(arena_fini) struct arena arena = {0};
     const struct config *config;
     const char *path = NULL;
     struct err err = {0};
     sigset_t signals;
-    bool check = false;
+    bool check = false, take = false;
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -194,6 +216,9 @@ int main(int argc, char **argv)
             break;
         case 'n':
             check = true;
+            break;
+        case 't':
+            take = true;
             break;
         case 'h':
             fputs(help, stdout);
@@ -213,6 +238,8 @@ int main(int argc, char **argv)
         complain(&err);
         return 2;
     }
+    if (take && !check)
+        return take_over(config, &err) < 0 ? complain(&err) : 0;
     if (!check && journal_open(config->log, &err) < 0)
         return complain(&err);
     if (check)

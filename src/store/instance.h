@@ -225,11 +225,15 @@ struct zone_holder {
 
 /* What the host of a zone has, and that it is its host for lease_s from now.  start: it
  * was not until now, and what a process of this host held before is free.  REFUSED_LEASE:
- * another one is. */
+ * another one is.  ERR_CONFLICT, for whoever reads the log: none is, but the last one was
+ * another and has instances still. */
 int zone_hold(struct db *db, const struct zone *zone, const struct zone_holder *by,
               bool start, struct err *err);
 /* Any host may have it. */
 int zone_let_go(struct db *db, const char *zone, const char *process, struct err *err);
+/* The same, whatever its last host has there.  REFUSED_LEASE: somebody is its host, or
+ * there is no such zone. */
+int zone_take_over(struct db *db, const char *zone, struct err *err);
 /* Is there so much more?  Locks the zone.  REFUSED_NONE, REFUSED_FULL, REFUSED_DISK. */
 int zone_room(struct db *db, const char *zone, int64_t memory_mib, int64_t disk_gib,
               struct err *err);

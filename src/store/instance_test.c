@@ -231,6 +231,38 @@ static int give_up(struct db *db, void *arg, struct err *e)
     return instance_give_up(db, arg, e);
 }
 
+static void a_host_that_stopped_keeps_a_zone_with_instances(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct instance i = some_instance(&a);
+    struct zone z = some_zone(65536);
+
+    OK(hold_zone(t, &z, "a", "a1", true, &err));
+    i = get(t, add(t, &i));
+    CHECK(REFUSED_LEASE, zone_take_over(t->db, ZONE, &err));
+    OK(zone_let_go(t->db, ZONE, "a1", &err));
+    CHECK(-ERR_CONFLICT, hold_zone(t, &z, "b", "b1", true, &err));
+    CHECK(-ERR_CONFLICT, hold_zone(t, &z, "b", "b1", false, &err));
+    OK(hold_zone(t, &z, "a", "a2", true, &err));
+    testing_exec(t, "UPDATE zone SET held_until = held_until - 31");
+    CHECK(-ERR_CONFLICT, hold_zone(t, &z, "b", "b1", true, &err));
+    /* What was given up runs there until the host has cleared it. */
+    OK(db_tx(t->db, give_up, &i, &err));
+    CHECK(-ERR_CONFLICT, hold_zone(t, &z, "b", "b1", true, &err));
+    OK(instance_left_cleared(t->db, i.id, &err));
+    OK(hold_zone(t, &z, "b", "b1", true, &err));
+    /* On purpose. */
+    i = some_instance(&a);
+    add(t, &i);
+    OK(zone_let_go(t->db, ZONE, "b1", &err));
+    CHECK(-ERR_CONFLICT, hold_zone(t, &z, "a", "a3", true, &err));
+    OK(zone_take_over(t->db, ZONE, &err));
+    OK(hold_zone(t, &z, "a", "a3", true, &err));
+    CHECK(REFUSED_LEASE, zone_take_over(t->db, ZONE, &err));
+    clear(t);
+}
+
 static void what_a_lost_host_had_is_given_up(void **state)
 {
     struct testing *t = *state;
@@ -495,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_quota_and_the_memory_of_a_zone_are_limits),
         cmocka_unit_test(disks_are_promised_once),
         cmocka_unit_test(a_zone_has_one_host),
+        cmocka_unit_test(a_host_that_stopped_keeps_a_zone_with_instances),
         cmocka_unit_test(what_a_lost_host_had_is_given_up),
         cmocka_unit_test(what_works_on_it_alone_changes_it),
         cmocka_unit_test(an_image_stays_while_a_disk_stands_on_it),

@@ -18,6 +18,24 @@ struct holding {
     bool start;
 };
 
+/* Nobody holds it, so it is what another host left running that keeps it. */
+static int refuse(struct db *db, const struct zone *z, struct err *err)
+{
+    int64_t ignored;
+    int r = db_get_int(&ignored, db,
+                       "SELECT 1 FROM zone WHERE name = $1 AND held_until <= @NOW",
+                       DB_ARGS(db_text(z->name)), err);
+
+    if (r <= 0)
+        return r < 0 ? r : REFUSED_LEASE;
+    return FAIL(err, ERR_CONFLICT,
+                "zone %s has instances on another host or in another folder: start "
+                "imgportd there, or give them up there with imgportd --take-over here",
+                z->name);
+}
+
+/* Another host may have it when that has nothing here any more: its machines outlive its
+ * daemon.  What it has cleared already is not there. */
 static int hold(struct db *db, void *arg, struct err *err)
 {
     const struct holding *a = arg;
@@ -32,15 +50,17 @@ static int hold(struct db *db, void *arg, struct err *err)
         "disk_gib = excluded.disk_gib, subnet = excluded.subnet, "
         "prefix = excluded.prefix, seen = excluded.seen, host = excluded.host, "
         "holder = excluded.holder, held_until = excluded.held_until "
-        "WHERE zone.holder = $8 OR zone.held_until <= @NOW OR ($10 = 1 AND "
-        "zone.host = $7)",
+        "WHERE zone.holder = $8 OR ($10 = 1 AND zone.host = $7) OR "
+        "(zone.held_until <= @NOW AND (zone.host = $7 OR zone.host = '' OR NOT "
+        "(EXISTS (SELECT 1 FROM instance i WHERE i.zone = $1) OR EXISTS (SELECT 1 FROM "
+        "instance_left l WHERE l.zone = $1 AND l.cleared = 0))))",
         DB_ARGS(db_text(z->name), db_text(z->region), db_int(z->memory_mib),
                 db_int(z->disk_gib), db_int(z->subnet), db_int(z->prefix),
                 db_text(a->by->host), db_text(a->by->process), db_int(a->by->lease_s),
                 db_int(a->start)),
         err);
 
-    return r < 0 ? r : rows == 0 ? REFUSED_LEASE : 0;
+    return r < 0 ? r : rows == 0 ? refuse(db, z, err) : 0;
 }
 
 int zone_hold(struct db *db, const struct zone *zone, const struct zone_holder *by,
@@ -67,6 +87,22 @@ static int let_go(struct db *db, void *arg, struct err *err)
 int zone_let_go(struct db *db, const char *zone, const char *process, struct err *err)
 {
     return db_tx(db, let_go, &(struct held){zone, process}, err);
+}
+
+static int take_over(struct db *db, void *arg, struct err *err)
+{
+    const struct held *a = arg;
+    int64_t rows;
+    int r = db_exec(&rows, db,
+                    "UPDATE zone SET host = '' WHERE name = $1 AND held_until <= @NOW",
+                    DB_ARGS(db_text(a->zone)), err);
+
+    return r < 0 ? r : rows == 0 ? REFUSED_LEASE : 0;
+}
+
+int zone_take_over(struct db *db, const char *zone, struct err *err)
+{
+    return db_tx(db, take_over, &(struct held){zone, NULL}, err);
 }
 
 int zone_list(struct zone **ret, size_t *ret_n, struct arena *arena, struct db *db,

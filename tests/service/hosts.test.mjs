@@ -218,11 +218,18 @@ test("a zone has one host, and another one when that is not heard of", async () 
   await assert.rejects(other(`folder = ${w.folder}\n`), /another imgportd has the instances in/);
   await w.d.stop("SIGKILL");
   await assert.rejects(other(), /another imgportd is the host/);
+  const takeOver = () => execFileSync(process.env.IMGPORTD, ["--take-over"], { env: { ...process.env, IMGPORTD_CONF: w.d.config }, stdio: "pipe" });
+  assert.throws(takeOver, /or an imgportd is it/);
   await sleep(3000);
+  // Its machines run on: nobody else has the zone but on purpose.
+  await assert.rejects(other(), /zone ap-guangzhou-1 has instances on another host or in another folder/);
+  takeOver();
   const next = await other();
   await assert.rejects(w.d.start(), /another imgportd is the host/);
   assert.equal(await next.stop(), 0);
   // One that ended by itself keeps nobody waiting.
+  await assert.rejects(w.d.start(), /has instances on another host/);
+  takeOver();
   await w.d.start();
 });
 
