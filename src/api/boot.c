@@ -173,6 +173,7 @@ static int start(struct boot *b, struct err *err)
          * addresses cost emulation a tenth and nobody needs them. */
         .cpu = is_rpm ? "max,la57=off" : NULL,
         .memory = o->memory ? o->memory : MEMORY,
+        .user = o->user,
         .timeout = o->timeout ? o->timeout : TIMEOUT,
         .cloud_init = has_cloud_init(b),
         .kernel = -1,

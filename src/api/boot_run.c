@@ -448,7 +448,8 @@ static int open_hypervisor(struct hypervisor **ret, const struct boot_plan *plan
                            struct err *err)
 {
     char helper[PATH_MAX];
-    struct hypervisor_options o = {.helper = helper, .accelerator = plan->accelerator};
+    struct hypervisor_options o = {
+        .helper = helper, .accelerator = plan->accelerator, .user = plan->user};
     int r = place_net(helper, err);
 
     return r < 0 ? r : hypervisor_open(ret, &o, err);

@@ -24,7 +24,8 @@ struct boot_plan {
     unsigned memory;  /* MiB */
     unsigned timeout; /* seconds */
     enum accelerator accelerator;
-    bool cloud_init; /* it starts: it may take a while behind the login */
+    const char *user; /* as of struct imgport_boot_options */
+    bool cloud_init;  /* it starts: it may take a while behind the login */
     /* With a command line a quick start: kernel and initramfs are open files. */
     const char *command_line;
     int kernel, initramfs; /* -1: none */

@@ -295,7 +295,7 @@ static void tell_how_to_go_on(const char *id)
     fputc('\n', stderr);
 }
 
-int cloud_follow(struct cloud *c, const char *id, bool begun)
+int cloud_follow(bool *over, struct cloud *c, const char *id, bool begun)
 {
     struct progress progress = {0};
     time_t answered = begun ? time(NULL) : 0;
@@ -307,9 +307,11 @@ int cloud_follow(struct cloud *c, const char *id, bool begun)
 
         if (r == -1)
             answered = time(NULL);
-        else if (e.exit_status == EXIT_OK)
+        else if (e.exit_status == EXIT_OK) {
+            if (over)
+                *over = r != EXIT_TROUBLE;
             return r;
-        else if (r != EXIT_TROUBLE || time(NULL) - answered > OUTAGE_S) {
+        } else if (r != EXIT_TROUBLE || time(NULL) - answered > OUTAGE_S) {
             progress_end(&progress);
             r = cmd_fail(&e);
             if (answered)

@@ -52,8 +52,8 @@ int cloud_list(json_t **ret, struct cloud *c, enum cloud_version version,
 /* Follows a task until it ends, with a line of progress on a terminal, also while the
  * service is away for a minute; not, where that task was not `begun` or seen before.
  * EXIT_OK: it is done.  EXIT_REFUSED: it failed or was canceled, and the reason was
- * told. */
-int cloud_follow(struct cloud *c, const char *task, bool begun);
+ * told.  *over, where it is wanted: the end was seen, and not the service lost. */
+int cloud_follow(bool *over, struct cloud *c, const char *task, bool begun);
 
 struct cloud_column {
     const char *title; /* marked by N_() */

@@ -126,8 +126,9 @@ static json_t *import_params(const struct options *o, const char *name)
     return p;
 }
 
-static int import_link(struct options *o, const json_t *params, const char *link,
-                       bool dry_run, bool wait)
+/* *over, where it is wanted: nothing reads `link` any more. */
+static int import_link(bool *over, struct options *o, const json_t *params,
+                       const char *link, bool dry_run, bool wait)
 {
     AUTO(json_releasep) json_t *answer = NULL;
     json_t *p = json_deep_copy(params);
@@ -137,11 +138,13 @@ static int import_link(struct options *o, const json_t *params, const char *link
     put_text(p, "ImageUrl", link);
     put_flag(p, "DryRun", dry_run);
     r = cloud_call(&answer, &o->c, CLOUD_CVM, "ImportImage", p);
+    if (over)
+        *over = r == EXIT_REFUSED;
     if (r != EXIT_OK)
         return r;
     id = json_string_value(json_object_get(answer, "ImageId"));
     if (wait && id)
-        return cloud_follow(&o->c, id, true);
+        return cloud_follow(over, &o->c, id, true);
     if (o->c.json && dry_run == o->dry_run)
         return cloud_print_json(answer);
     if (id)
@@ -153,17 +156,21 @@ static int import_link(struct options *o, const json_t *params, const char *link
 static int import_file(struct options *o, const json_t *params, const char *file)
 {
     AUTO(upload_fini) struct upload u = {.fd = -1};
+    bool over = false;
     int r = upload_open(&u, &o->c, file);
 
     if (r == EXIT_OK)
-        r = import_link(o, params, buf_str(&u.link), true, false);
+        r = import_link(NULL, o, params, buf_str(&u.link), true, false);
     if (r != EXIT_OK || o->dry_run)
         return r;
     r = upload_send(&u, &o->c);
     if (r != EXIT_OK)
         return r;
-    r = import_link(o, params, buf_str(&u.link), false, true);
-    upload_drop(&u, &o->c);
+    r = import_link(&over, o, params, buf_str(&u.link), false, true);
+    if (over)
+        upload_drop(&u, &o->c);
+    else
+        upload_keep(&u);
     return r;
 }
 
@@ -175,8 +182,9 @@ static int do_import(const struct command *self, struct options *o, const struct
         return cmd_usage(self, _("import wants --os-type and --os-version; imgport image "
                                  "systems lists them"));
     params = import_params(o, w->v[0]);
-    return strstr(w->v[1], "://") ? import_link(o, params, w->v[1], o->dry_run, o->wait)
-                                  : import_file(o, params, w->v[1]);
+    return strstr(w->v[1], "://")
+               ? import_link(NULL, o, params, w->v[1], o->dry_run, o->wait)
+               : import_file(o, params, w->v[1]);
 }
 
 /* What an import would come to. */
@@ -235,7 +243,7 @@ static int follow_copies(struct options *o, const json_t *copies)
         int r;
 
         o->c.client.region = json_string_value(json_object_get(copy, "Region"));
-        r = cloud_follow(&o->c, json_string_value(json_object_get(copy, "ImageId")),
+        r = cloud_follow(NULL, &o->c, json_string_value(json_object_get(copy, "ImageId")),
                          true);
         worst = r > worst ? r : worst;
     }
@@ -314,7 +322,7 @@ static int do_export(const struct command *self, struct options *o, const struct
         snprintf(task, sizeof task, "%lld",
                  (long long)json_integer_value(json_object_get(answer, "TaskId")));
     if (o->wait && *task)
-        return cloud_follow(&o->c, task, true);
+        return cloud_follow(NULL, &o->c, task, true);
     if (o->c.json)
         return cloud_print_json(answer);
     json_array_foreach(json_object_get(answer, "CosPaths"), i, path)

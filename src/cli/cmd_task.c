@@ -99,7 +99,7 @@ static int run(const struct command *self, int argc, char **argv)
         return show(&o, words[1]);
     if (strcmp(words[0], "cancel") == 0)
         return cancel(self, &o, words[1]);
-    return cloud_follow(&o.c, words[1], false);
+    return cloud_follow(NULL, &o.c, words[1], false);
 }
 
 const struct command cmd_task = {

@@ -168,6 +168,15 @@ void upload_drop(struct upload *u, struct cloud *c)
     fputc('\n', stderr);
 }
 
+void upload_keep(struct upload *u)
+{
+    fputs("imgport: ", stderr);
+    /* The bucket, the object. */
+    fprintf(stderr, _("%s keeps %s, which the import may still read"), u->bucket,
+            buf_str(&u->key));
+    fputc('\n', stderr);
+}
+
 void upload_fini(struct upload *u)
 {
     closep(&u->fd);

@@ -29,4 +29,6 @@ int upload_open(struct upload *u, struct cloud *c, const char *file);
 int upload_send(struct upload *u, struct cloud *c);
 /* What cannot be dropped is told of, and stays. */
 void upload_drop(struct upload *u, struct cloud *c);
+/* Tells that it stays, since an import may still read it. */
+void upload_keep(struct upload *u);
 void upload_fini(struct upload *u);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/scoped.h"
+#include "base/text.h"
 #include "instance/clock.h"
 #include "instance/hypervisor_parts.h"
 
@@ -72,10 +73,16 @@ static int find_user(struct hypervisor *h, const char *name, struct err *err)
 {
     struct passwd entry, *found = NULL;
     char text[PASSWD_MAX];
+    uint64_t number;
     int failed;
 
     if (!name || !*name || geteuid() != 0)
         return 0;
+    if (text_u64(&number, bytes_of(name, strlen(name))) && number &&
+        number < UINT32_MAX - 1) {
+        h->user = (struct machine_user){true, (uid_t)number, (gid_t)number};
+        return 0;
+    }
     failed = getpwnam_r(name, &entry, text, sizeof text, &found);
     if (failed)
         return FAIL_SYS(err, failed, "look for user %s", name);

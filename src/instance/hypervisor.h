@@ -71,8 +71,9 @@ struct hypervisor_options {
     const char *program; /* [opt] what runs machines; NULL: the system's */
     const char *helper;  /* path of imgport-net */
     enum accelerator accelerator;
-    const char *user; /* [opt] who the programs that carry a guest run as; only for root.
-                       * It needs no access to the folder nor to any disk */
+    const char *user; /* [opt] who the programs that carry a guest run as, a name, or a
+                       * number of user and group; only for root.  It needs no access
+                       * to the folder nor to any disk */
     struct machine_users users; /* [opt] the same, but another one for each machine */
     const char *uefi;           /* [opt] firmware for FIRMWARE_UEFI; NULL: the system's */
 };
@@ -122,6 +123,8 @@ struct machine_spec {
     unsigned memory;    /* MiB */
     unsigned cpus;
     const char *cpu; /* [opt] the model's name; NULL: the plainest one that x86-64 is */
+    bool
+        cx16; /* the plainest is to have cmpxchg16b, without which 64-bit Windows stops */
     enum machine_firmware firmware;
 
     struct machine_file disk; /* a qcow2 that may be written; on virtio */

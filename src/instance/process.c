@@ -178,7 +178,8 @@ static bool drop(const struct process_plan *p)
 static bool take_place(const struct process_plan *p)
 {
     return (!p->bind || sched_setaffinity(0, sizeof p->cpus, &p->cpus) == 0) &&
-           (!p->nice || setpriority(PRIO_PROCESS, 0, (int)p->nice) == 0);
+           (!p->nice || getpriority(PRIO_PROCESS, 0) >= (int)p->nice ||
+            setpriority(PRIO_PROCESS, 0, (int)p->nice) == 0);
 }
 
 /* After drop(), which would undo it. */

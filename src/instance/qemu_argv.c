@@ -250,7 +250,11 @@ int qemu_argv(const char *const **ret, struct arena *a, const struct machine_spe
         ADD(&w, "-accel", "tcg,tb-size=%d", TRANSLATED_MIB);
     else
         add(&w, "-accel", "kvm");
-    add(&w, "-cpu", s->cpu ? arena_str(a, s->cpu) : emulated ? PLAIN_CPU : "host");
+    add(&w, "-cpu",
+        s->cpu      ? arena_str(a, s->cpu)
+        : !emulated ? "host"
+        : s->cx16   ? "qemu64"
+                    : PLAIN_CPU);
     ADD(&w, "-m", "%u", s->memory);
     ADD(&w, "-smp", "%u", s->cpus);
     if (s->once)

@@ -108,6 +108,10 @@ static void test_words(void **state)
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     assert_string_equal(value_of(argv, "-accel", 0), "tcg,tb-size=256");
     assert_string_equal(value_of(argv, "-cpu", 0), "qemu64,-cx16");
+    s.cx16 = true;
+    assert_int_equal(
+        qemu_argv(&argv, &a, &s, &fds, ACCELERATOR_EMULATED, "/bin/q", "/fw", &err), 0);
+    assert_string_equal(value_of(argv, "-cpu", 0), "qemu64");
     assert_string_equal(value_of(argv, "-smbios", 0),
                         "type=1,serial=ins-1234abcd,product=Nova,, by us");
     assert_non_null(strstr(value_of(argv, "-blockdev", 1), "\"backing\":null"));

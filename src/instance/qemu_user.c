@@ -18,6 +18,8 @@
 
 #include "base/scoped.h"
 
+enum { LOCK_TRIES = 500, LOCK_PAUSE_US = 20000 };
+
 static void dir_closep(DIR **d)
 {
     if (*d)
@@ -54,6 +56,19 @@ static int read_book(uint8_t *taken, const struct hypervisor *h, int around,
     return errno ? FAIL_SYS(err, errno, "read the folder of machines") : 0;
 }
 
+/* For a while: what is around may be a folder of all, whose lock anybody can hold. */
+static bool lock(int fd)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        usleep(LOCK_PAUSE_US);
+    }
+    return false;
+}
+
 static int take_number(gid_t *ret, const struct hypervisor *h, int folder,
                        struct err *err)
 {
@@ -65,7 +80,7 @@ static int take_number(gid_t *ret, const struct hypervisor *h, int folder,
 
     if (!taken)
         return FAIL(err, ERR_NOMEM, "users");
-    if (around < 0 || flock(around, LOCK_EX) < 0 || fstat(folder, &self) < 0)
+    if (around < 0 || !lock(around) || fstat(folder, &self) < 0)
         return FAIL_SYS(err, errno, "the folder of machines");
     r = read_book(taken, h, around, &self, err);
     if (r < 0)

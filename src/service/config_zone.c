@@ -74,7 +74,7 @@ int config_users(uint32_t *first, uint32_t *last, const char *text, struct err *
     if (*text &&
         (!dash || !text_u64(&v[0], bytes_of(text, (size_t)(dash - text))) ||
          !text_u64(&v[1], bytes_of(dash + 1, strlen(dash + 1))) || v[0] < USERS_FIRST ||
-         v[1] < v[0] || v[1] - v[0] >= MACHINE_USERS_MAX || v[1] > INT32_MAX))
+         v[1] <= v[0] || v[1] - v[0] >= MACHINE_USERS_MAX || v[1] > INT32_MAX))
         return FAIL(err, ERR_ARG,
                     "users \"%s\": want FIRST-LAST, from %d on, at most %d of them", text,
                     USERS_FIRST, MACHINE_USERS_MAX);

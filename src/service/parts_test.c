@@ -188,6 +188,8 @@ static void test_config(void **state)
          "users \"0-1000\": want FIRST-LAST, from 1000 on, at most 1048576 of them"},
         {"a range that is none", "[instances]\nusers = 3000-2000\n",
          "users \"3000-2000\": want FIRST-LAST, from 1000 on, at most 1048576 of them"},
+        {"a user, and none for imports", "[instances]\nusers = 3000-3000\n",
+         "users \"3000-3000\": want FIRST-LAST, from 1000 on, at most 1048576 of them"},
         {"one user for all", "[instances]\nusers = 3000\n",
          "users \"3000\": want FIRST-LAST, from 1000 on, at most 1048576 of them"},
         {"limits of a type",

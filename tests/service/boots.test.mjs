@@ -44,7 +44,7 @@ const begin = async (service = "", more = {}) => {
     } catch {
       return false;
     }
-  }).length;
+  });
   return Object.assign(comes, { d, machines });
 };
 
@@ -59,12 +59,22 @@ test("and so may the rules", async () => {
   assert.deepEqual(await comes("started"), ["IMPORTFAILED", "InternalError", "boot:time"]);
 });
 
-test("imports that start their image do so one after the other", async () => {
-  const comes = await begin(), both = ["one", "two"].map((name) => comes(name, { BootProbe: true }));
+test("imports that start their image do so one after the other, as a user of their own", async () => {
+  const conf = "[jobs]\nboot-seconds = 8\n[instances]\nusers = 300000-300007\n";
+  const comes = await begin("", { conf }), users = new Set(), both = ["one", "two"].map((name) => comes(name, { BootProbe: true }));
   let most = 0, over = false;
   Promise.allSettled(both).then(() => (over = true));
-  for (; !over; await sleep(50)) most = Math.max(most, comes.machines());
+  for (; !over; await sleep(50)) {
+    const pids = comes.machines();
+    most = Math.max(most, pids.length);
+    for (const pid of pids) {
+      try {
+        users.add(/^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
+      } catch { /* it ended */ }
+    }
+  }
   assert.equal(most, 1);
+  assert.deepEqual([...users], [process.getuid() === 0 ? "300007" : `${process.getuid()}`]);
   for (const one of both) assert.deepEqual(await one, ["IMPORTFAILED", "InternalError", "boot:time"]);
 });
 
@@ -72,7 +82,7 @@ test("and only where there is room", async () => {
   const comes = await begin("", { disk: "400m" }), waits = comes("waits", { BootProbe: true });
   await until(() => comes.d.lines().some((l) => l.event === "task-begins"));
   await sleep(4000);
-  assert.equal(comes.machines(), 0);
+  assert.equal(comes.machines().length, 0);
   comes.d.mount("size=2g");
   assert.deepEqual(await waits, ["IMPORTFAILED", "InternalError", "boot:time"]);
 });

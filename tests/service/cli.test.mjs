@@ -229,6 +229,23 @@ test("a file is uploaded and imported, and the upload deleted", async (t) => {
   fs.rmSync(disk);
 });
 
+test("an upload stays while an import may read it", async (t) => {
+  const e = await startDaemon({ conf: "[jobs]\nrun = no\n" }), erin = e.account("erin", "--language", "en");
+  t.after(() => e.stop());
+  const child = spawn(process.env.IMGPORT, ["image", "import", "x", makeDisk(e.dir, 40).file, "--os-type", "Debian", "--os-version", "12"],
+    { env: who(erin, { IMGPORT_ENDPOINT: `http://127.0.0.1:${e.port}` }), stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.on("data", (text) => (err += text));
+  const end = new Promise((done) => child.on("close", done));
+  t.after(() => child.kill("SIGKILL"));
+  const task = await until(async () => (await e.own(erin, "DescribeImportTasks")).TaskSet[0]);
+  // Whatever the service answers now, the task is queued.
+  e.imgport("account", "key", "disable", "erin", erin.secretId);
+  assert.equal(await end, 1);
+  assert.match(err, new RegExp(`^imgport: ${task.ImageId} goes on; [\\s\\S]*^imgport: imports-\\d+ keeps \\S+, which the import may still read$`, "m"));
+  assert.deepEqual(e.sql("SELECT count(*) FROM object"), ["1"]);
+});
+
 test("what an import would come to is told without one", async () => {
   const url = `http://x-${alice.appId}.cos.ap-guangzhou.myqcloud.com/nothing`;
   await bad(["image", "check", url], 1, /\(InvalidUrl\)/);

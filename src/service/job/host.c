@@ -225,6 +225,7 @@ static int describe(struct machine_spec *spec, struct host *h, const struct inst
         .uuid = i->uuid,
         .memory = (unsigned)i->memory_mib,
         .cpus = (unsigned)i->cpu,
+        .cx16 = strcmp(i->platform, "Windows") == 0,
         .firmware = strcmp(i->boot_mode, "UEFI") == 0 ? FIRMWARE_UEFI : FIRMWARE_BIOS,
         .disk.path = paths[1],
         .base_kind = BASE_QCOW2,
@@ -344,6 +345,8 @@ static int open_hypervisor(struct host *h, struct err *err)
     r = config_users(&o.users.first, &o.users.last, c->instance_users, err);
     if (r < 0)
         return r;
+    if (o.users.last)
+        o.users.last--; /* that one is of machines that imports start */
     if (!accelerator_from_name(&o.accelerator, c->accelerator))
         return FAIL(err, ERR_ARG, "no accelerator %s", c->accelerator);
     return hypervisor_open(&h->hypervisor, &o, err);

@@ -214,13 +214,26 @@ static int check(json_t **ret, struct import *im, struct err *err)
 /* Beside the time that the machine has. */
 enum { BOOT_BESIDE_S = 300 };
 
+/* Of users that are one each, the last one is not an instance's. */
+static const char *boot_user(char number[16], const struct config *c)
+{
+    uint32_t first = 0, last = 0;
+
+    if (*c->instance_user)
+        return c->instance_user;
+    if (config_users(&first, &last, c->instance_users, NULL) < 0 || !last)
+        return NULL;
+    snprintf(number, 16, "%u", last);
+    return number;
+}
+
 static int run_boot(json_t **ret, struct import *im, struct err *err)
 {
     const struct config *config = im->job->service->config;
     AUTO(deposit_file_close) struct deposit_file file = DEPOSIT_FILE_NONE;
     enum imgport_verdict verdict;
     struct imgport_error error;
-    char *text = NULL;
+    char *text = NULL, number[16];
     int r = open_staged(&file, im, 0, err);
 
     if (r < 0)
@@ -233,6 +246,7 @@ static int run_boot(json_t **ret, struct import *im, struct err *err)
             .force = json_is_true(json_object_get(im->params, "force")),
             .accelerator = config->accelerator,
             .timeout = (unsigned)config->boot_seconds,
+            .user = boot_user(number, config),
             .language = im->job->account->language,
             .progress = library_progress,
             .progress_arg = im->job,
