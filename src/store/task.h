@@ -157,6 +157,10 @@ int task_hold(struct db *db, const struct task_lease *lease, struct err *err);
 /* Back into the queue, to be claimed `delay_s` seconds from now. */
 int task_release(struct db *db, const struct task_lease *lease, int64_t delay_s,
                  struct err *err);
+/* The same of one that began nothing: the claim is not counted, and its number comes
+ * again. */
+int task_wait(struct db *db, const struct task_lease *lease, int64_t delay_s,
+              struct err *err);
 
 struct task_end {
     enum task_state state;                   /* DONE, FAILED or CANCELED */

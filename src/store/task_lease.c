@@ -227,7 +227,7 @@ int task_result(const char **ret, struct arena *arena, struct db *db, int64_t id
 
 struct release {
     const struct task_lease *lease;
-    int64_t delay_s;
+    int64_t delay_s, uncounted;
 };
 
 static int release(struct db *db, void *arg, struct err *err)
@@ -238,10 +238,12 @@ static int release(struct db *db, void *arg, struct err *err)
 
     /* One that is asked to stop is not kept waiting. */
     r = db_exec(&rows, db,
-                "UPDATE task SET state = 0, seconds_left = -1, due = @NOW + CASE WHEN "
+                "UPDATE task SET state = 0, attempt = attempt - $5, seconds_left = -1, "
+                "due = @NOW + CASE WHEN "
                 "cancel_asked = 1 "
                 "THEN 0 ELSE $4 END WHERE " IS_HELD,
-                DB_ARGS(LEASE_ARGS(a->lease), db_int(a->delay_s)), err);
+                DB_ARGS(LEASE_ARGS(a->lease), db_int(a->delay_s), db_int(a->uncounted)),
+                err);
     if (r < 0)
         return r;
     return rows == 0 ? REFUSED_LEASE : db_notify(db, WATCH_TASK, err);
@@ -250,7 +252,13 @@ static int release(struct db *db, void *arg, struct err *err)
 int task_release(struct db *db, const struct task_lease *lease, int64_t delay_s,
                  struct err *err)
 {
-    return db_tx(db, release, &(struct release){lease, delay_s}, err);
+    return db_tx(db, release, &(struct release){lease, delay_s, 0}, err);
+}
+
+int task_wait(struct db *db, const struct task_lease *lease, int64_t delay_s,
+              struct err *err)
+{
+    return db_tx(db, release, &(struct release){lease, delay_s, 1}, err);
 }
 
 struct finish {

@@ -178,6 +178,27 @@ static void test_tasks_are_claimed_in_their_order(void **state)
     task = get(t, ids[4]);
     assert_int_equal(task.state, TASK_QUEUED);
     assert_true(task.not_before >= task.started + 100);
+    assert_int_equal(task.attempt, 1);
+}
+
+static void test_waiting_is_no_attempt(void **state)
+{
+    struct testing *t = *state;
+    struct task_lease lease, old = {0};
+    struct task task;
+    int64_t id = add(t, TASK_IMPORT, "");
+
+    for (int i = 0; i < 3; i++) {
+        OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "me", 60,
+                      &err));
+        assert_int_equal(task.attempt, 1);
+        old = lease;
+        OK(task_wait(t->db, &lease, 0, &err));
+        CHECK(REFUSED_LEASE, task_wait(t->db, &lease, 0, &err));
+        assert_int_equal(get(t, id).state, TASK_QUEUED);
+    }
+    OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "other", 60, &err));
+    CHECK(REFUSED_LEASE, task_wait(t->db, &old, 0, &err));
 }
 
 static void test_cancel_asks(void **state)
@@ -484,6 +505,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_lease_that_is_over_is_taken, empty),
         cmocka_unit_test_setup(test_the_same_worker_does_not_mistake_an_old_lease, empty),
         cmocka_unit_test_setup(test_tasks_are_claimed_in_their_order, empty),
+        cmocka_unit_test_setup(test_waiting_is_no_attempt, empty),
         cmocka_unit_test_setup(test_cancel_asks, empty),
         cmocka_unit_test_setup(test_lists, empty),
         cmocka_unit_test_setup(test_finishing_is_one_transaction, empty),

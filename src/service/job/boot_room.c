@@ -4,14 +4,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "api/stage.h"
 
 enum {
     MEMORY_MIB = 1024, /* 512 of the guest, what emulating it takes, the disk's server */
     DISK_MIB = 512,    /* a system that starts writes logs, and grows its filesystem */
-    TICK_MS = 500,
 };
 
 static atomic_uint running;
@@ -40,23 +38,12 @@ static bool has_disk(void)
 }
 
 /* Who is counted looks, so that two do not take the same room. */
-static bool take(unsigned max)
+bool boot_room_take(unsigned max)
 {
     if (atomic_fetch_add(&running, 1) < max && has_memory() && has_disk())
         return true;
     atomic_fetch_sub(&running, 1);
     return false;
-}
-
-int boot_room_take(struct job *j, struct err *err)
-{
-    int r = 0;
-
-    while (r == 0 && !take((unsigned)j->service->config->boots_max)) {
-        usleep(TICK_MS * 1000);
-        r = job_goes_on(j, err);
-    }
-    return r;
 }
 
 void boot_room_give(void)

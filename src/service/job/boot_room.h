@@ -5,8 +5,8 @@
  * none when this machine has no memory or disk for one.  Any thread. */
 #pragma once
 
-#include "service/job/job.h"
+#include <stdbool.h>
 
-/* Waits until there is room, or the job is to stop.  0: boot_room_give() is to follow. */
-int boot_room_take(struct job *j, struct err *err);
+/* At most `max` at once.  True: boot_room_give() is to follow. */
+bool boot_room_take(unsigned max);
 void boot_room_give(void);

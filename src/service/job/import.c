@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -255,6 +256,41 @@ static int run_boot(json_t **ret, struct import *im, struct err *err)
     return library_report(ret, r, text, im->job, &error, err);
 }
 
+/* For as long as a store may take; how long it waits outlasts its claims. */
+static int wait_for_room(struct import *im, struct job_failure *why, struct err *err)
+{
+    AUTO(json_freep) json_t *waits = NULL;
+    json_int_t now = (json_int_t)time(NULL);
+    int r = job_result(&waits, im->job, "boot-waits", err);
+
+    if (r < 0)
+        return r;
+    if (!waits) {
+        waits = json_pack("{s:I}", "since", now);
+        r = waits ? job_step_done(im->job, "boot-waits", waits, "boot", err)
+                  : FAIL(err, ERR_NOMEM, "result of a step");
+    } else if (now - json_integer_value(json_object_get(waits, "since")) >
+               (json_int_t)im->job->service->config->store_seconds) {
+        return job_fail(why, "InternalError", "time-limit", "%s",
+                        _("a step took longer than this service allows"));
+    }
+    return r == 0 ? JOB_WAITS : r;
+}
+
+static int boot_in_room(json_t **ret, struct import *im, struct job_failure *why,
+                        struct err *err)
+{
+    const struct config *config = im->job->service->config;
+    int r;
+
+    if (!boot_room_take((unsigned)config->boots_max))
+        return wait_for_room(im, why, err);
+    job_step(im->job, "boot", config->boot_seconds + BOOT_BESIDE_S);
+    r = run_boot(ret, im, err);
+    boot_room_give();
+    return r;
+}
+
 static int boot(struct import *im, struct job_failure *why, struct err *err)
 {
     const struct service *s = im->job->service;
@@ -266,13 +302,7 @@ static int boot(struct import *im, struct job_failure *why, struct err *err)
         return 0;
     r = job_result(&report, im->job, "boot", err);
     if (r == 0 && !report) {
-        job_step(im->job, "boot", s->config->store_seconds);
-        r = boot_room_take(im->job, err);
-        if (r < 0)
-            return r;
-        job_step(im->job, "boot", s->config->boot_seconds + BOOT_BESIDE_S);
-        r = run_boot(&report, im, err);
-        boot_room_give();
+        r = boot_in_room(&report, im, why, err);
         if (r == 0)
             r = job_step_done(im->job, "boot", report, "convert", err);
     }

@@ -24,7 +24,11 @@
 #include "store/image.h"
 #include "store/task.h"
 
-enum { JOB_FAILED = 100 }; /* beside 0, refusals and error codes: *why says it */
+/* Beside 0, refusals and error codes. */
+enum {
+    JOB_FAILED = 100, /* *why says it */
+    JOB_WAITS,        /* for room: asked again soon, and no try is counted */
+};
 
 enum { JOB_DETAIL_MAX = 1024 };
 
@@ -66,8 +70,8 @@ struct job {
 
 struct job_kind {
     enum task_kind kind;
-    /* 0: finished, and the task ended.  JOB_FAILED: it cannot succeed.  Negative: could
-     * not now; it is tried again, some times. */
+    /* 0: finished, and the task ended.  JOB_FAILED: it cannot succeed.  JOB_WAITS.
+     * Negative: could not now; it is tried again, some times. */
     int (*run)(struct job *j, struct job_failure *why, struct err *err);
     /* Ends the task as FAILED or CANCELED, with what depends on it. */
     int (*end)(struct job *j, enum task_state state, const struct job_failure *why,

@@ -26,6 +26,7 @@ enum {
     ZONE_THREADS_MAX = 32,
     TRIES_MAX = 5,       /* of a task that could not be done */
     CLAIMS_MAX = 50,     /* of one that takes whoever claims it along */
+    WAIT_S = 10,         /* until one that waits for room asks again */
     IDLE_MS = 30 * 1000, /* a look at the table when nothing was heard */
     BEAT_MS = 500,
     LATE_MS = 3 * BEAT_MS, /* after which a round of beats is late */
@@ -239,6 +240,15 @@ static int give_back(struct job *j, struct err *err)
     return r < 0 ? r : task_release(db, j->lease, 0, err);
 }
 
+/* Its worker does what else there is to do. */
+static int set_aside(struct job *j, struct err *err)
+{
+    AUTO(catalog_put) struct db *db = NULL;
+    int r = catalog_get(&db, j->service->catalog, err);
+
+    return r < 0 ? r : task_wait(db, j->lease, WAIT_S, err);
+}
+
 static int finish(struct job *j, const struct job_kind *kind, int r,
                   struct job_failure *why, const struct err *because, struct err *err)
 {
@@ -271,6 +281,10 @@ static int finish(struct job *j, const struct job_kind *kind, int r,
         return kind->end(j, TASK_FAILED, why, err);
     case JOB_RUNS:
         break;
+    }
+    if (r == JOB_WAITS) {
+        log_task(j->task, "task-waits", NULL, NULL);
+        return set_aside(j, err);
     }
     log_task(j->task, "task-put-off", NULL, because);
     return put_off(j, kind, because, err);
