@@ -241,6 +241,9 @@ test("an image that was being made of what is given up has failed", async () => 
   await api.TerminateInstances({ InstanceIds: [id] });
   d.sql("UPDATE zone SET seen = 4102444800");
   assert.equal((await api.DescribeImages({ ImageIds: [ImageId] })).ImageSet[0].ImageState, "CREATEFAILED");
+  assert.deepEqual(d.sql(`SELECT reason FROM image WHERE id = '${ImageId}'`), ["Canceled"]);
+  const { MessageSet } = await d.own(alice, "DescribeMessages", { Type: "create-failed" });
+  assert.deepEqual(MessageSet.map((m) => m.Subject.includes(ImageId) && m.Subject.includes(id)), [true]);
   await api.DeleteImages({ ImageIds: [ImageId] });
 });
 

@@ -6,6 +6,8 @@
 #include "service/action/action.h"
 #include "service/action/image.h"
 #include "service/action/instance.h"
+#include "service/job/tell.h"
+#include "store/task.h"
 
 struct changing {
     struct call *c;
@@ -15,6 +17,35 @@ struct changing {
     bool needs_memory;
     bool ends; /* whether or not its host is there to do it */
 };
+
+/* An image that a task was making of it fails with it, and its owner is told, who is the
+ * caller. */
+static int fail_image(struct changing *x, struct arena *arena, struct db *db,
+                      const struct instance *i, struct err *err)
+{
+    struct job_failure why = {0};
+    struct image_change failed;
+    struct message_new message;
+    struct image image;
+    struct task task;
+    struct job j = {.service = x->c->service, .arena = arena, .task = &task};
+    int r = task_get(&task, arena, db, NULL, i->task, err);
+
+    if (r != 0 || task.kind != TASK_CREATE)
+        return r < 0 ? r : 0;
+    r = image_get(&image, arena, db, task.image, false, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    job_fail(&why, "Canceled", "", "%s",
+             _("the instance was terminated while its host was away"));
+    failed = job_image_failed(IMAGE_CREATEFAILED, &why);
+    failed.sync_percent = IMAGE_PERCENT_NONE;
+    r = image_change(db, task.image, IMAGE_IN(IMAGE_CREATING), &failed, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = tell_create_failed(&message, &j, image.name, i->id, &why, err);
+    return r == 0 ? message_post(db, &message, err) : r;
+}
 
 /* Of a host that is away nobody knows when it comes back: what it has of the instance it
  * takes away then.  1: done. */
@@ -30,7 +61,9 @@ static int give_up(struct changing *x, struct arena *arena, struct db *db, const
         r = zone_is_away(&away, db, i.zone, err);
     if (r != 0 || !away)
         return r < 0 ? r : 0;
-    r = instance_give_up(db, &i, err);
+    r = i.task ? fail_image(x, arena, db, &i, err) : 0;
+    if (r == 0)
+        r = instance_give_up(db, &i, err);
     return r == 0 ? 1 : r;
 }
 
