@@ -90,6 +90,23 @@ test("and only where there is room", async () => {
   for (const one of both) assert.deepEqual(await one, ["IMPORTFAILED", "InternalError", "boot:time"]);
 });
 
+test("a machine that is killed says nothing of its image, and another is started", async () => {
+  const comes = await begin();
+  const killed = async (name, times) => {
+    const seen = new Set();
+    let over = false;
+    const end = comes(name, { BootProbe: true }).finally(() => (over = true));
+    for (; !over; await sleep(50))
+      for (const pid of comes.machines())
+        if (!seen.has(pid) && seen.add(pid).size <= times) process.kill(pid, "SIGKILL");
+    return [(await end)[2], seen.size];
+  };
+  assert.deepEqual(await killed("once", 1), ["boot:time", 2]);
+  const [why, times] = await killed("always", 9);
+  assert.match(why, /^boot:(io|notfound)$/); // before or after it was reached
+  assert.equal(times, 3);
+});
+
 test("a guest whose writes there is no room for says nothing of its image", async () => {
   // Its boot record writes all that follows the first MiB.
   const bytes = fs.readFileSync(disk), writes = path.join(dir, "writes.raw");

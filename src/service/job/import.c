@@ -291,6 +291,28 @@ static int boot_in_room(json_t **ret, struct import *im, struct job_failure *why
     return r;
 }
 
+enum { BOOTS = 3 }; /* with those that were cut, perhaps by the image itself */
+
+/* 0: it is not to be tried again. */
+static int count_cut(struct import *im, const json_t *report, struct err *err)
+{
+    AUTO(json_freep) json_t *had = NULL, *cut = NULL;
+    json_int_t times;
+    int r = job_result(&had, im->job, "boot-cut", err);
+
+    if (r < 0)
+        return r;
+    times = json_integer_value(json_object_get(had, "times")) + 1;
+    if (times >= BOOTS)
+        return 0;
+    cut = json_pack("{s:I}", "times", times);
+    r = cut ? job_step_done(im->job, "boot-cut", cut, "boot", err)
+            : FAIL(err, ERR_NOMEM, "result of a step");
+    return r != 0 ? r
+                  : FAIL(err, ERR_IO, "a start that was cut: %s",
+                         job_text(json_object_get(report, "error"), "message"));
+}
+
 static int boot(struct import *im, struct job_failure *why, struct err *err)
 {
     const struct service *s = im->job->service;
@@ -303,6 +325,8 @@ static int boot(struct import *im, struct job_failure *why, struct err *err)
     r = job_result(&report, im->job, "boot", err);
     if (r == 0 && !report) {
         r = boot_in_room(&report, im, why, err);
+        if (r == 0 && verdict_boot_was_cut(report))
+            r = count_cut(im, report, err);
         if (r == 0)
             r = job_step_done(im->job, "boot", report, "convert", err);
     }

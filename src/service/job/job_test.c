@@ -94,6 +94,40 @@ static void test_verdicts(void **state)
     }
 }
 
+static void test_starts_that_were_cut(void **state)
+{
+    static const struct {
+        const char *report;
+        bool cut;
+    } cases[] = {
+        {"{\"verdict\": \"undecided\", \"error\": {\"layer\": \"boot\", \"code\": "
+         "\"io\"}}",
+         true},
+        {"{\"verdict\": \"undecided\", \"error\": {\"layer\": \"boot\", \"code\": "
+         "\"nomem\"}}",
+         true},
+        {"{\"verdict\": \"undecided\", \"error\": {\"layer\": \"boot\", \"code\": "
+         "\"limit\"}}",
+         false},
+        {"{\"verdict\": \"undecided\", \"error\": {\"layer\": \"xfs\", \"code\": "
+         "\"io\"}}",
+         false},
+        {"{\"verdict\": \"undecided\", \"stopped\": \"time\", \"error\": null}", false},
+        {"{\"verdict\": \"accepted\", \"error\": null}", false},
+        {"{\"verdict\": \"undecided\", \"error\": {\"layer\": \"boot\", \"code\": "
+         "\"unsupported\"}}",
+         false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_auto_t *report = json_loads(cases[i].report, 0, NULL);
+
+        assert_non_null(report);
+        assert_int_equal(verdict_boot_was_cut(report), cases[i].cut);
+    }
+}
+
 static void test_a_step_is_late(void **state)
 {
     struct job_pulse pulse = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -115,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_seconds_left),
         cmocka_unit_test(test_keys_of_blobs),
         cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_starts_that_were_cut),
         cmocka_unit_test(test_a_step_is_late),
     };
 

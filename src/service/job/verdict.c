@@ -59,6 +59,19 @@ int verdict_judge(const json_t *report, struct job_failure *why)
                     job_text(finding, "detail"));
 }
 
+bool verdict_boot_was_cut(const json_t *report)
+{
+    /* Of these another start would say the same. */
+    static const enum err_code lasting[] = {ERR_UNSUPPORTED, ERR_LIMIT, ERR_CORRUPT};
+    const json_t *error = json_object_get(report, "error");
+
+    for (size_t i = 0; i < ARRAY_SIZE(lasting); i++)
+        if (strcmp(job_text(error, "code"), err_code_name(lasting[i])) == 0)
+            return false;
+    return strcmp(job_text(report, "verdict"), "undecided") == 0 &&
+           strcmp(job_text(error, "layer"), "boot") == 0;
+}
+
 static int boot_undecided(const json_t *report, struct job_failure *why)
 {
     const json_t *error = json_object_get(report, "error");
