@@ -6,9 +6,9 @@
  *
  * A thread says so in the catalogue again and again, with what there is for instances.
  * Whoever is killed has its zone again at once, since the lock of the folder is free; on
- * another folder, as on another machine, only when the lease is over.  One that lost its
- * zone, having slept for longer than that, leaves its instances alone until it has the
- * zone again.
+ * another folder, as on another machine, only when the lease is over, and while the zone
+ * has instances only after zone_take_over().  One that lost its zone, having slept for
+ * longer than that, leaves its instances alone until it has the zone again.
  *
  * Any thread. */
 #pragma once
