@@ -13,12 +13,15 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "api/disk.h"
 #include "api/place.h"
 #include "api/stage.h"
 #include "base/arena.h"
+#include "base/checked.h"
 #include "base/scoped.h"
 #include "base/uuid.h"
 #include "instance/config_drive.h"
@@ -31,6 +34,12 @@ enum {
     USER_DATA_MAX = 512,
     SERVER_PATIENCE = 5, /* seconds */
 };
+
+/* Bytes that a guest may write.  One that starts writes logs, and grows its filesystem.
+ */
+static const uint64_t writes_max = (uint64_t)2 << 30;
+/* What it leaves of the filesystem for others: a hundredth, within these. */
+static const uint64_t reserve_min = 4 << 20, reserve_max = 256 << 20;
 
 /* Seconds that something has to stay as it is before it is believed. */
 static const double stop_holds = 5; /* a stop */
@@ -298,7 +307,7 @@ struct watch {
     struct console *console;
     struct machine *machine;
     struct server *server;
-    int folder, log;
+    int folder, log, disk;
     uint64_t log_at;
     double started, heard, stopped; /* when it spoke last, and when it stopped; -1 */
     unsigned restarts;
@@ -361,6 +370,34 @@ static int take_events(struct watch *w, struct err *err)
     return r;
 }
 
+static int fail_room(struct err *err)
+{
+    return FAIL(err, ERR_IO, "there is no room in %s for what the guest writes",
+                stage_folder());
+}
+
+/* Nothing of this says anything about the image. */
+static int check_writes(const struct watch *w, struct err *err)
+{
+    struct statvfs fs;
+    struct stat st;
+    uint64_t all;
+
+    if (fstat(w->disk, &st) < 0)
+        return FAIL_SYS(err, errno, "what the guest writes");
+    if ((uint64_t)st.st_blocks * 512 > writes_max)
+        return FAIL(err, ERR_LIMIT, "the guest wrote more than %" PRIu64 " MiB",
+                    writes_max >> 20);
+    /* Some network filesystems do not say. */
+    if (fstatvfs(w->disk, &fs) < 0 || fs.f_blocks == 0)
+        return 0;
+    all = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return (uint64_t)fs.f_bavail * fs.f_frsize <
+                   min_u64(max_u64(all / 100, reserve_min), reserve_max)
+               ? fail_room(err)
+               : 0;
+}
+
 /* It stands still, which says nothing about the image. */
 static int check_room(struct watch *w, struct err *err)
 {
@@ -368,8 +405,7 @@ static int check_room(struct watch *w, struct err *err)
     int r = w->full ? machine_query(&s, w->machine, err) : 0;
 
     if (r == 0 && w->full && s.state == MACHINE_FULL)
-        return FAIL(err, ERR_IO, "there is no room in %s for what the guest writes",
-                    stage_folder());
+        return fail_room(err);
     w->full = false;
     return r;
 }
@@ -423,6 +459,8 @@ static int watch(enum boot_end *ret, struct watch *w, struct err *err)
             r = take_events(w, err);
         if (r == 0)
             r = check_room(w, err);
+        if (r == 0)
+            r = check_writes(w, err);
         if (r < 0)
             return r;
         read_log(w);
@@ -537,6 +575,7 @@ static int run(struct boot_run *ret, const struct boot_plan *plan, struct server
         return r;
     w.machine = machine;
     w.folder = folder;
+    w.disk = m->disk;
     r = watch(&ret->end, &w, err);
     end_machine(machine, &w);
     closep(&w.log);
