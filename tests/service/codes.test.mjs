@@ -22,6 +22,7 @@ d.zone(Zone, { prefix: 24, disk: 1000 });
 d.zone("ap-guangzhou-3", { seen: 1 });
 const old = await startDaemon({ conf: idle, service: "profile = tencent-2016",
   regions: "ap-guangzhou ap-shanghai na-siliconvalley" });
+old.zone(Zone);
 const broken = await startDaemon({ conf: idle }), live = await startDaemon();
 
 const operator = d.account("operator", "--operator"), alice = d.account("alice", "--images", "50"), bob = d.account("bob");
@@ -128,6 +129,11 @@ const inState = (state, action, task = 0) => (language) => {
   settled(state, task);
   return ask(alice, action, named, { language });
 };
+// In 2016 what another account shares makes instances only.
+const lender = old.account("lender"), theirOwn = seed(lender, "their-own", {}, old);
+await ask(lender, "ModifyImageSharePermission", share(theirOwn, elder), { daemon: old });
+const { InstanceIdSet: [borrowed] } = await ask(elder, "RunInstances", wanted({ ImageId: theirOwn }), { daemon: old });
+old.sql(`UPDATE instance SET state = 2, task = 0 WHERE id = '${borrowed}'`);
 const create = (more) => call(alice, "CreateImage", { ImageName: "made", ...more });
 
 // ---- what is refused
@@ -205,6 +211,8 @@ const cases = {
   "InvalidParameterValue.IllegalHostName": wants({ HostName: "-" }),
   "InvalidParameterValue.IncorrectFormat": wants({ ClientToken: "a b" }),
   "InvalidParameterValue.InstanceTypeNotFound": wants({ InstanceType: "S5.NONE" }),
+  "InvalidParameterValue.InvalidImageIdForRetsetInstance": call(elder, "ResetInstance",
+    { InstanceId: borrowed, ImageId: theirOwn, LoginSettings: { Password } }, { daemon: old }),
   "InvalidParameterValue.InvalidImageForGivenInstanceType": wants({ ImageId: arm }),
   "InvalidParameterValue.InvalidParameterMinCount": wants({ MinCount: 2 }),
   "InvalidParameterValue.InvalidPassword": wants({ LoginSettings: { Password: "short" } }),
