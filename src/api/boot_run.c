@@ -153,28 +153,15 @@ static int draw(void *to, size_t n, struct err *err)
     return getrandom(to, n, 0) == (ssize_t)n ? 0 : FAIL_SYS(err, errno, "random");
 }
 
-static int draw_uuid(char ret[UUID_TEXT], struct err *err)
-{
-    uint8_t raw[16];
-    int r = draw(raw, sizeof raw, err);
-
-    if (r < 0)
-        return r;
-    raw[6] = (uint8_t)(0x40 | (raw[6] & 0x0f));
-    raw[8] = (uint8_t)(0x80 | (raw[8] & 0x3f));
-    uuid_format(ret, raw);
-    return 0;
-}
-
 static int draw_names(struct made *m, struct err *err)
 {
     uint8_t raw[RANDOM_HALF];
     int r = draw(raw, sizeof raw, err);
 
     if (r == 0)
-        r = draw_uuid(m->uuid, err);
+        r = uuid_make(m->uuid, err);
     if (r == 0)
-        r = draw_uuid(m->incarnation, err);
+        r = uuid_make(m->incarnation, err);
     if (r < 0)
         return r;
     snprintf(m->nonce, sizeof m->nonce, "%016" PRIx64, load_be64(raw));

@@ -215,6 +215,20 @@ static void test_sums(void **state)
     assert_string_equal(text, "28732ac1-1ff8-d211-ba4b-00a0c93ec93b");
 }
 
+static void test_a_made_uuid_is_random(void **state)
+{
+    char one[UUID_TEXT], other[UUID_TEXT];
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(uuid_make(one, &err), 0);
+    assert_int_equal(uuid_make(other, &err), 0);
+    assert_string_not_equal(one, other);
+    assert_int_equal(strlen(one), UUID_TEXT - 1);
+    assert_int_equal(one[14], '4');
+    assert_non_null(strchr("89ab", one[19]));
+}
+
 static void test_utf16(void **state)
 {
     static const struct {
@@ -257,12 +271,19 @@ static void test_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_cursor),
-        cmocka_unit_test(test_err),          cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_text_clean),   cmocka_unit_test(test_text_cut),
-        cmocka_unit_test(test_text_is_line), cmocka_unit_test(test_text_lines),
-        cmocka_unit_test(test_arena),        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_log),          cmocka_unit_test(test_utf16),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_err),
+        cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_text_clean),
+        cmocka_unit_test(test_text_cut),
+        cmocka_unit_test(test_text_is_line),
+        cmocka_unit_test(test_text_lines),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_a_made_uuid_is_random),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_utf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

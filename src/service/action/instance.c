@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/i18n.h"
@@ -168,18 +167,6 @@ int instance_take(struct instance *ret, struct call *c, struct arena *arena,
     if (ret->task)
         return call_error(c, "OperationDenied.InstanceOperationInProgress",
                           _("%s of %s is under way"), ret->operation, id);
-    return 0;
-}
-
-int instance_make_uuid(char ret[UUID_TEXT], struct err *err)
-{
-    uint8_t raw[16];
-
-    if (getrandom(raw, sizeof raw, 0) != sizeof raw)
-        return FAIL_SYS(err, errno, "random number");
-    raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x40);
-    raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
-    uuid_format(ret, raw);
     return 0;
 }
 

@@ -2,7 +2,6 @@
 /* instance.h: what actions about instances share */
 #pragma once
 
-#include "base/uuid.h"
 #include "service/call.h"
 #include "store/instance.h"
 
@@ -25,9 +24,6 @@ int instance_take(struct instance *ret, struct call *c, struct arena *arena,
 int instance_begin(struct call *c, struct db *db, const struct instance *i,
                    const char *step, json_t *params, const char *image,
                    struct instance_change *change, struct err *err);
-
-/* Version 4: nobody has it. */
-int instance_make_uuid(char ret[UUID_TEXT], struct err *err);
 
 /* What the catalogue refused to an action that has to do with instances. */
 int instance_refused(struct call *c, int r, const struct err *err);

@@ -5,6 +5,7 @@
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/uuid.h"
 #include "rules/profile.h"
 #include "service/action/action.h"
 #include "service/action/image.h"
@@ -88,7 +89,7 @@ static int plan(struct reset *x, struct db *db, struct arena *arena,
     if (r == 0)
         r = image_price(&price, x->c, arena, db, image, err);
     if (r == 0)
-        r = instance_make_uuid(incarnation, err);
+        r = uuid_make(incarnation, err);
     if (r != 0)
         return r;
     price += type ? (int64_t)type->price : 0;

@@ -409,9 +409,9 @@ static int add_one(struct run *x, struct db *db, const struct zone *zone,
     if (name_of(name, sizeof name, pattern ? pattern : _("Unnamed"), k,
                 pattern ? x->count : 1) < 0)
         return call_error(c, "InvalidInstanceName.TooLong", _("the name is too long"));
-    r = instance_make_uuid(uuid, err);
+    r = uuid_make(uuid, err);
     if (r == 0)
-        r = instance_make_uuid(incarnation, err);
+        r = uuid_make(incarnation, err);
     if (r < 0)
         return r;
     i = describe(x, zone, name, uuid, incarnation);

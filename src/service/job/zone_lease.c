@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -49,18 +48,6 @@ struct zone_lease {
 
 /* ---- who this is */
 
-static int draw_uuid(char ret[UUID_TEXT], struct err *err)
-{
-    uint8_t raw[16];
-
-    if (getrandom(raw, sizeof raw, 0) != sizeof raw)
-        return FAIL_SYS(err, errno, "random number");
-    raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x40);
-    raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
-    uuid_format(ret, raw);
-    return 0;
-}
-
 /* The one that is written there, or a new one. */
 static int read_host(struct zone_lease *z, const char *path, struct err *err)
 {
@@ -71,7 +58,7 @@ static int read_host(struct zone_lease *z, const char *path, struct err *err)
         return FAIL_SYS(err, errno, "%s", path);
     if (n == UUID_TEXT - 1)
         return 0;
-    r = draw_uuid(z->host, err);
+    r = uuid_make(z->host, err);
     if (r < 0)
         return r;
     if (pwrite(z->lock, z->host, UUID_TEXT - 1, 0) != UUID_TEXT - 1 || fsync(z->lock) < 0)
@@ -316,7 +303,7 @@ int zone_lease_begin(struct zone_lease **ret, struct service *s, struct err *err
     z->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (z->wake < 0)
         return FAIL_SYS(err, errno, "eventfd");
-    r = draw_uuid(z->process, err);
+    r = uuid_make(z->process, err);
     if (r == 0)
         r = lock_folder(z, err);
     if (r == 0)
