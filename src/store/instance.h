@@ -190,7 +190,8 @@ int instance_uses_blob(bool *ret, struct db *db, const char *zone, const char *b
 /* -- instances whose host is away */
 
 /* The row goes, whatever worked on it, and its host, should it come back, is told by
- * instance_left_list().  The row is locked, and the zone away. */
+ * instance_left_list().  The row is locked, and the zone away.  An image that its task
+ * was making is the caller's to fail. */
 int instance_give_up(struct db *db, const struct instance *i, struct err *err);
 
 struct instance_left {

@@ -12,23 +12,11 @@ enum { DAY_S = 24 * 3600 };
 /* As if somebody had asked for it and it had been done: who holds the task loses it. */
 static int end_task(struct db *db, int64_t id, struct err *err)
 {
-    AUTO(arena_fini) struct arena arena = {0};
-    struct image_change failed = IMAGE_CHANGE_NOTHING;
-    struct task task;
-    int r = db_exec(NULL, db,
-                    "UPDATE task SET state = 4, due = NULL, ended = @NOW, "
-                    "reason = 'Canceled', seconds_left = -1 "
-                    "WHERE id = $1 AND state IN (0, 1)",
-                    DB_ARGS(db_int(id)), err);
-
-    if (r == 0)
-        r = task_get(&task, &arena, db, NULL, id, err);
-    if (r != 0 || task.kind != TASK_CREATE)
-        return r < 0 ? r : 0;
-    failed.state = IMAGE_CREATEFAILED;
-    failed.sync_percent = IMAGE_PERCENT_NONE;
-    r = image_change(db, task.image, IMAGE_IN(IMAGE_CREATING), &failed, err);
-    return r < 0 ? r : 0;
+    return db_exec(NULL, db,
+                   "UPDATE task SET state = 4, due = NULL, ended = @NOW, "
+                   "reason = 'Canceled', seconds_left = -1 "
+                   "WHERE id = $1 AND state IN (0, 1)",
+                   DB_ARGS(db_int(id)), err);
 }
 
 static int give_up(struct db *db, void *arg, struct err *err)
