@@ -69,18 +69,16 @@ static int check_users(struct hypervisor *h, const struct machine_users *users,
     return 0;
 }
 
-static int find_user(struct hypervisor *h, const char *name, struct err *err)
+int hypervisor_find_user(struct machine_user *ret, const char *name, struct err *err)
 {
     struct passwd entry, *found = NULL;
     char text[PASSWD_MAX];
     uint64_t number;
     int failed;
 
-    if (!name || !*name || geteuid() != 0)
-        return 0;
     if (text_u64(&number, bytes_of(name, strlen(name))) && number &&
         number < UINT32_MAX - 1) {
-        h->user = (struct machine_user){true, (uid_t)number, (gid_t)number};
+        *ret = (struct machine_user){true, (uid_t)number, (gid_t)number};
         return 0;
     }
     failed = getpwnam_r(name, &entry, text, sizeof text, &found);
@@ -88,7 +86,7 @@ static int find_user(struct hypervisor *h, const char *name, struct err *err)
         return FAIL_SYS(err, failed, "look for user %s", name);
     if (!found)
         return FAIL(err, ERR_NOTFOUND, "there is no user %s", name);
-    h->user = (struct machine_user){true, entry.pw_uid, entry.pw_gid};
+    *ret = (struct machine_user){true, entry.pw_uid, entry.pw_gid};
     return 0;
 }
 
@@ -110,9 +108,11 @@ int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *op
         return FAIL_SYS(err, errno, "%s", h->program);
     if (access(h->helper, X_OK) < 0)
         return FAIL_SYS(err, errno, "%s", h->helper);
+    if (options->uefi && access(h->uefi, R_OK) < 0)
+        return FAIL_SYS(err, errno, "%s", h->uefi);
     r = check_users(h, &options->users, err);
-    if (r == 0)
-        r = find_user(h, options->user, err);
+    if (r == 0 && options->user && *options->user && geteuid() == 0)
+        r = hypervisor_find_user(&h->user, options->user, err);
     if (r < 0)
         return r;
     h->accelerator = options->accelerator;

@@ -205,6 +205,13 @@ struct hypervisor_driver {
     void (*close)(struct machine *m);
 };
 
+/* One phrase each of what machines could not use of these; `fault` false: some machines
+ * only.  Tries as their user where it may; asks the host for its accounts. */
+typedef void hypervisor_say(void *arg, bool fault, const char *phrase);
+/* How many faults there are.  For a process with one thread. */
+unsigned hypervisor_check(const struct hypervisor_options *options, hypervisor_say *say,
+                          void *arg);
+
 /* Looks for the programs, and probes where that was asked for (up to half a minute).
  * Outlives its machines; any thread. */
 int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *options,

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "base/bytes.h"
 #include "instance/hypervisor.h"
 
 /* Who the programs that carry a guest run as. */
@@ -27,6 +28,13 @@ struct machine {
 };
 
 extern const struct hypervisor_driver qemu_driver;
+
+/* ERR_NOTFOUND: there is none of that name. */
+int hypervisor_find_user(struct machine_user *ret, const char *name, struct err *err);
+
+/* ERR_CONFLICT: subuid(5) or subgid(5), `text`, gives some of them to somebody. */
+int hypervisor_check_subids(const struct machine_users *users, const char *path,
+                            struct bytes text, struct err *err);
 
 static inline bool machine_file_is_there(const struct machine_file *f)
 {

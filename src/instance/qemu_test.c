@@ -277,12 +277,43 @@ static void test_processes(void **state)
     process_finip(&p);
 }
 
+/* The numbers that the host gives to somebody else. */
+static void test_subids(void **state)
+{
+    static const struct {
+        const char *text, *want; /* "": nobody has any of them */
+    } rows[] = {
+        {"", ""},
+        {"alice:100000:65536\n", ""},
+        {"alice:100000:100001\n",
+         "users 200000-200009: f gives alice those from 100000 to 200000"},
+        {"bob:x:1\n:\nbob\nbob:200010:65536\n", ""},
+        {"a:1:1\nbob:200009:1",
+         "users 200000-200009: f gives bob those from 200009 to 200009"},
+        {"bob:200000:0\nbob:200000:99999999999\n", ""},
+        {"bob:18446744073709551615:2\n", ""},
+    };
+    const struct machine_users users = {200000, 200009};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct err err = {0};
+        struct bytes text = bytes_of(rows[i].text, strlen(rows[i].text));
+        int r = hypervisor_check_subids(&users, "f", text, &err);
+
+        if (r != (*rows[i].want ? -ERR_CONFLICT : 0) ||
+            strcmp(err.msg, rows[i].want) != 0)
+            fail_msg("%s: %d, %s", rows[i].text, r, err.msg);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_specifications), cmocka_unit_test(test_words),
         cmocka_unit_test(test_limits),         cmocka_unit_test(test_users),
         cmocka_unit_test(test_notes),          cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_subids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,13 @@ static int complain(const struct err *err)
     return err_code_exit(err->code);
 }
 
+static void say(void *arg, bool fault, const char *phrase)
+{
+    (void)arg;
+    fprintf(stderr, "imgportd: [instances] %s%s\n", phrase,
+            fault ? "" : ": no image starts by UEFI");
+}
+
 /* A connection is a descriptor, and so is much else. */
 static void raise_descriptors(const struct config *c)
 {
@@ -243,7 +250,7 @@ int main(int argc, char **argv)
     if (!check && journal_open(config->log, &err) < 0)
         return complain(&err);
     if (check)
-        return 0;
+        return config->jobs && *config->zone && host_check(config, say, NULL) ? 2 : 0;
     /* Every thread inherits this: signals come to sigwait() only. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

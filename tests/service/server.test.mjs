@@ -132,3 +132,43 @@ test("a configuration that is wrong is told with file and line", async () => {
   assert.deepEqual([missing.status, missing.stderr], [2, `imgportd: configuration ${dir}/none: No such file or directory\n`]);
   fs.rmSync(dir, { recursive: true });
 });
+
+test("what machines could not use of a configuration is told, each of it", async () => {
+  const { spawnSync } = await import("node:child_process");
+  const fs = await import("node:fs");
+  // Others than who runs the tests may look into it.
+  const dir = fs.mkdtempSync("/var/tmp/imgportd-conf-"), root = process.getuid() === 0;
+  const check = (lines, zone = "zone = ap-guangzhou-1\n", more = "") => {
+    fs.writeFileSync(`${dir}/c`, `[instances]\n${zone}${lines}${more}`);
+    const r = spawnSync(process.env.IMGPORTD, ["--config", `${dir}/c`, "--check"], { encoding: "utf8" });
+    return [r.status, r.stderr.replaceAll("imgportd: [instances] ", "").replaceAll(dir, "")];
+  };
+  const file = (name, mode, folder = "") => {
+    if (folder) fs.mkdirSync(`${dir}/${folder}`, { mode: 0o700 });
+    fs.writeFileSync(`${dir}/${folder}${name}`, "#!/bin/sh\n", { mode });
+    return `${dir}/${folder}${name}`;
+  };
+  fs.chmodSync(dir, 0o755);
+  const program = file("program", 0o755), plain = file("plain", 0o644), hidden = file("hidden", 0o755, "mine/");
+  const none = `${dir}/none`;
+  for (const [lines, ...want] of [
+    ["", 0, ""],
+    [`program = ${program}\nuefi = ${plain}\nuser = nobody\n`, 0, ""],
+    [`program = ${none}\n`, 2, "program /none: No such file or directory\n"],
+    [`program = ${dir}\n`, 2, "program : Is a directory\n"],
+    [`program = ${plain}\n`, 2, "program /plain: Permission denied\n"],
+    [`uefi = ${none}\n`, 2, "uefi /none: No such file or directory\n"],
+    ["user = no-such-user\n", 2, "there is no user no-such-user\n"],
+    ["users = 65500-65599\n", 2, "users 65500-65599: 65534 is the user nobody\n"],
+    [`program = ${none}\nuefi = ${dir}\nuser = no-such-user\n`, 2,
+      "there is no user no-such-user\nprogram /none: No such file or directory\nuefi : Is a directory\n"],
+    // Who carries a guest has to reach it, and not who checks.
+    [`user = nobody\nprogram = ${hidden}\nuefi = ${hidden}\n`, ...(root ? [2,
+      "program /mine/hidden, as the user nobody: Permission denied\nuefi /mine/hidden, as the user nobody: Permission denied\n"]
+      : [0, ""])],
+  ]) assert.deepEqual(check(lines), want, lines);
+  // Who is no host needs none of it.
+  assert.deepEqual(check(`program = ${none}\n`, ""), [0, ""]);
+  assert.deepEqual(check(`program = ${none}\n`, undefined, "[jobs]\nrun = no\n"), [0, ""]);
+  fs.rmSync(dir, { recursive: true });
+});

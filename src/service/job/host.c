@@ -328,28 +328,52 @@ static void host_stopp(struct host **h)
     host_stop(*h);
 }
 
-static int open_hypervisor(struct host *h, struct err *err)
+/* `helper` holds a path of the options. */
+static int read_options(struct hypervisor_options *ret, char helper[PATH_MAX],
+                        const struct config *c, struct err *err)
 {
-    const struct config *c = h->service->config;
     struct hypervisor_options o = {
         .program = *c->hypervisor ? c->hypervisor : NULL,
+        .helper = helper,
         .user = *c->instance_user ? c->instance_user : NULL,
         .uefi = *c->uefi ? c->uefi : NULL,
     };
-    char helper[PATH_MAX];
     int r = place_net(helper, err);
 
+    if (r == 0)
+        r = config_users(&o.users.first, &o.users.last, c->instance_users, err);
     if (r < 0)
         return r;
-    o.helper = helper;
-    r = config_users(&o.users.first, &o.users.last, c->instance_users, err);
+    if (!accelerator_from_name(&o.accelerator, c->accelerator))
+        return FAIL(err, ERR_ARG, "no accelerator %s", c->accelerator);
+    *ret = o;
+    return 0;
+}
+
+static int open_hypervisor(struct host *h, struct err *err)
+{
+    struct hypervisor_options o;
+    char helper[PATH_MAX];
+    int r = read_options(&o, helper, h->service->config, err);
+
     if (r < 0)
         return r;
     if (o.users.last)
         o.users.last--; /* that one is of machines that imports start */
-    if (!accelerator_from_name(&o.accelerator, c->accelerator))
-        return FAIL(err, ERR_ARG, "no accelerator %s", c->accelerator);
     return hypervisor_open(&h->hypervisor, &o, err);
+}
+
+unsigned host_check(const struct config *config,
+                    void (*say)(void *arg, bool fault, const char *phrase), void *arg)
+{
+    struct hypervisor_options o;
+    char helper[PATH_MAX];
+    struct err err = {0};
+
+    if (read_options(&o, helper, config, &err) == 0)
+        return hypervisor_check(&o, say, arg);
+    say(arg, true, err.msg);
+    return 1;
 }
 
 static int make_folders(struct host *h, struct err *err)

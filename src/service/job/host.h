@@ -24,6 +24,10 @@
 
 struct host;
 
+/* A phrase each of what machines could not use of it; how many of them are faults. */
+unsigned host_check(const struct config *config,
+                    void (*say)(void *arg, bool fault, const char *phrase), void *arg);
+
 /* What runs already is adopted before this returns. */
 int host_start(struct host **ret, struct service *s, struct err *err);
 /* Machines go on.  NULL is fine. */
