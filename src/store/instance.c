@@ -13,7 +13,9 @@
 
 #define TEXT(field) ", x." #field
 #define INT(field)  ", x." #field
-const char instance_columns[] = "x.no, x.id, x.tags, x.changes, x.created"
+const char instance_columns[] =
+    "x.no, x.id, x.tags, x.changes, x.created, "
+    "COALESCE((SELECT m.license FROM image m WHERE m.id = x.image), '')"
 #include "store/instance_fields.def"
     ;
 #undef TEXT
@@ -30,6 +32,7 @@ struct instance instance_read(const struct db_rows *rows, int col, struct arena 
     TEXT(tags)
     INT(changes)
     INT(created)
+    TEXT(license)
 #include "store/instance_fields.def"
 #undef TEXT
 #undef INT

@@ -86,6 +86,7 @@ struct instance {
     const char *tags; /* JSON: [{"Key", "Value"}], ordered by key */
     int64_t changes;
     int64_t created;
+    const char *license; /* of its image, while that is there; "" */
 };
 
 enum { INSTANCE_ID_SIZE = 16 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is said of instances before a machine is made: who may ask for what, in which state.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { test } from "node:test";
-import { refused, startDaemon } from "./lib.mjs";
+import { refused, require, startDaemon } from "./lib.mjs";
 
 // Jobs stay where they are put, so every state can be seen.
 const d = await startDaemon({ conf: `[jobs]
@@ -28,6 +29,7 @@ const wanted = (more = {}) => ({ Placement: { Zone }, ImageId: base, InstanceTyp
   LoginSettings: { Password }, ...more });
 const run = async (more, client = api) => (await client.RunInstances(wanted(more))).InstanceIdSet;
 const get = async (id, client = api) => (await client.DescribeInstances({ InstanceIds: [id] })).InstanceSet[0];
+const image = async (id) => (await api.DescribeImages({ ImageIds: [id] })).ImageSet[0];
 // As the zone's daemon would: what works on it ends, in this state.
 const settle = (id, state, more = "") => d.sql(`UPDATE instance SET state = ${state}, task = 0,
   operation_state = 2${more} WHERE id = '${id}'; UPDATE task SET state = 2, due = NULL WHERE due IS NOT NULL`);
@@ -49,9 +51,24 @@ test("an instance is there at once, with what it was asked for", async () => {
   assert.deepEqual(i.Tags, [{ Key: "use", Value: "test" }]);
   assert.match(i.Uuid, /^[0-9a-f-]{36}$/);
   assert.deepEqual([i.LatestOperation, i.LatestOperationState], ["RunInstances", "OPERATING"]);
+  assert.deepEqual([i.HostName, i.LicenseType, i.RenewFlag, i.ExpiredTime], ["web-1", "TencentCloud", null, null]);
+  assert.deepEqual([i.OsName, i.DefaultLoginUser, i.DefaultLoginPort], [(await image(base)).OsName, "root", 22]);
+  assert.deepEqual([i.CpuTopology, i.IsolatedSource, i.IPv6Addresses], [{ CoreCount: 1, ThreadPerCore: 1 }, "NOTISOLATED", []]);
   const status = await api.DescribeInstancesStatus({ InstanceIds: [id] });
   assert.deepEqual(status.InstanceStatusSet, [{ InstanceId: id, InstanceState: "PENDING" }]);
   assert.equal(status.TotalCount, 1);
+  gone(id);
+});
+
+test("an instance has what the SDK's model has, but for what no machine here is", async () => {
+  const licensed = seed(alice, "licensed", { license: "BYOL" }), [id] = await run({ ImageId: licensed });
+  const i = await get(id);
+  assert.equal(i.LicenseType, "BYOL");
+  const models = fs.readFileSync(require.resolve("tencentcloud-sdk-nodejs-cvm/tencentcloud/services/cvm/v20170312/cvm_models.d.ts"), "utf8");
+  const fields = [.../^export interface Instance \{\n([^]*?)^\}/m.exec(models)[1].matchAll(/^    (\w+)\?:/gm)].map((m) => m[1]);
+  assert.ok(fields.length > 40);
+  assert.deepEqual(fields.filter((name) => !(name in i)).sort(), ["GPUInfo", "Metadata", "PartitionNumber"]);
+  assert.deepEqual(Object.keys(i).filter((name) => !fields.includes(name)), []);
   gone(id);
 });
 

@@ -44,6 +44,29 @@ static void write_network(struct json_out *o, const struct instance *i)
     json_out_end(o);
     json_out_begin_list(o, "SecurityGroupIds");
     json_out_end_list(o);
+    json_out_begin_list(o, "IPv6Addresses");
+    json_out_end_list(o);
+    json_out_begin_list(o, "PublicIPv6Addresses");
+    json_out_end_list(o);
+    json_out_bool(o, "EnableJumboFrame", false);
+}
+
+/* What machines here are never part of, as the vendor writes it of one that is not. */
+static void write_absent(struct json_out *o)
+{
+    json_out_null(o, "RenewFlag"); /* of what is paid before */
+    json_out_null(o, "ExpiredTime");
+    json_out_text(o, "StopChargingMode", "NOT_APPLICABLE");
+    json_out_text(o, "IsolatedSource", "NOTISOLATED");
+    json_out_bool(o, "DisableApiTermination", false);
+    json_out_text(o, "CamRoleName", "");
+    json_out_text(o, "HpcClusterId", "");
+    json_out_text(o, "DedicatedClusterId", "");
+    json_out_text(o, "DisasterRecoverGroupId", "");
+    json_out_begin_list(o, "DisasterRecoverGroupIds");
+    json_out_end_list(o);
+    json_out_begin_list(o, "RdmaIpAddresses");
+    json_out_end_list(o);
 }
 
 static void write_disks(struct json_out *o, const struct instance *i)
@@ -89,6 +112,10 @@ void instance_write(struct json_out *o, const struct instance *i)
     json_out_text(o, "InstanceType", i->type);
     json_out_int(o, "CPU", i->cpu);
     json_out_int(o, "Memory", (i->memory_mib + 1023) / 1024);
+    json_out_begin(o, "CpuTopology");
+    json_out_int(o, "CoreCount", i->cpu);
+    json_out_int(o, "ThreadPerCore", 1);
+    json_out_end(o);
     json_out_text(o, "InstanceState", instance_state_name(i->state));
     json_out_text(o, "RestrictState", "NORMAL");
     json_out_text(o, "InstanceChargeType", "POSTPAID_BY_HOUR");
@@ -96,17 +123,18 @@ void instance_write(struct json_out *o, const struct instance *i)
     write_network(o, i);
     json_out_text(o, "ImageId", i->image);
     json_out_text(o, "OsName", i->os_name);
+    json_out_text(o, "LicenseType", *i->license ? i->license : NULL);
+    json_out_text(o, "HostName", i->hostname);
     json_out_text(o, "CreatedTime", created);
-    json_out_null(o, "ExpiredTime");
     json_out_begin(o, "LoginSettings");
     json_out_raw(o, "KeyIds", *i->key_ids ? i->key_ids : "[]");
     json_out_end(o);
     json_out_text(o, "DefaultLoginUser", windows ? "Administrator" : "root");
     json_out_int(o, "DefaultLoginPort", windows ? 3389 : 22);
     json_out_raw(o, "Tags", *i->tags ? i->tags : "[]");
-    json_out_text(o, "StopChargingMode", "NOT_APPLICABLE");
     json_out_text(o, "Uuid", i->uuid);
     write_operation(o, i);
+    write_absent(o);
     json_out_end(o);
 }
 
