@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Writers that are killed, and an engine that is killed: nothing is half done, and what
  * was committed stays. */
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -265,21 +264,6 @@ static void test_writers_are_killed(void **state)
     assert_true(acks >= ROUNDS);
 }
 
-/* Asks the script that started the engine to kill it, and waits until it is up again. */
-static void crash_engine(void)
-{
-    AUTO(closep) int ask = open(getenv("STORE_PG_CRASH"), O_WRONLY | O_CLOEXEC);
-    AUTO(closep) int up = -1;
-    char line[8];
-
-    assert_true(ask >= 0);
-    assert_int_equal(write(ask, "x\n", 2), 2);
-    closep(&ask);
-    up = open(getenv("STORE_PG_CRASHED"), O_RDONLY | O_CLOEXEC);
-    assert_true(up >= 0);
-    assert_true(read(up, line, sizeof line) > 0);
-}
-
 static void test_the_engine_is_killed(void **state)
 {
     struct testing *t = *state;
@@ -304,7 +288,7 @@ static void test_the_engine_is_killed(void **state)
     }
     for (int i = 0; i < CRASHES; i++) {
         pause_ms(200);
-        crash_engine();
+        testing_crash_engine();
         /* Nothing was told, but something may have been missed. */
         OK(watch_wait(&told, watch, 60000, &err));
         assert_int_equal(told, WATCH_ACCOUNT);

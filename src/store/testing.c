@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/testing.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,16 +10,10 @@
 
 #include <cmocka.h>
 
+#include "base/scoped.h"
 #include "store/db_driver.h"
 
 const struct catalog_options testing_options = {.patience_ms = 60000};
-
-static int wipe(struct db *db, void *arg, struct err *err)
-{
-    (void)arg;
-    return db->driver->script(db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
-                              err);
-}
 
 /* The database of a former run of another test program. */
 static void wipe_postgresql(const char *url)
@@ -29,7 +24,7 @@ static void wipe_postgresql(const char *url)
 
     snprintf(copy, sizeof copy, "%s", url);
     OK(db_open(&db, &home, &err));
-    OK(db_tx(db, wipe, NULL, &err));
+    OK(db->driver->script(db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", &err));
     db_close(db);
 }
 
@@ -142,4 +137,18 @@ int64_t testing_int(struct testing *t, const char *sql)
 
     CHECK(1, db_get_int(&n, t->db, sql, DB_NO_ARGS, &err));
     return n;
+}
+
+void testing_crash_engine(void)
+{
+    AUTO(closep) int ask = open(getenv("STORE_PG_CRASH"), O_WRONLY | O_CLOEXEC);
+    AUTO(closep) int up = -1;
+    char line[8];
+
+    assert_true(ask >= 0);
+    assert_int_equal(write(ask, "x\n", 2), 2);
+    closep(&ask);
+    up = open(getenv("STORE_PG_CRASHED"), O_RDONLY | O_CLOEXEC);
+    assert_true(up >= 0);
+    assert_true(read(up, line, sizeof line) > 0);
 }

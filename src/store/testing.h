@@ -27,6 +27,9 @@ int testing_open(void **state);
 int testing_close(void **state);
 bool testing_is_sqlite(const struct testing *t);
 
+/* Asks the script that started PostgreSQL to kill it, and waits until it is up again. */
+void testing_crash_engine(void);
+
 /* An account with a new name. */
 struct account testing_account(struct testing *t);
 /* A custom image with a new name; fields are changed before it is made. */

@@ -18,12 +18,13 @@ pg_as() {
 }
 
 # After a crash old children live on briefly, and the server that starts has to wait for them.
+# What nobody waits for is written late, so that a crash loses it (fate_test).
 pg_up() {
     local i
     for ((i = 0; i < 100; i++)); do
         pg_as pg_ctl -D "$pg_dir/data" -l "$pg_dir/log" -w -o "-k $pg_dir \
             -c listen_addresses= -c shared_buffers=16MB \
-            -c dynamic_shared_memory_type=mmap" start >/dev/null 2>&1 && return
+            -c dynamic_shared_memory_type=mmap -c wal_writer_delay=10s -c recovery_init_sync_method=syncfs" start >/dev/null 2>&1 && return
         sleep 0.1
     done
     tail -n 20 "$pg_dir/log"
