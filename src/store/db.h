@@ -136,8 +136,8 @@ int db_get_int(int64_t *ret, struct db *db, const char *sql, const struct db_arg
  * fn may be run again from its start (busy, deadlock, serialisation failure, connection
  * lost), so it changes nothing but the database and what it recomputes each time.  When
  * db_tx() fails nothing has happened; when it returns 0 the commit is on disk.  (A
- * PostgreSQL connection lost during COMMIT is settled by asking for the fate of the
- * transaction.)
+ * PostgreSQL connection lost during COMMIT is settled by the number that the transaction
+ * would have left.)
  *
  * Inside another db_tx() it is a savepoint: fn's refusal undoes fn's part only, and the
  * outer function decides.

@@ -6,7 +6,10 @@
  * deadlock.
  *
  * A connection that breaks is made again.  One that breaks during COMMIT leaves open what
- * became of the transaction, so its id is asked for before, and its fate after. */
+ * became of the transaction.  Its id would not tell: an engine that crashed gives ids
+ * that never reached its log to others, who commit under them.  So each transaction that
+ * wrote leaves a number in the row of its session, and that row is asked for afterwards.
+ */
 #include <assert.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -15,6 +18,7 @@
 #include <time.h>
 
 #include "base/scoped.h"
+#include "base/uuid.h"
 #include "store/catalog.h"
 #include "store/db_driver.h"
 
@@ -27,6 +31,11 @@ struct pg {
     unsigned generation; /* of the connection: statements are prepared for one */
     unsigned names;      /* statements prepared so far */
     unsigned listening;  /* bits of enum watch_bits */
+    /* The row of commit_mark: the same over all connections, and n never comes again. */
+    char session[UUID_TEXT];
+    int64_t n;
+    bool marked;
+    struct pg_stmt *mark; /* prepared; NULL before the first commit */
 };
 
 struct pg_stmt {
@@ -148,9 +157,30 @@ static int connect_once(struct pg *p, const char *url, struct err *err)
 static void pg_close(struct db *db)
 {
     struct pg *p = pg_of(db);
+    char sql[128];
 
+    if (p->marked && !db->lost && PQstatus(p->h) == CONNECTION_OK) {
+        snprintf(sql, sizeof sql,
+                 "SET synchronous_commit = off; "
+                 "DELETE FROM commit_mark WHERE session = '%s'",
+                 p->session);
+        (void)script(db, sql, NULL);
+    }
     PQfinish(p->h);
+    if (p->mark)
+        free(p->mark->sql);
+    free(p->mark);
     free(p);
+}
+
+/* Marks of who could not take theirs away.  Whoever is there still makes a new one. */
+static void forget_marks(struct pg *p)
+{
+    (void)script(&p->db,
+                 "DELETE FROM commit_mark WHERE session IN (SELECT session FROM "
+                 "commit_mark WHERE updated < EXTRACT(EPOCH FROM now()) - 86400 "
+                 "FOR UPDATE SKIP LOCKED)",
+                 NULL);
 }
 
 static int pg_open(struct db **ret, struct db_home *home, struct err *err)
@@ -160,12 +190,19 @@ static int pg_open(struct db **ret, struct db_home *home, struct err *err)
 
     if (!p)
         return FAIL(err, ERR_NOMEM, "catalogue");
+    r = uuid_make(p->session, err);
+    if (r < 0) {
+        free(p);
+        return r;
+    }
     r = connect_once(p, home->url, home->opened ? NULL : err);
     /* Once it was there it will be again: the first transaction waits for it. */
     if (r < 0 && !(home->opened && p->db.lost)) {
         pg_close(&p->db);
         return r;
     }
+    if (r == 0 && home->opened)
+        forget_marks(p);
     *ret = &p->db;
     return 0;
 }
@@ -313,14 +350,34 @@ static void pg_rollback(struct db *db)
         (void)script(db, "ROLLBACK", NULL);
 }
 
-/* "" when nothing was written. */
-static int transaction_id(char ret[32], struct pg *p, struct err *err)
+/* Leaves the next number in the row of this session.  Nothing, when the transaction has
+ * written nothing. */
+static int mark(bool *ret_wrote, struct pg *p, struct err *err)
 {
-    AUTO(clearp) PGresult *res = PQexec(p->h, "SELECT pg_current_xact_id_if_assigned()");
+    static const char sql[] =
+        "INSERT INTO commit_mark (session, n, updated) "
+        "SELECT $1, $2, FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) "
+        "WHERE pg_current_xact_id_if_assigned() IS NOT NULL "
+        "ON CONFLICT (session) DO UPDATE SET n = EXCLUDED.n, updated = EXCLUDED.updated";
+    const struct db_arg args[] = {db_text(p->session), db_int(++p->n)};
+    AUTO(clearp) PGresult *res = NULL;
+    void *made;
+    int r = 0;
 
-    if (PQresultStatus(res) != PGRES_TUPLES_OK)
+    if (!p->mark) {
+        r = pg_prepare(&made, &p->db, sql, args, ARRAY_SIZE(args), err);
+        if (r == 0)
+            p->mark = made;
+    } else if (p->mark->generation != p->generation) {
+        r = prepare(p, p->mark, err);
+    }
+    if (r < 0)
+        return r;
+    res = execute(p, p->mark, args, ARRAY_SIZE(args));
+    if (PQresultStatus(res) != PGRES_COMMAND_OK)
         return fail(p, res, err);
-    snprintf(ret, 32, "%s", PQgetvalue(res, 0, 0));
+    *ret_wrote = strcmp(PQcmdTuples(res), "0") != 0;
+    p->marked |= *ret_wrote;
     return 0;
 }
 
@@ -332,12 +389,13 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* 1: it was committed.  0: it was not.  Negative: nobody can tell yet. */
-static int ask_fate(struct pg *p, const char *id, struct err *err)
+/* 1: it was committed.  0: it was not, and will not be.  Negative: nobody can tell yet.
+ *
+ * Writing the row waits for who has it: a transaction that the engine still works on. */
+static int ask_fate(struct pg *p, struct err *err)
 {
-    const char *values[] = {id};
+    const char *values[] = {p->session};
     AUTO(clearp) PGresult *res = NULL;
-    const char *said;
     int r;
 
     if (p->db.lost) {
@@ -345,30 +403,28 @@ static int ask_fate(struct pg *p, const char *id, struct err *err)
         if (r < 0)
             return r;
     }
-    res = PQexecParams(p->h, "SELECT pg_xact_status($1::text::xid8)", 1, NULL, values,
-                       NULL, NULL, 0);
+    res = PQexecParams(p->h,
+                       "INSERT INTO commit_mark (session, n, updated) "
+                       "VALUES ($1, 0, FLOOR(EXTRACT(EPOCH FROM clock_timestamp()))) "
+                       "ON CONFLICT (session) DO UPDATE SET updated = EXCLUDED.updated "
+                       "RETURNING n",
+                       1, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(res) != PGRES_TUPLES_OK)
         return fail(p, res, err);
-    said = PQgetvalue(res, 0, 0);
-    if (strcmp(said, "committed") == 0)
-        return 1;
-    if (strcmp(said, "aborted") == 0)
-        return 0;
-    return FAIL(err, ERR_CONFLICT, "catalogue: the fate of a transaction is not known");
+    p->marked = true;
+    return strtoll(PQgetvalue(res, 0, 0), NULL, 10) == p->n;
 }
 
 /* The connection was lost at COMMIT. */
-static int settle(struct pg *p, const char *id, struct err *err)
+static int settle(struct pg *p, struct err *err)
 {
     int64_t until = now_ms() + p->db.home->patience_ms;
     struct err e;
     int r;
 
-    if (!*id)
-        return 0;
     do {
         e = (struct err){0};
-        r = ask_fate(p, id, &e);
+        r = ask_fate(p, &e);
         if (r < 0)
             nanosleep(&(struct timespec){.tv_nsec = 50 * 1000000}, NULL);
     } while (r < 0 && now_ms() < until);
@@ -378,18 +434,29 @@ static int settle(struct pg *p, const char *id, struct err *err)
     p->db.again = r == 0;
     if (r == 0)
         return FAIL(err, ERR_CONFLICT, "catalogue: the connection was lost");
+    /* Who has the old row may have it for long. */
+    (void)uuid_make(p->session, NULL);
     return FAIL(err, ERR_IO, "catalogue: connection lost at commit, fate not known: %s",
                 e.msg);
+}
+
+/* The engine itself said no, and goes on: it has not committed. */
+static bool is_refusal(const struct pg *p, const PGresult *res)
+{
+    const char *severity =
+        res ? PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+
+    return severity && strcmp(severity, "ERROR") == 0 && PQstatus(p->h) != CONNECTION_BAD;
 }
 
 static int pg_commit(struct db *db, struct err *err)
 {
     struct pg *p = pg_of(db);
     AUTO(clearp) PGresult *res = NULL;
-    char id[32] = "";
+    bool wrote = false;
     int r;
 
-    r = transaction_id(id, p, err);
+    r = mark(&wrote, p, err);
     if (r < 0) {
         pg_rollback(db);
         return r;
@@ -400,9 +467,9 @@ static int pg_commit(struct db *db, struct err *err)
             return 0;
         return FAIL(err, ERR_CONFLICT, "catalogue: the transaction was given up");
     }
-    if (PQstatus(p->h) == CONNECTION_BAD) {
-        p->db.lost = true;
-        return settle(p, id, err);
+    if (!is_refusal(p, res)) {
+        db->lost = true;
+        return wrote ? settle(p, err) : 0;
     }
     r = fail(p, res, err);
     pg_rollback(db);

@@ -8,7 +8,7 @@
 requires setpriv
 pg_start
 
-# For crash_test: whoever writes a line into one gets it crashed, and a line when it is up.
+# For crash_test and fate_test: whoever writes a line into one gets it crashed, and a line when it is up.
 mkfifo "$work/crash" "$work/crashed"
 while read -r _ <"$work/crash"; do
     pg_crash >/dev/null 2>&1
