@@ -26,10 +26,10 @@ const folder = path.join(d.dir, "data/instances"), bases = path.join(folder, "im
 // An image without anything on it.
 const disk = path.join(d.dir, "empty.qcow2");
 execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", disk, "64M"]);
-const image = (name, bytes = fs.readFileSync(disk)) => {
+const image = (name, bytes = fs.readFileSync(disk), more = {}) => {
   const blob = `image/${name}-1-0`;
   if (bytes) d.blobs.put(blob, bytes);
-  return d.seed({ owner: alice.uin, name, blob, size_gib: 1, virtual_size: 64 << 20, file_size: 1 })[0];
+  return d.seed({ owner: alice.uin, name, blob, size_gib: 1, virtual_size: 64 << 20, file_size: 1, ...more })[0];
 };
 const run = async (ImageId, more = {}) => (await api.RunInstances({ Placement: { Zone }, ImageId, InstanceType: "T1.NANO",
   SystemDisk: { DiskSize: 1 }, LoginSettings: { Password: "correct-Horse-7" }, ...more })).InstanceIdSet;
@@ -170,6 +170,19 @@ test("an instance without the bytes of its image fails to launch, and can be put
   assert.equal(await state(one), "LAUNCH_FAILED");
   assert.ok(!fs.existsSync(path.join(folder, one)));
   await api.DeleteImages({ ImageIds: [lost] });
+  await api.TerminateInstances({ InstanceIds: [one] });
+  await until(async () => !(await get(one)));
+});
+
+test("what has no cloud-init finds its keys beside os.conf, which has no place for them", async () => {
+  const PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtBtHcPxb7cHNKXL4hQHcrGDa2VGTOeyUIKwJjmoKMd me@here";
+  const { KeyId } = await api.ImportKeyPair({ KeyName: "mine", PublicKey, ProjectId: 0 });
+  const [one] = await run(image("forced", undefined, { cloud_init: false }), { LoginSettings: { KeyIds: [KeyId] }, HostName: "forced-1" });
+  assert.equal(await state(one), "RUNNING");
+  const to = path.join(d.dir, "qcloud_action"), drive = path.join(folder, one, "drive.iso");
+  execFileSync("xorriso", ["-osirrox", "on", "-indev", drive, "-extract", "/qcloud_action", to], { stdio: "ignore" });
+  assert.equal(fs.readFileSync(path.join(to, "authorized_keys"), "utf8"), `${PublicKey}\n`);
+  assert.match(fs.readFileSync(path.join(to, "os.conf"), "utf8"), /^hostname=forced-1\neth0_/);
   await api.TerminateInstances({ InstanceIds: [one] });
   await until(async () => !(await get(one)));
 });

@@ -85,7 +85,7 @@ static void fill(struct seed *s, const json_t *j)
             text(j, "source", "EXTERNAL_IMPORT")),
         .license = text(j, "license", "TencentCloud"),
         .boot_mode = "Legacy BIOS",
-        .cloud_init = true,
+        .cloud_init = !json_is_false(json_object_get(j, "cloud_init")),
         .family = text(j, "family", ""),
         .sync_percent = -1,
         .price = number(j, "price", 0),
