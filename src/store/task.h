@@ -157,8 +157,9 @@ int task_hold(struct db *db, const struct task_lease *lease, struct err *err);
 /* Back into the queue, to be claimed `delay_s` seconds from now. */
 int task_release(struct db *db, const struct task_lease *lease, int64_t delay_s,
                  struct err *err);
-/* The same of one that began nothing: the claim is not counted, and its number comes
- * again. */
+/* The same of one that began nothing: the claim is not counted, its number comes again,
+ * and TASK_WAITS is its phase until a beat or a step has another. */
+#define TASK_WAITS "waits"
 int task_wait(struct db *db, const struct task_lease *lease, int64_t delay_s,
               struct err *err);
 

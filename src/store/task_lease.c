@@ -239,6 +239,7 @@ static int release(struct db *db, void *arg, struct err *err)
     /* One that is asked to stop is not kept waiting. */
     r = db_exec(&rows, db,
                 "UPDATE task SET state = 0, attempt = attempt - $5, seconds_left = -1, "
+                "phase = CASE WHEN $5 = 1 THEN '" TASK_WAITS "' ELSE phase END, "
                 "due = @NOW + CASE WHEN "
                 "cancel_asked = 1 "
                 "THEN 0 ELSE $4 END WHERE " IS_HELD,

@@ -196,8 +196,12 @@ static void test_waiting_is_no_attempt(void **state)
         OK(task_wait(t->db, &lease, 0, &err));
         CHECK(REFUSED_LEASE, task_wait(t->db, &lease, 0, &err));
         assert_int_equal(get(t, id).state, TASK_QUEUED);
+        assert_string_equal(get(t, id).phase, TASK_WAITS);
     }
     OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "other", 60, &err));
+    assert_string_equal(task.phase, TASK_WAITS);
+    OK(task_step_done(t->db, &lease, "boot", "{}", "convert", &err));
+    assert_string_equal(get(t, id).phase, "");
     CHECK(REFUSED_LEASE, task_wait(t->db, &old, 0, &err));
 }
 

@@ -81,13 +81,21 @@ test("imports that start their image do so one after the other, as a user of the
 test("and only where there is room", async () => {
   const comes = await begin("", { disk: "400m" });
   const both = ["waits", "too"].map((name) => comes(name, { BootProbe: true }));
-  const waiting = () => new Set(comes.d.lines().filter((l) => l.event === "task-waits").map((l) => l.task)).size;
-  await until(() => waiting() === 2);
-  // Two jobs at once, and neither is held up by those.
+  const said = (event) => comes.d.lines().filter((l) => l.event === event).length;
+  await until(() => said("task-waits") === 2);
+  // Two jobs at once, and neither is held up by those, who ask again meanwhile and say so to nobody.
+  const sql = (text) => comes.d.shell(`python3 -c 'import sqlite3, sys
+db = sqlite3.connect("catalog.db", timeout=20)
+print(len(db.execute(sys.argv[1]).fetchall()))
+db.commit()' "${text}"`);
+  sql("UPDATE task SET due = 1 WHERE phase = 'waits' AND state = 0");
   assert.deepEqual(await comes("beside"), ["NORMAL", "", ""]);
+  await until(() => sql("SELECT 1 FROM task WHERE phase = 'waits' AND due > 1 AND state = 0") === "2\n");
   assert.equal(comes.machines().length, 0);
+  assert.deepEqual([said("task-begins"), said("task-waits"), said("task-goes-on")], [3, 2, 0]);
   comes.d.mount("size=2g");
   for (const one of both) assert.deepEqual(await one, ["IMPORTFAILED", "InternalError", "boot:time"]);
+  assert.deepEqual([said("task-begins"), said("task-waits"), said("task-goes-on")], [3, 2, 2]);
 });
 
 test("a machine that is killed says nothing of its image, and another is started", async () => {

@@ -10,6 +10,7 @@
 
 #include "base/scoped.h"
 #include "base/text.h"
+#include "service/journal.h"
 
 enum {
     RATE_MS = 1000,
@@ -43,10 +44,35 @@ int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
     return JOB_FAILED;
 }
 
+void job_log(const struct task *t, const char *event, const struct job_failure *why,
+             const struct err *err)
+{
+    struct json_out line;
+
+    journal_begin(&line, event);
+    json_out_int(&line, "task", t->id);
+    json_out_text(&line, "kind", task_kind_name(t->kind));
+    json_out_text(&line, "image", t->image);
+    json_out_text(&line, "account", t->account);
+    json_out_text(&line, "request", t->request_id);
+    json_out_int(&line, "attempt", t->attempt);
+    if (why) {
+        json_out_text(&line, "reason", why->reason);
+        json_out_text(&line, "sub_cause", why->sub_cause);
+        json_out_text(&line, "detail", why->detail);
+    }
+    if (err && err->code)
+        json_out_text(&line, "error", err->msg);
+    journal_end(&line);
+}
+
 void job_step(struct job *j, const char *name, uint64_t seconds)
 {
     struct job_pulse *p = j->pulse;
 
+    if (j->waits)
+        job_log(j->task, "task-goes-on", NULL, NULL);
+    j->waits = false;
     pthread_mutex_lock(&p->lock);
     p->phase = name;
     p->deadline = seconds ? now() + (int64_t)seconds : 0;

@@ -66,6 +66,7 @@ struct job {
     const struct task *task;
     const struct task_lease *lease;
     const struct account *account; /* whose task it is */
+    bool waits; /* it did when it was claimed, and no step has begun since */
 };
 
 struct job_kind {
@@ -95,6 +96,10 @@ struct image_change job_image_failed(enum image_state state,
 /* Sets *why; its value is JOB_FAILED. */
 int job_fail(struct job_failure *why, const char *reason, const char *sub_cause,
              const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* A line of the log; why and err [opt]. */
+void job_log(const struct task *t, const char *event, const struct job_failure *why,
+             const struct err *err);
 
 /* The step begins, and may take so many seconds (0: any).  Phase for people: its name.
  * `name` is static. */

@@ -166,28 +166,6 @@ static void *beater_main(void *arg)
 
 /* ---- working */
 
-static void log_task(const struct task *t, const char *event,
-                     const struct job_failure *why, const struct err *err)
-{
-    struct json_out line;
-
-    journal_begin(&line, event);
-    json_out_int(&line, "task", t->id);
-    json_out_text(&line, "kind", task_kind_name(t->kind));
-    json_out_text(&line, "image", t->image);
-    json_out_text(&line, "account", t->account);
-    json_out_text(&line, "request", t->request_id);
-    json_out_int(&line, "attempt", t->attempt);
-    if (why) {
-        json_out_text(&line, "reason", why->reason);
-        json_out_text(&line, "sub_cause", why->sub_cause);
-        json_out_text(&line, "detail", why->detail);
-    }
-    if (err && err->code)
-        json_out_text(&line, "error", err->msg);
-    journal_end(&line);
-}
-
 /* Failures so far, with this one.  Claims tell nothing of them: a daemon that is started
  * again claims what it had. */
 static int count_failure(int64_t *ret, struct job *j, struct err *err)
@@ -225,7 +203,7 @@ static int put_off(struct job *j, const struct job_kind *kind, const struct err 
         else
             job_fail(&why, "InternalError", err_code_name(because->code), "%s",
                      _("something failed on our side, also when it was tried again"));
-        log_task(j->task, "task-gave-up", &why, because);
+        job_log(j->task, "task-gave-up", &why, because);
         return kind->end(j, TASK_FAILED, &why, err);
     }
     r = catalog_get(&db, j->service->catalog, err);
@@ -253,40 +231,41 @@ static int finish(struct job *j, const struct job_kind *kind, int r,
                   struct job_failure *why, const struct err *because, struct err *err)
 {
     if (r == REFUSED_LEASE) {
-        log_task(j->task, "task-lost", NULL, NULL);
+        job_log(j->task, "task-lost", NULL, NULL);
         return 0;
     }
     if (r == 0) {
-        log_task(j->task, "task-done", NULL, NULL);
+        job_log(j->task, "task-done", NULL, NULL);
         return 0;
     }
     if (r == JOB_FAILED) {
-        log_task(j->task, "task-failed", why, NULL);
+        job_log(j->task, "task-failed", why, NULL);
         return kind->end(j, TASK_FAILED, why, err);
     }
     switch (job_stopped(j)) {
     case JOB_LOST:
-        log_task(j->task, "task-lost", NULL, NULL);
+        job_log(j->task, "task-lost", NULL, NULL);
         return 0;
     case JOB_ENDING:
         return give_back(j, err);
     case JOB_CANCELED:
         job_fail(why, "Canceled", "", "%s", _("canceled on request"));
-        log_task(j->task, "task-canceled", NULL, NULL);
+        job_log(j->task, "task-canceled", NULL, NULL);
         return kind->end(j, TASK_CANCELED, why, err);
     case JOB_LATE:
         job_fail(why, "InternalError", "time-limit", "%s",
                  _("a step took longer than this service allows"));
-        log_task(j->task, "task-late", why, because);
+        job_log(j->task, "task-late", why, because);
         return kind->end(j, TASK_FAILED, why, err);
     case JOB_RUNS:
         break;
     }
     if (r == JOB_WAITS) {
-        log_task(j->task, "task-waits", NULL, NULL);
+        if (!j->waits)
+            job_log(j->task, "task-waits", NULL, NULL);
         return set_aside(j, err);
     }
-    log_task(j->task, "task-put-off", NULL, because);
+    job_log(j->task, "task-put-off", NULL, because);
     return put_off(j, kind, because, err);
 }
 
@@ -314,15 +293,17 @@ static void work_on(struct worker *w, const struct task *task)
         .lease = &w->lease,
         .pulse = &w->pulse,
         .account = &account,
+        .waits = strcmp(task->phase, TASK_WAITS) == 0,
     };
     int r;
 
     if (job_stopped(&j) == JOB_ENDING) { /* another thread has just given it back */
         if (give_back(&j, &err) < 0)
-            log_task(task, "task-left", NULL, &err);
+            job_log(task, "task-left", NULL, &err);
         return;
     }
-    log_task(task, "task-begins", NULL, NULL);
+    if (!j.waits)
+        job_log(task, "task-begins", NULL, NULL);
     r = read_account(&account, &j, &because);
     if (r == 0) {
         i18n_use(strcmp(account.language, "zh") == 0 ? w->jobs->zh : NULL);
@@ -343,7 +324,7 @@ static void work_on(struct worker *w, const struct task *task)
     if (r > 0 && r != REFUSED_LEASE)
         FAIL(&err, ERR_CONFLICT, "its end was refused: %s", refusal_name(r));
     if (err.code)
-        log_task(task, "task-left", NULL, &err);
+        job_log(task, "task-left", NULL, &err);
 }
 
 static int claim(struct worker *w, struct task *task, struct arena *arena, int *ret_wait,
