@@ -15,11 +15,15 @@
 #define INT(field)  ", x." #field
 const char instance_columns[] =
     "x.no, x.id, x.tags, x.changes, x.created, "
-    "COALESCE((SELECT m.license FROM image m WHERE m.id = x.image), '')"
+    "COALESCE((SELECT m.license FROM image m WHERE m.id = x.image), ''), "
+    "COALESCE((SELECT CASE WHEN z.seen + 60 <= @NOW THEN 1 ELSE 0 END FROM zone z "
+    "WHERE z.name = x.zone), 0)"
 #include "store/instance_fields.def"
     ;
 #undef TEXT
 #undef INT
+
+_Static_assert((int)ZONE_AWAY_S == 60, "as instance_columns has it");
 
 struct instance instance_read(const struct db_rows *rows, int col, struct arena *arena)
 {
@@ -33,6 +37,7 @@ struct instance instance_read(const struct db_rows *rows, int col, struct arena 
     INT(changes)
     INT(created)
     TEXT(license)
+    INT(away)
 #include "store/instance_fields.def"
 #undef TEXT
 #undef INT

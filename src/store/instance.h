@@ -87,6 +87,7 @@ struct instance {
     int64_t changes;
     int64_t created;
     const char *license; /* of its image, while that is there; "" */
+    bool away;           /* its zone is, as of ZONE_AWAY_S */
 };
 
 enum { INSTANCE_ID_SIZE = 16 };

@@ -284,6 +284,10 @@ static void what_a_lost_host_had_is_given_up(void **state)
     OK(db_tx(t->db, see_away, &away, &err));
     assert_true(away && the_zone(t).away);
     id = add(t, &i);
+    assert_true(get(t, id).away);
+    testing_exec(t, "UPDATE zone SET seen = seen + 60");
+    assert_false(get(t, id).away);
+    testing_exec(t, "UPDATE zone SET seen = seen - 60");
     OK(task_new(&c.task, t->db,
                 &(struct task){.kind = TASK_INSTANCE,
                                .account = a.uin,

@@ -242,6 +242,19 @@ test("a zone whose host is away takes nothing, and lets go of what it had", asyn
   const { InstanceTypeQuotaSet: [offer] } = await api.DescribeZoneInstanceConfigInfos({});
   assert.equal(offer.Status, "SOLD_OUT");
   await refused(run(), "ResourceInsufficient.AvailabilityZoneSoldOut");
+  // What was asked before waits, and says for what; nothing else is asked of it.
+  let i = await get(ids[0]);
+  assert.deepEqual([i.LatestOperationState, /waits for the host/.test(i.LatestOperationErrorMsg)], ["OPERATING", true]);
+  settle(ids[0], RUNNING);
+  const InstanceIds = [ids[0]];
+  for (const [action, params] of [["StopInstances", { InstanceIds }], ["RebootInstances", { InstanceIds }],
+    ["ResetInstance", { InstanceId: ids[0], LoginSettings: { Password } }], ["CreateImage", { InstanceId: ids[0], ImageName: "away" }]])
+    await refused(api[action](params), "ResourceUnavailable", /host of ap-guangzhou-1 was not heard of/);
+  await refused(api.StartInstances({ InstanceIds }), "UnsupportedOperation.InstanceStateRunning");
+  settle(ids[0], STOPPED);
+  await refused(api.StartInstances({ InstanceIds }), "ResourceUnavailable");
+  i = await get(ids[0]);
+  assert.deepEqual([i.InstanceState, i.LatestOperationState, i.LatestOperationErrorMsg], ["STOPPED", "SUCCESS", null]);
   await refused(d.client(bob).TerminateInstances({ InstanceIds: [ids[0]] }), "InvalidInstanceId.NotFound");
   await api.TerminateInstances({ InstanceIds: ids });
   assert.equal(await get(ids[0]), undefined);

@@ -92,6 +92,9 @@ static void write_operation(struct json_out *o, const struct instance *i)
                   i->stalled && i->state == INSTANCE_RUNNING
                       ? _("it stands still: its host has no room for what its disk "
                           "takes; it goes on when there is room")
+                  : i->task && i->away
+                      ? _("it waits for the host of its zone, which was not heard of for "
+                          "a while")
                   : *i->operation_message ? i->operation_message
                                           : NULL);
 }
@@ -195,6 +198,9 @@ int instance_take(struct instance *ret, struct call *c, struct arena *arena,
     if (ret->task)
         return call_error(c, "OperationDenied.InstanceOperationInProgress",
                           _("%s of %s is under way"), ret->operation, id);
+    if (ret->away)
+        return call_error(c, "ResourceUnavailable",
+                          _("the host of %s was not heard of for a while"), ret->zone);
     return 0;
 }
 

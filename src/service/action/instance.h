@@ -13,8 +13,8 @@ int instance_check_id(struct call *c, const char *id);
 /* InstanceIds: their form, and that none is named twice. */
 int instance_check_ids(struct call *c);
 
-/* The caller's own, locked, in a state of `from` with nothing at work on it; else the
- * code that says which state it is in. */
+/* The caller's own, locked, in a state of `from` with nothing at work on it, and with a
+ * host; else the code that says which of these it lacks. */
 int instance_take(struct instance *ret, struct call *c, struct arena *arena,
                   struct db *db, const char *id, unsigned from, struct err *err);
 
