@@ -20,8 +20,7 @@ struct upload {
     const char *file;
     int fd;
     uint64_t size;
-    char bucket[64];
-    struct buf key, link;
+    struct buf bucket, key, link;
 };
 
 int upload_open(struct upload *u, struct cloud *c, const char *file);

@@ -44,8 +44,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
     return client->goes_on && client->goes_on(client->arg) != 0;
 }
 
-/* "host:port" as curl will send it. */
-static int host_of(char *to, size_t cap, const char *endpoint, struct err *err)
+int client_host(char *to, size_t cap, const char *endpoint, struct err *err)
 {
     const char *p = strstr(endpoint, "://");
     size_t n;
@@ -94,7 +93,7 @@ static int make_headers(struct curl_slist **ret, const struct client *c,
 {
     char host[300], authorization[TC3_AUTHORIZATION_MAX], stamp[24];
     int64_t now = (int64_t)time(NULL);
-    int r = host_of(host, sizeof host, c->endpoint, err);
+    int r = client_host(host, sizeof host, c->endpoint, err);
 
     if (r < 0)
         return r;

@@ -6,6 +6,8 @@
  * between calls: any thread. */
 #pragma once
 
+#include <stddef.h>
+
 #include <jansson.h>
 
 #include "base/err.h"
@@ -38,3 +40,6 @@ struct client_fault {
 int client_call(json_t **ret, struct client_fault *fault, const struct client *c,
                 const char *action, const char *version, const json_t *params,
                 struct err *err);
+
+/* The "host:port" of an endpoint as curl will send it.  ERR_ARG: it is none. */
+int client_host(char *to, size_t cap, const char *endpoint, struct err *err);
