@@ -23,8 +23,9 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv);
 };
 
-extern const struct command cmd_account, cmd_boot, cmd_check, cmd_convert, cmd_image,
-    cmd_info, cmd_instance, cmd_map, cmd_message, cmd_profile, cmd_region, cmd_task;
+extern const struct command cmd_account, cmd_boot, cmd_bucket, cmd_check, cmd_convert,
+    cmd_image, cmd_info, cmd_instance, cmd_map, cmd_message, cmd_object, cmd_profile,
+    cmd_region, cmd_task;
 
 /* One option of a command.  With an argument, *text gets it; without, *flag is set. */
 struct option_row {

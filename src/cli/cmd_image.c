@@ -7,6 +7,7 @@
 #include "base/scoped.h"
 #include "cli/cloud.h"
 #include "cli/cmd.h"
+#include "cli/export.h"
 #include "cli/release.h"
 #include "cli/report.h"
 #include "cli/upload.h"
@@ -22,8 +23,8 @@ struct options {
     struct cloud c;
     const char *type, *name, *platform;                       /* list */
     const char *os_type, *os_version, *arch, *boot, *license; /* import */
-    const char *description, *family, *format, *prefix;
-    bool force, dry_run, wait;
+    const char *description, *family, *format, *prefix, *output;
+    bool force, dry_run, wait, overwrite;
 };
 
 static void put_flag(json_t *o, const char *name, bool flag)
@@ -303,31 +304,17 @@ static int do_shares(const struct command *self, struct options *o, const struct
 
 static int do_export(const struct command *self, struct options *o, const struct words *w)
 {
-    AUTO(json_releasep) json_t *answer = NULL;
-    const json_t *path;
-    json_t *p = json_pack("{s:[s], s:s}", "ImageIds", w->v[0], "BucketName", w->v[1]);
-    char task[24] = "";
-    size_t i;
-    int r;
-
-    (void)self;
-    put_text(p, "ExportFormat", o->format);
-    if (o->prefix)
-        json_object_set_new(p, "FileNamePrefixList", json_pack("[s]", o->prefix));
-    put_flag(p, "DryRun", o->dry_run);
-    r = cloud_call(&answer, &o->c, CLOUD_CVM, "ExportImages", p);
-    if (r != EXIT_OK)
-        return r;
-    if (json_object_get(answer, "TaskId")) /* a dry run has none */
-        snprintf(task, sizeof task, "%lld",
-                 (long long)json_integer_value(json_object_get(answer, "TaskId")));
-    if (o->wait && *task)
-        return cloud_follow(NULL, &o->c, task, true);
-    if (o->c.json)
-        return cloud_print_json(answer);
-    json_array_foreach(json_object_get(answer, "CosPaths"), i, path)
-        printf("%s%s%s\n", task, *task ? "  " : "", json_string_value(path));
-    return EXIT_OK;
+    return export_image(self, &o->c,
+                        &(struct export_order){
+                            .image = w->v[0],
+                            .bucket = w->v[1],
+                            .format = o->format,
+                            .prefix = o->prefix,
+                            .output = o->output,
+                            .dry_run = o->dry_run,
+                            .wait = o->wait,
+                            .overwrite = o->overwrite,
+                        });
 }
 
 static int do_set(const struct command *self, struct options *o, const struct words *w)
@@ -428,6 +415,8 @@ static int run(const struct command *self, int argc, char **argv)
         {"family", 0, &o.family, NULL},
         {"format", 0, &o.format, NULL},
         {"prefix", 0, &o.prefix, NULL},
+        {NULL, 'o', &o.output, NULL},
+        {"overwrite", 0, NULL, &o.overwrite},
         {"force", 0, NULL, &o.force},
         {"dry-run", 0, NULL, &o.dry_run},
         {"wait", 0, NULL, &o.wait},
@@ -448,6 +437,7 @@ const struct command cmd_image = {
         "       imgport image copy IMAGE REGION ... [--name NAME] [--dry-run] [--wait]\n"
         "       imgport image share|unshare IMAGE ACCOUNT ...\n"
         "       imgport image export IMAGE BUCKET [--format F] [--prefix P] [--wait]\n"
+        "                            [-o FILE [--overwrite]]\n"
         "       imgport image rename IMAGE NAME\n"
         "       imgport image set IMAGE [--name N] [--description D] [--family F]\n"
         "       imgport image delete IMAGE ... [--dry-run]\n"
@@ -455,7 +445,7 @@ const struct command cmd_image = {
         "\n"
         "import uploads a FILE into the bucket imports-APPID, waits for the import, and\n"
         "deletes the upload.  check says what an import would come to: its exit status\n"
-        "is that of imgport check.\n"
+        "is that of imgport check.  export leaves in the bucket what -o fetches.\n"
         "\n"
         "Asks an imgportd, or whatever speaks API 3.0 as it does.  URL is of an object\n"
         "in the service's object store.  What options do not tell, the environment\n"
@@ -474,8 +464,10 @@ const struct command cmd_image = {
         "  --description D    a text about the image\n"
         "  --family F         the family it belongs to\n"
         "  --force            import although cloud-init is missing\n"
-        "  --format F         RAW, QCOW2, VHD or VMDK\n"
+        "  --format F         raw, qcow2, vhd or vmdk\n"
         "  --prefix P         what the names of exported files begin with\n"
+        "  -o FILE            fetch what was exported; for several disks a folder\n"
+        "  --overwrite        replace FILE\n"
         "  --dry-run          only say whether it would be taken\n"
         "  --wait             follow it to its end\n"
         "  --endpoint URL     the service, as http://127.0.0.1:8780\n"

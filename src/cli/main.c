@@ -17,8 +17,9 @@
 #include "cli/term.h"
 
 static const struct command *const commands[] = {
-    &cmd_info,    &cmd_check, &cmd_boot,     &cmd_convert, &cmd_map,     &cmd_profile,
-    &cmd_account, &cmd_image, &cmd_instance, &cmd_task,    &cmd_message, &cmd_region,
+    &cmd_info,     &cmd_check,   &cmd_boot,    &cmd_convert, &cmd_map,
+    &cmd_profile,  &cmd_account, &cmd_image,   &cmd_bucket,  &cmd_object,
+    &cmd_instance, &cmd_task,    &cmd_message, &cmd_region,
 };
 
 static const char *asked_language; /* --lang; set once before anything is printed */

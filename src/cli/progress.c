@@ -66,6 +66,8 @@ static const char *phase_text(const struct imgport_progress *w)
         return _("checksums: ");
     if (strcmp(w->phase, "upload") == 0)
         return _("uploading: ");
+    if (strcmp(w->phase, "fetch") == 0)
+        return _("fetching: ");
     return "";
 }
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/export.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/i18n.h"
+#include "base/scoped.h"
+#include "cli/release.h"
+#include "cli/storage.h"
+#include "cli/verb.h"
+
+static json_t *params_of(const struct export_order *x, const char *bucket, bool dry_run)
+{
+    json_t *p = json_pack("{s:[s], s:s}", "ImageIds", x->image, "BucketName", bucket);
+    char format[16] = "";
+
+    if (x->format) {
+        snprintf(format, sizeof format, "%s", x->format);
+        for (size_t i = 0; format[i]; i++)
+            if (format[i] >= 'a' && format[i] <= 'z')
+                format[i] -= 'a' - 'A';
+        put_text(p, "ExportFormat", format);
+    }
+    if (x->prefix)
+        json_object_set_new(p, "FileNamePrefixList", json_pack("[s]", x->prefix));
+    if (dry_run)
+        json_object_set_new(p, "DryRun", json_true());
+    return p;
+}
+
+/* What a path of the service's is as a key, and as a file in a folder. */
+static const char *key_of(const json_t *path)
+{
+    const char *s = json_string_value(path);
+
+    return s && *s == '/' ? s + 1 : s ? s : "";
+}
+
+/* Where an object goes: into FILE, or into that folder. */
+static int file_of(struct buf *to, const char *output, bool is_folder, const char *key)
+{
+    const char *name = storage_name(key);
+    struct err err = {0};
+    int r = buf_puts(to, output, &err);
+
+    if (r == 0 && is_folder && !name)
+        r = FAIL(&err, ERR_CORRUPT, _("the service names an object that is no file: %s"),
+                 key);
+    if (r == 0 && is_folder)
+        r = buf_printf(to, &err, "/%s", name);
+    return r < 0 ? storage_fail(NULL, &err) : EXIT_OK;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What could not be written in the end is not exported before. */
+static int look_where(const struct command *self, struct cloud *c,
+                      const struct export_order *x, const char *bucket)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    const json_t *paths, *path;
+    size_t i;
+    int r = cloud_call(&answer, c, CLOUD_CVM, "ExportImages", params_of(x, bucket, true));
+
+    if (r != EXIT_OK)
+        return r;
+    paths = json_object_get(answer, "CosPaths");
+    if (json_array_size(paths) > 1 && !is_folder(x->output))
+        return cmd_usage(self, _("-o has to be a folder for an image of %zu disks"),
+                         json_array_size(paths));
+    json_array_foreach(paths, i, path)
+    {
+        AUTO(buf_fini) struct buf file = {0};
+
+        r = file_of(&file, x->output, is_folder(x->output), key_of(path));
+        if (r == EXIT_OK)
+            r = storage_may_write(buf_str(&file), x->overwrite);
+        if (r != EXIT_OK)
+            return r;
+    }
+    return EXIT_OK;
+}
+
+static int fetch_all(const struct cloud *c, const struct export_order *x,
+                     const char *bucket, const json_t *paths)
+{
+    bool into_folder = is_folder(x->output);
+    const json_t *path;
+    size_t i;
+
+    json_array_foreach(paths, i, path)
+    {
+        AUTO(buf_fini) struct buf file = {0};
+        uint64_t size;
+        bool checked;
+        int r = file_of(&file, x->output, into_folder, key_of(path));
+
+        if (r == EXIT_OK)
+            r = storage_fetch(&size, &checked, c, bucket, key_of(path), buf_str(&file),
+                              x->overwrite);
+        if (r != EXIT_OK)
+            return r;
+        if (!c->json)
+            puts(buf_str(&file));
+    }
+    return EXIT_OK;
+}
+
+int export_image(const struct command *self, struct cloud *c,
+                 const struct export_order *x)
+{
+    AUTO(json_releasep) json_t *answer = NULL;
+    AUTO(buf_fini) struct buf bucket = {0};
+    const json_t *paths, *path;
+    char task[24] = "";
+    size_t i;
+    int r;
+
+    if (x->output && strcmp(x->output, "-") == 0)
+        return cmd_usage(self, _("-o takes a file or a folder"));
+    r = storage_bucket(&bucket, c, x->bucket);
+    if (r == EXIT_OK && x->output)
+        r = look_where(self, c, x, buf_str(&bucket));
+    if (r == EXIT_OK)
+        r = cloud_call(&answer, c, CLOUD_CVM, "ExportImages",
+                       params_of(x, buf_str(&bucket), x->dry_run));
+    if (r != EXIT_OK)
+        return r;
+    paths = json_object_get(answer, "CosPaths");
+    if (json_object_get(answer, "TaskId")) /* a dry run has none */
+        snprintf(task, sizeof task, "%lld",
+                 (long long)json_integer_value(json_object_get(answer, "TaskId")));
+    if ((x->wait || x->output) && *task) {
+        r = cloud_follow(NULL, c, task, true);
+        return r == EXIT_OK && x->output ? fetch_all(c, x, buf_str(&bucket), paths) : r;
+    }
+    if (c->json)
+        return cloud_print_json(answer);
+    json_array_foreach(paths, i, path)
+        printf("%s%s%s\n", task, *task ? "  " : "", json_string_value(path));
+    return EXIT_OK;
+}
