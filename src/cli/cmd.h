@@ -49,6 +49,11 @@ int cmd_usage(const struct command *self, const char *fmt, ...)
 /* "imgport: MESSAGE" on stderr, made safe to print; the error's exit status. */
 int cmd_fail(const struct imgport_error *error);
 
+/* The same for a job; with --json also one object on stdout, in place of what the job
+ * would have printed: {"imgport", "source", "dest", "error"}, without a dest NULL. */
+int cmd_fail_job(const struct command *self, bool as_json, const char *source,
+                 const char *dest, const struct imgport_error *error);
+
 /* The language asked for by --lang or the environment: "en", "zh_CN".  `explicit_only`:
  * "en" unless --lang was given (JSON). */
 const char *cmd_language(bool explicit_only);

@@ -54,7 +54,7 @@ static int run(const struct command *self, int argc, char **argv)
     progress_end(&progress);
     progress_die_if_signaled();
     if (r < 0)
-        return cmd_fail(&error);
+        return cmd_fail_job(self, as_json, options.source.path, NULL, &error);
     if (as_json) {
         puts(text);
         return statuses[verdict];

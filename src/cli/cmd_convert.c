@@ -111,7 +111,7 @@ static int run(const struct command *self, int argc, char **argv)
     progress_end(&progress);
     if (r < 0) {
         progress_die_if_signaled();
-        return cmd_fail(&error);
+        return cmd_fail_job(self, as_json, words[0], words[1], &error);
     }
     if (as_json) {
         puts(text);

@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "api/place.h"
+#include "api/session.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/term.h"
+
+enum { MESSAGE_MAX = 2048 };
 
 static const struct command *const commands[] = {
     &cmd_info,     &cmd_check,   &cmd_boot,    &cmd_convert, &cmd_map,
@@ -70,14 +73,40 @@ int cmd_usage(const struct command *self, const char *fmt, ...)
     return EXIT_USAGE;
 }
 
+/* Safe to print: the message of an error names what others named. */
+static const char *clean_message(char ret[MESSAGE_MAX], const struct imgport_error *error)
+{
+    text_clean(ret, MESSAGE_MAX, bytes_of(error->message, strlen(error->message)),
+               MESSAGE_MAX - 1);
+    return ret;
+}
+
 int cmd_fail(const struct imgport_error *error)
 {
-    char clean[2048];
+    char message[MESSAGE_MAX];
 
-    text_clean(clean, sizeof clean, bytes_of(error->message, strlen(error->message)),
-               sizeof clean - 1);
-    fprintf(stderr, "imgport: %s\n", clean);
+    fprintf(stderr, "imgport: %s\n", clean_message(message, error));
     return error->exit_status;
+}
+
+int cmd_fail_job(const struct command *self, bool as_json, const char *source,
+                 const char *dest, const struct imgport_error *error)
+{
+    AUTO(json_unrefp) json_t *report = NULL;
+    char message[MESSAGE_MAX];
+
+    if (!as_json)
+        return cmd_fail(error);
+    report =
+        json_pack("{s:s, s:o, s:o*, s:{s:s, s:s, s:s, s:s}}", "imgport",
+                  imgport_version(), "source", session_text(source), "dest",
+                  dest ? session_text(dest) : NULL, "error", "layer", self->name, "code",
+                  error->code, "subject", "", "message", clean_message(message, error));
+    if (report) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    return cmd_fail(error);
 }
 
 const char *cmd_language(bool explicit_only)

@@ -50,7 +50,11 @@ failed() {
         "$(jq -r '"\(.verdict) \(.code) \(.error.message != "")"' "$work/out")" || return
     expect 3 imgport check "$1" || return
     expect 3 imgport boot "$1" && one_line || return
-    expect 3 imgport convert "$1" "$out/x.qcow2" && one_line && nothing_left
+    expect 3 imgport convert "$1" "$out/x.qcow2" && one_line && nothing_left || return
+    expect 3 imgport convert --json "$1" "$out/x.qcow2" && one_line && nothing_left &&
+        same 'the document' "imgport: $(jq -r .error.message "$work/out")" \
+            "$(cat "$work/err")" &&
+        same 'its files' "$1 $out/x.qcow2" "$(jq -r '"\(.source) \(.dest)"' "$work/out")"
 }
 
 # make NAME FORMAT [OPTION...]: the disk in a container, $work/NAME.

@@ -52,7 +52,7 @@ def main():
             worst = jsonschema.exceptions.best_match([error])
             print(f"{name}: {'/'.join(map(str, worst.absolute_path))}: {worst.message[:300]}")
         for path, thing in places(document) if strict else ():
-            kind = ("reports" in document,) + path
+            kind = ("reports" in document, len(document)) + path
             if kind in seen:
                 continue
             seen.add(kind)

@@ -53,6 +53,17 @@ for name in qcow2-v3 vhd-fixed vmdk-flat; do
     case_ "convert of $name" fits convert 0 \
         imgport convert --json --overwrite "$file" "$work/out.qcow2"
 done
+case_ 'convert of what is not there' fits convert 3 \
+    imgport convert --json "$work/nothing" "$work/new.qcow2"
+case_ 'convert of a web page' fits convert 3 \
+    imgport convert --json "$work/page" "$work/new.qcow2"
+case_ 'convert to what is there' fits convert 2 imgport convert --json "$good" "$work/page"
+case_ 'check by a profile that is not there' fits check 2 \
+    imgport check --json --profile nobody "$work/nothing"
+case_ 'boot by a profile that is not there' fits boot 2 \
+    imgport boot --json --profile nobody "$work/nothing"
+case_ 'info of a format that nobody knows' fits info 2 \
+    imgport info --json -f floppy "$work/nothing"
 case_ 'convert with zstd' fits convert 0 \
     imgport convert --json --overwrite -c zstd "$good" "$work/out.qcow2"
 
