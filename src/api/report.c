@@ -12,10 +12,19 @@ static json_t *json_or_null(const char *s)
 
 json_t *report_error_to_json(const struct fact_problem *p)
 {
+    char told[ERR_TOLD_MAX];
+
     if (!p)
         return json_null();
     return json_pack("{s:s, s:s, s:s, s:s}", "layer", p->layer, "code", p->code,
-                     "subject", p->subject, "message", p->message);
+                     "subject", p->subject, "message",
+                     err_told(told, p->code, p->message));
+}
+
+const char *report_fault_told(char *ret, size_t room, const char *fault,
+                              const char *detail)
+{
+    return i18n_beside(ret, room, check_fault_sentence(fault), detail);
 }
 
 json_t *report_finding_to_json(const struct finding *f)

@@ -2,9 +2,13 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/i18n.h"
+#include "base/scoped.h"
 
 static const struct {
     const char *name;
@@ -98,4 +102,43 @@ const char *err_code_sentence(enum err_code code)
 {
     assert(code < ERR_CODE_MAX);
     return codes[code].sentence;
+}
+
+/* FAIL_SYS() leaves the kernel's words at the end, and those say more than a code. */
+static const char *sentence_of(enum err_code code, const char *msg)
+{
+    static const struct {
+        int sys;
+        const char *sentence;
+    } rows[] = {
+        {ENOENT, N_("there is no such file or folder")},
+        {EACCES, N_("access is not permitted")},
+        {EPERM, N_("access is not permitted")},
+        {ENOSPC, N_("there is no room left to write to")},
+        {EDQUOT, N_("there is no room left to write to")},
+        {EFBIG, N_("the file becomes too large")},
+        {EISDIR, N_("it is a folder")},
+        {ENOTDIR, N_("it lies in no folder")},
+        {EROFS, N_("the filesystem is only for reading")},
+        {EIO, N_("the device cannot read or write")},
+        {ENOMEM, N_("there is too little memory")},
+    };
+    size_t n = strlen(msg);
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *end = strerrordesc_np(rows[i].sys);
+        size_t len = strlen(end);
+
+        if (n > len && strcmp(msg + n - len, end) == 0)
+            return rows[i].sentence;
+    }
+    return codes[code].sentence;
+}
+
+const char *err_told(char ret[ERR_TOLD_MAX], const char *code, const char *msg)
+{
+    enum err_code c = err_code_from_name(code);
+    const char *sentence = c == ERR_NONE || c == ERR_CODE_MAX ? "" : sentence_of(c, msg);
+
+    return i18n_beside(ret, ERR_TOLD_MAX, sentence, msg);
 }

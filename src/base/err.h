@@ -56,3 +56,10 @@ enum err_code err_code_from_name(const char *name);
 int err_code_exit(enum err_code code);
 int err_code_http(enum err_code code);
 const char *err_code_sentence(enum err_code code);
+
+/* A message as the calling thread's language has it (base/i18n.h): in English itself; in
+ * others what kind of failure it is, with the English message in brackets.  `code` is a
+ * name; under one that is none the message is nobody's error, and stays.  ret may not be
+ * msg. */
+enum { ERR_TOLD_MAX = 2048 };
+const char *err_told(char ret[ERR_TOLD_MAX], const char *code, const char *msg);

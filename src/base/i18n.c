@@ -108,6 +108,17 @@ const char *i18n_text(const char *msgid)
     return msgid;
 }
 
+const char *i18n_beside(char *ret, size_t room, const char *msgid, const char *english)
+{
+    const char *text = i18n_text(msgid);
+
+    if (text == msgid)
+        snprintf(ret, room, "%s", english);
+    else
+        snprintf(ret, room, _("%s (%s)"), text, english);
+    return ret;
+}
+
 const char *i18n_language(const char *name)
 {
     static const char *const variables[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"};

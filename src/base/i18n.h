@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Marks and translates a message; the result is never freed and never changes. */
 #define _(msgid) i18n_text(msgid)
@@ -28,6 +29,10 @@ const struct i18n_catalog *i18n_use(const struct i18n_catalog *c);
 
 /* The translation, or msgid itself.  "" stays "". */
 const char *i18n_text(const char *msgid) __attribute__((format_arg(1)));
+
+/* An English text with the translation of what it is about before it, where there is one:
+ * "<msgid translated> (<english>)"; else the text alone. */
+const char *i18n_beside(char *ret, size_t room, const char *msgid, const char *english);
 
 /* "zh_CN" for "zh", "zh_CN.UTF-8", "zh-Hans" ...; "en" for everything else that names a
  * language; from the environment (LC_ALL, LC_MESSAGES, LANG, and LANGUAGE before them)

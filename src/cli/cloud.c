@@ -173,6 +173,7 @@ static void call(json_t **ret, struct imgport_error *e, struct cloud *c,
         snprintf(e->message, sizeof e->message, "%.400s (%s)", fault.message, fault.code);
     } else if (r < 0) {
         e->exit_status = err_code_exit(err.code);
+        snprintf(e->code, sizeof e->code, "%s", err_code_name(err.code));
         snprintf(e->message, sizeof e->message, "%s", err.msg);
     }
 }

@@ -46,7 +46,8 @@ int cmd_parse(const struct command *self, int argc, char **argv,
 int cmd_usage(const struct command *self, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "imgport: MESSAGE" on stderr, made safe to print; the error's exit status. */
+/* "imgport: MESSAGE" on stderr, made safe to print and as err_told() has it; the error's
+ * exit status. */
 int cmd_fail(const struct imgport_error *error);
 
 /* The same for a job; with --json also one object on stdout, in place of what the job

@@ -10,6 +10,7 @@
 
 #include "api/place.h"
 #include "api/session.h"
+#include "base/err.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/scoped.h"
@@ -17,7 +18,7 @@
 #include "cli/cmd.h"
 #include "cli/term.h"
 
-enum { MESSAGE_MAX = 2048 };
+enum { MESSAGE_MAX = 1600 };
 
 static const struct command *const commands[] = {
     &cmd_info,     &cmd_check,   &cmd_boot,    &cmd_convert, &cmd_map,
@@ -74,18 +75,18 @@ int cmd_usage(const struct command *self, const char *fmt, ...)
 }
 
 /* Safe to print: the message of an error names what others named. */
-static const char *clean_message(char ret[MESSAGE_MAX], const struct imgport_error *error)
+static const char *clean_message(char ret[MESSAGE_MAX], const char *message)
 {
-    text_clean(ret, MESSAGE_MAX, bytes_of(error->message, strlen(error->message)),
-               MESSAGE_MAX - 1);
+    text_clean(ret, MESSAGE_MAX, bytes_of(message, strlen(message)), MESSAGE_MAX - 1);
     return ret;
 }
 
 int cmd_fail(const struct imgport_error *error)
 {
-    char message[MESSAGE_MAX];
+    char message[MESSAGE_MAX], told[ERR_TOLD_MAX];
 
-    fprintf(stderr, "imgport: %s\n", clean_message(message, error));
+    fprintf(stderr, "imgport: %s\n",
+            err_told(told, error->code, clean_message(message, error->message)));
     return error->exit_status;
 }
 
@@ -93,15 +94,17 @@ int cmd_fail_job(const struct command *self, bool as_json, const char *source,
                  const char *dest, const struct imgport_error *error)
 {
     AUTO(json_unrefp) json_t *report = NULL;
-    char message[MESSAGE_MAX];
+    bool in_english = strcmp(cmd_language(true), "en") == 0;
+    char message[MESSAGE_MAX], told[ERR_TOLD_MAX];
 
     if (!as_json)
         return cmd_fail(error);
-    report =
-        json_pack("{s:s, s:o, s:o*, s:{s:s, s:s, s:s, s:s}}", "imgport",
-                  imgport_version(), "source", session_text(source), "dest",
-                  dest ? session_text(dest) : NULL, "error", "layer", self->name, "code",
-                  error->code, "subject", "", "message", clean_message(message, error));
+    clean_message(message, error->message);
+    report = json_pack("{s:s, s:o, s:o*, s:{s:s, s:s, s:s, s:s}}", "imgport",
+                       imgport_version(), "source", session_text(source), "dest",
+                       dest ? session_text(dest) : NULL, "error", "layer", self->name,
+                       "code", error->code, "subject", "", "message",
+                       in_english ? message : err_told(told, error->code, message));
     if (report) {
         json_dumpf(report, stdout, JSON_INDENT(2));
         putchar('\n');

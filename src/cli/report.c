@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "api/report.h"
 #include "api/session.h"
+#include "base/err.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -22,14 +24,20 @@ static uint64_t number(const json_t *o, const char *key)
     return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
-static void print_error(const struct term *t, const json_t *error)
+static void print_error(const struct term *t, const json_t *error, const char *message)
 {
     const char *subject = text(error, "subject");
 
     fputs("  ", t->out);
     term_print(t, STYLE_WARNING, "%s%s%s: ", text(error, "layer"), *subject ? ", " : "",
                subject);
-    term_wrap(t, 2, true, STYLE_PLAIN, text(error, "message"));
+    term_wrap(t, 2, true, STYLE_PLAIN, message);
+}
+
+/* Of the facts, which are in English. */
+static const char *problem_told(char ret[ERR_TOLD_MAX], const json_t *problem)
+{
+    return err_told(ret, text(problem, "code"), text(problem, "message"));
 }
 
 static void print_verdict(const struct term *t, const json_t *report)
@@ -52,7 +60,7 @@ static void print_verdict(const struct term *t, const json_t *report)
     }
     fputc('\n', t->out);
     if (json_is_object(error))
-        print_error(t, error);
+        print_error(t, error, text(error, "message"));
 }
 
 static void print_image(const struct term *t, const json_t *image, const char *source)
@@ -154,12 +162,13 @@ void report_complain(const char *source, const char *message)
 bool report_is_only_error(const json_t *facts, const char *source)
 {
     const json_t *problem = json_array_get(json_object_get(facts, "problems"), 0);
+    char told[ERR_TOLD_MAX];
 
     if (*text(json_object_get(facts, "image"), "fault_detail"))
         return false;
     if (*text(json_object_get(facts, "image"), "format") || !problem)
         return false;
-    report_complain(source, text(problem, "message"));
+    report_complain(source, problem_told(told, problem));
     return true;
 }
 
@@ -167,15 +176,18 @@ void report_print_facts(const struct term *t, const json_t *facts, const char *s
 {
     const json_t *image = json_object_get(facts, "image");
     const json_t *problem;
+    char told[ERR_TOLD_MAX];
     size_t i;
 
     print_image(t, image, source);
     if (*text(image, "fault_detail"))
-        term_wrap(t, 2, false, STYLE_BAD, text(image, "fault_detail"));
+        term_wrap(t, 2, false, STYLE_BAD,
+                  report_fault_told(told, sizeof told, text(image, "fault"),
+                                    text(image, "fault_detail")));
     layout_print(t, facts);
     print_system(t, facts);
     json_array_foreach(json_object_get(facts, "problems"), i, problem)
-        print_error(t, problem);
+        print_error(t, problem, problem_told(told, problem));
 }
 
 /* Commands are printed whole, to be copied: no wrapping. */

@@ -42,6 +42,10 @@ struct check_row {
 /* NULL past the end. */
 const struct check_row *check_at(unsigned i);
 
+/* What a fault of a container is (block/faults.def), a message of the catalogues; "" of
+ * one that nobody knows. */
+const char *check_fault_sentence(const char *fault);
+
 /* What to do about a check, in a sentence, as the manual page has it; NULL without one.
  */
 const char *check_remedy(const char *id);

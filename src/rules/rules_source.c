@@ -72,6 +72,14 @@ static const struct {
      N_("Merge the VHD into its parent, then take the parent.")},
 };
 
+const char *check_fault_sentence(const char *fault)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+        if (same(faults[i].fault, fault))
+            return faults[i].detail;
+    return "";
+}
+
 /* Makes an image of a format and kind that the cloud takes, of any that QEMU reads. */
 static const char *make_command(const struct judge *j)
 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # languages.sh: reports in English and Chinese
 . "$(dirname "$0")/../lib.sh"
-requires jq python3
+requires jq python3 qemu-img sfdisk
 
 refused=$(guest no-virtio)
 
@@ -45,6 +45,48 @@ json_chinese() {
         same code VirtioNotInstall "$(jq -r .code "$work/out")"
 }
 case_ 'JSON is in Chinese when asked' json_chinese
+
+# Errors of what lies below are in English: what kind they are is said before them.
+cp "$(guest boot-only)" "$work/damaged.raw"
+qemu-img convert -O qcow2 "$work/damaged.raw" "$work/cut.qcow2"
+truncate -s 1000000 "$work/cut.qcow2"
+# A superblock whose checksum is wrong.
+start=$(sfdisk --json "$work/damaged.raw" | jq '.partitiontable.partitions[0].start * 512')
+printf '\x07\x00' | dd of="$work/damaged.raw" bs=1 seek=$((start + 1024 + 88)) conv=notrunc status=none
+
+# told PATTERN STATUS COMMAND...: what it says has the pattern, in whichever of its streams;
+# in English it has no Chinese.
+told() {
+    local pattern=$1 status=$2
+    shift 2
+    expect "$status" imgport "$@" --lang zh || return
+    cat "$work/err" >>"$work/out"
+    matches "$work/out" "$pattern" || return
+    expect "$status" imgport "$@" && chinese "$work/err" no && chinese "$work/out" no
+}
+missing='没有此文件或目录（.*No such file or directory）'
+for command in check info boot; do
+    case_ "$command of what is not there" told "^imgport: $work/nothing: $missing" 3 \
+        "$command" "$work/nothing"
+done
+case_ 'convert of what is not there' told "^imgport: $missing" 3 \
+    convert "$work/nothing" "$work/new.qcow2"
+for command in check boot; do
+    case_ "$command --json of what is not there" told "\"message\": \".*$missing" 3 \
+        "$command" --json "$work/nothing"
+done
+case_ 'convert --json of what is not there' told "\"message\": \".*$missing" 3 \
+    convert --json "$work/nothing" "$work/new"
+case_ 'check of a damaged filesystem' told '数据已损坏（.*superblock' 3 check "$work/damaged.raw"
+case_ 'info of a damaged filesystem' told '数据已损坏（.*superblock' 3 info "$work/damaged.raw"
+case_ 'info of an image that is cut' told '文件在镜像结束之前就结束了（' 3 info "$work/cut.qcow2"
+case_ 'a request that is wrong' told '请求有误（profile "nobody" is not installed' 2 \
+    check --profile nobody "$work/nothing"
+json_by_locale() {
+    LC_ALL=zh_CN.UTF-8 expect 3 imgport convert --json "$work/nothing" "$work/new" &&
+        chinese "$work/out" no && chinese "$work/err"
+}
+case_ 'an error as JSON is in English whatever the locale' json_by_locale
 
 help_() {
     expect 0 imgport --lang zh --help && chinese "$work/out"
