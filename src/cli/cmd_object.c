@@ -23,7 +23,7 @@ enum {
 struct options {
     struct cloud c;
     const char *bucket, *prefix, *expires;
-    bool overwrite;
+    bool overwrite, unfinished;
 };
 
 /* An object that a word names. */
@@ -211,8 +211,11 @@ static int do_get(const struct command *self, struct options *o, const struct wo
 
 static int add(void *arg, const struct object_entry *e, struct err *err)
 {
-    json_t *row = json_pack("{s:I, s:s, s:s, s:s}", "Size", (json_int_t)e->size,
-                            "LastModified", e->modified, "ETag", e->etag, "Key", e->key);
+    json_t *row = *e->upload ? json_pack("{s:s, s:s, s:s}", "UploadId", e->upload,
+                                         "Initiated", e->modified, "Key", e->key)
+                             : json_pack("{s:I, s:s, s:s, s:s}", "Size",
+                                         (json_int_t)e->size, "LastModified", e->modified,
+                                         "ETag", e->etag, "Key", e->key);
 
     if (json_array_size(arg) >= LIST_MAX) {
         json_decref(row);
@@ -226,14 +229,19 @@ static int add(void *arg, const struct object_entry *e, struct err *err)
 
 static int do_list(const struct command *self, struct options *o, const struct words *w)
 {
-    static const struct cloud_column columns[] = {
+    static const struct cloud_column objects[] = {
         {N_("BYTES"), "Size"},
         {N_("MODIFIED"), "LastModified"},
+        {N_("KEY"), "Key"},
+    };
+    static const struct cloud_column uploads[] = {
+        {N_("BEGUN"), "Initiated"},
         {N_("KEY"), "Key"},
     };
     AUTO(json_releasep) json_t *list = json_array();
     AUTO(json_releasep) json_t *answer = NULL;
     AUTO(buf_fini) struct buf bucket = {0};
+    const char *set = o->unfinished ? "UploadSet" : "ObjectSet";
     struct object_client client;
     struct err err = {0};
     int r;
@@ -244,11 +252,37 @@ static int do_list(const struct command *self, struct options *o, const struct w
     if (r != EXIT_OK)
         return r;
     client = storage_client(&o->c, buf_str(&bucket));
-    if (object_client_list(&client, o->prefix ? o->prefix : "", add, list, &err) < 0)
+    if (object_client_list(&client, o->prefix ? o->prefix : "", o->unfinished, add, list,
+                           &err) < 0)
         return storage_fail(NULL, &err);
-    answer = json_pack("{s:I, s:O}", "TotalCount", (json_int_t)json_array_size(list),
-                       "ObjectSet", list);
-    return cloud_print_answer(&o->c, answer, "ObjectSet", columns, ARRAY_SIZE(columns));
+    answer = json_pack("{s:I, s:O}", "TotalCount", (json_int_t)json_array_size(list), set,
+                       list);
+    return o->unfinished
+               ? cloud_print_answer(&o->c, answer, set, uploads, ARRAY_SIZE(uploads))
+               : cloud_print_answer(&o->c, answer, set, objects, ARRAY_SIZE(objects));
+}
+
+/* All uploads of that key which nobody finished. */
+static int abort_all(bool *had, const struct object_client *client, const char *key,
+                     struct err *err)
+{
+    AUTO(json_releasep) json_t *list = json_array();
+    const json_t *row;
+    size_t i;
+    int r = object_client_list(client, key, true, add, list, err);
+
+    *had = false;
+    json_array_foreach(list, i, row)
+    {
+        const char *of = json_string_value(json_object_get(row, "Key"));
+        const char *id = json_string_value(json_object_get(row, "UploadId"));
+
+        if (r < 0 || !of || !id || strcmp(of, key) != 0)
+            continue;
+        *had = true;
+        r = object_client_abort(client, key, id, err);
+    }
+    return r;
 }
 
 static int delete_one(const struct command *self, struct options *o, const char *word)
@@ -262,15 +296,20 @@ static int delete_one(const struct command *self, struct options *o, const char 
     if (r != EXIT_OK)
         return r;
     client = storage_client(&o->c, buf_str(&p.bucket));
-    /* Deleting what is not there is no error of the service's; a word misspelt is one. */
-    if (object_client_has(&had, &client, buf_str(&p.key), &err) < 0 ||
-        object_client_delete(&client, buf_str(&p.key), &err) < 0)
-        return storage_fail(NULL, &err);
-    if (had)
-        return EXIT_OK;
-    FAIL(&err, ERR_NOTFOUND, _("%.80s has no object %.150s (%s)"), buf_str(&p.bucket),
-         buf_str(&p.key), "NoSuchKey");
-    return storage_fail(NULL, &err);
+    if (o->unfinished)
+        r = abort_all(&had, &client, buf_str(&p.key), &err);
+    else /* to delete what is not there is no error of the service's, but a word misspelt
+          */
+        r = object_client_has(&had, &client, buf_str(&p.key), &err);
+    if (r == 0 && !o->unfinished)
+        r = object_client_delete(&client, buf_str(&p.key), &err);
+    if (r == 0 && !had)
+        r = FAIL(&err, ERR_NOTFOUND,
+                 o->unfinished ? _("%.80s has no unfinished upload of %.150s (%s)")
+                               : _("%.80s has no object %.150s (%s)"),
+                 buf_str(&p.bucket), buf_str(&p.key),
+                 o->unfinished ? "NoSuchUpload" : "NoSuchKey");
+    return r < 0 ? storage_fail(NULL, &err) : EXIT_OK;
 }
 
 static int do_delete(const struct command *self, struct options *o, const struct words *w)
@@ -321,6 +360,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"prefix", 0, &o.prefix, NULL},
         {"expires", 0, &o.expires, NULL},
         {"overwrite", 0, NULL, &o.overwrite},
+        {"unfinished", 0, NULL, &o.unfinished},
         {NULL, 0, NULL, NULL},
     };
 
@@ -333,8 +373,8 @@ const struct command cmd_object = {
     .help = N_(
         "Usage: imgport object put FILE [BUCKET/]KEY\n"
         "       imgport object get [BUCKET/]KEY [FILE] [--overwrite]\n"
-        "       imgport object list BUCKET [--prefix P]\n"
-        "       imgport object delete [BUCKET/]KEY ...\n"
+        "       imgport object list BUCKET [--prefix P] [--unfinished]\n"
+        "       imgport object delete [BUCKET/]KEY ... [--unfinished]\n"
         "       imgport object url [BUCKET/]KEY [--expires S]\n"
         "\n"
         "put uploads a file, in the place of an object of that KEY; behind a KEY that\n"
@@ -349,6 +389,7 @@ const struct command cmd_object = {
         "  --prefix P         objects whose keys begin so\n"
         "  --expires S        seconds that a link is good for; else 3600\n"
         "  --overwrite        replace FILE\n"
+        "  --unfinished       uploads in parts that were begun and not ended\n"
         "  --endpoint URL     the service, as http://127.0.0.1:8780\n"
         "  --secret-id ID     who asks\n"
         "  --secret-key KEY   that key's secret; better in the environment\n"

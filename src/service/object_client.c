@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "base/xml.h"
@@ -165,6 +166,20 @@ static int put_parts(struct buf *list, const struct object_client *c, const char
     return r < 0 ? r : buf_puts(list, "</CompleteMultipartUpload>", err);
 }
 
+int object_client_abort(const struct object_client *c, const char *key,
+                        const char *upload, struct err *err)
+{
+    AUTO(buf_fini) struct buf query = {0};
+    AUTO(object_request_fini)
+    struct object_request x = {.c = c, .method = "DELETE", .key = key, .body = ""};
+    int r = buf_puts(&query, "uploadId=", err);
+
+    if (r == 0)
+        r = cos_encode(&query, upload, false, err);
+    x.query = buf_str(&query);
+    return r < 0 ? r : object_request_perform(&x, err);
+}
+
 static int put_large(const struct object_client *c, const char *key, int fd,
                      uint64_t size, struct err *err)
 {
@@ -193,10 +208,14 @@ static int put_large(const struct object_client *c, const char *key, int fd,
         x.body = buf_str(&list);
         r = object_request_perform(&x, err);
     }
-    if (r < 0) { /* what is there of it would be kept for nothing */
-        x.method = "DELETE";
-        x.body = "";
-        (void)object_request_perform(&x, NULL);
+    /* What is there of it would be kept for nothing. */
+    if (r < 0 && object_client_abort(c, key, id, NULL) < 0 && err) {
+        struct err was = *err;
+
+        err_clear(err);
+        FAIL(err, was.code, _("%.280s; what was sent of it stays there unfinished"),
+             was.msg);
+        err->sys = was.sys;
     }
     return r;
 }

@@ -47,17 +47,20 @@ int object_client_buckets(const struct object_client *c,
 
 struct object_entry {
     const char *key, *modified;
-    const char *etag; /* without quotes */
+    const char *etag; /* without quotes; of an upload "" */
     uint64_t size;
+    const char *upload; /* the id of one in parts that nobody finished; else "" */
 };
 
-/* All whose keys begin so, in the order of their bytes; a page of them is held. */
-int object_client_list(const struct object_client *c, const char *prefix,
+/* All whose keys begin so, in the order of their bytes; a page of them is held.  Or the
+ * uploads that were not finished, whose `modified` is when they began. */
+int object_client_list(const struct object_client *c, const char *prefix, bool unfinished,
                        int (*row)(void *arg, const struct object_entry *o,
                                   struct err *err),
                        void *arg, struct err *err);
 
-/* The `size` bytes of fd.  When it fails, no part of it is kept there. */
+/* The `size` bytes of fd.  When it fails, no part of it is kept there, or the message
+ * says so. */
 int object_client_put(const struct object_client *c, const char *key, int fd,
                       uint64_t size, struct err *err);
 
@@ -75,6 +78,9 @@ int object_client_has(bool *ret, const struct object_client *c, const char *key,
                       struct err *err);
 /* Also when it is not there. */
 int object_client_delete(const struct object_client *c, const char *key, struct err *err);
+/* Drops an upload that was not finished. */
+int object_client_abort(const struct object_client *c, const char *key,
+                        const char *upload, struct err *err);
 /* Appends a link to it, signed for that many seconds. */
 int object_client_link(struct buf *to, const struct object_client *c, const char *key,
                        int64_t seconds, struct err *err);

@@ -52,43 +52,53 @@ int object_client_buckets(const struct object_client *c,
     return r;
 }
 
-/* ---- objects */
+/* ---- objects, and uploads that were not finished */
 
 struct listing {
     const struct object_client *c;
     const char *prefix;
+    bool unfinished;
     int (*row)(void *arg, const struct object_entry *o, struct err *err);
     void *arg;
-    struct buf marker; /* the last key so far */
+    struct buf marker;      /* the last key so far */
+    char upload[FIELD_MAX]; /* and the upload of it */
     size_t rows;
     bool more;
 };
 
 static int make_query(struct buf *to, const struct listing *l, struct err *err)
 {
-    int r = buf_printf(to, err, "max-keys=%d&encoding-type=url&prefix=", PAGE);
+    const char *words = l->unfinished ? "uploads&max-uploads" : "max-keys";
+    int r = buf_printf(to, err, "%s=%d&encoding-type=url&prefix=", words, PAGE);
 
     if (r == 0)
         r = cos_encode(to, l->prefix, false, err);
     if (r == 0)
-        r = buf_puts(to, "&marker=", err);
-    return r < 0 ? r : cos_encode(to, buf_str(&l->marker), false, err);
+        r = buf_puts(to, l->unfinished ? "&key-marker=" : "&marker=", err);
+    if (r == 0)
+        r = cos_encode(to, buf_str(&l->marker), false, err);
+    if (r == 0 && l->unfinished)
+        r = buf_puts(to, "&upload-id-marker=", err);
+    return r < 0 || !l->unfinished ? r : cos_encode(to, l->upload, false, err);
 }
 
 /* A service that lists the same again and again would be followed for ever. */
-static int go_on(struct listing *l, const char *key, struct err *err)
+static int go_on(struct listing *l, const char *key, const char *upload, struct err *err)
 {
-    if (strcmp(key, buf_str(&l->marker)) <= 0)
+    int order = strcmp(key, buf_str(&l->marker));
+
+    if (order < 0 || (order == 0 && strcmp(upload, l->upload) == 0))
         return FAIL(err, ERR_CORRUPT, "%.100s: the list of objects is not in order",
                     l->c->endpoint);
     l->rows++;
+    snprintf(l->upload, sizeof l->upload, "%s", upload);
     buf_clear(&l->marker);
     return buf_puts(&l->marker, key, err);
 }
 
 struct row {
     struct buf key; /* percent-encoded */
-    char modified[FIELD_MAX], etag[FIELD_MAX];
+    char modified[FIELD_MAX], etag[FIELD_MAX], upload[FIELD_MAX];
     uint64_t size;
 };
 
@@ -101,46 +111,59 @@ static int tell(struct listing *l, struct row *row, struct err *err)
 {
     AUTO(arena_fini) struct arena a = {0};
     struct bytes etag = text_unquote(text_trim(bytes_of(row->etag, strlen(row->etag))));
-    const char *key, *plain = arena_strn(&a, (const char *)etag.p, etag.n);
-    int r = cos_decode(&key, &a, buf_bytes(&row->key), err);
+    struct object_entry o = {.modified = row->modified,
+                             .etag = arena_strn(&a, (const char *)etag.p, etag.n),
+                             .size = row->size,
+                             .upload = row->upload};
+    int r = cos_decode(&o.key, &a, buf_bytes(&row->key), err);
 
     if (r == 0)
         r = arena_check(&a, err);
     if (r == 0)
-        r = go_on(l, key, err);
-    return r < 0 ? r
-                 : l->row(l->arg,
-                          &(struct object_entry){key, row->modified, plain, row->size},
-                          err);
+        r = go_on(l, o.key, row->upload, err);
+    return r < 0 ? r : l->row(l->arg, &o, err);
+}
+
+static void begin_row(struct row *row)
+{
+    buf_clear(&row->key);
+    row->modified[0] = row->etag[0] = row->upload[0] = '\0';
+    row->size = 0;
+}
+
+static int read_field(struct row *row, const struct xml *x, struct err *err)
+{
+    if (text_is(x->name, "Key"))
+        return buf_puts(&row->key, buf_str(&x->text), err);
+    if (text_is(x->name, "LastModified") || text_is(x->name, "Initiated"))
+        keep(row->modified, x);
+    else if (text_is(x->name, "ETag"))
+        keep(row->etag, x);
+    else if (text_is(x->name, "UploadId"))
+        keep(row->upload, x);
+    else if (text_is(x->name, "Size"))
+        (void)text_u64(&row->size, text_trim(buf_bytes(&x->text)));
+    return 0;
 }
 
 static int read_page(struct listing *l, struct bytes page, struct err *err)
 {
+    const char *entry = l->unfinished ? "Upload" : "Contents";
     AUTO(xml_fini) struct xml x = XML_OF(page);
     AUTO(row_fini) struct row row = {0};
     int r;
 
     l->more = false;
     while ((r = xml_next(&x, err)) > 0) {
-        if (r == XML_OPEN && text_is(x.name, "Contents")) {
-            buf_clear(&row.key);
-            row.modified[0] = row.etag[0] = '\0';
-            row.size = 0;
-        }
+        bool is_entry = text_is(x.name, entry);
+
+        if (r == XML_OPEN && is_entry)
+            begin_row(&row);
         if (r == XML_OPEN)
             continue;
-        if (text_is(x.name, "Key") && row.key.n == 0)
-            r = buf_puts(&row.key, buf_str(&x.text), err);
-        else if (text_is(x.name, "LastModified"))
-            keep(row.modified, &x);
-        else if (text_is(x.name, "ETag"))
-            keep(row.etag, &x);
-        else if (text_is(x.name, "Size"))
-            (void)text_u64(&row.size, text_trim(buf_bytes(&x.text)));
-        else if (text_is(x.name, "IsTruncated"))
+        if (text_is(x.name, "IsTruncated"))
             l->more = strcmp(buf_str(&x.text), "true") == 0;
-        else if (text_is(x.name, "Contents"))
-            r = tell(l, &row, err);
+        r = is_entry ? tell(l, &row, err) : read_field(&row, &x, err);
         if (r < 0)
             return r;
     }
@@ -152,13 +175,18 @@ static void listing_fini(struct listing *l)
     buf_fini(&l->marker);
 }
 
-int object_client_list(const struct object_client *c, const char *prefix,
+int object_client_list(const struct object_client *c, const char *prefix, bool unfinished,
                        int (*row)(void *arg, const struct object_entry *o,
                                   struct err *err),
                        void *arg, struct err *err)
 {
     AUTO(listing_fini)
-    struct listing l = {.c = c, .prefix = prefix, .row = row, .arg = arg, .more = true};
+    struct listing l = {.c = c,
+                        .prefix = prefix,
+                        .unfinished = unfinished,
+                        .row = row,
+                        .arg = arg,
+                        .more = true};
 
     while (l.more) {
         AUTO(buf_fini) struct buf query = {0};

@@ -257,7 +257,10 @@ static int say(const struct object_request *x, const char *code, const char *mes
         return FAIL(err, what, _("%.80s has no object %.150s (%s)"), bucket, x->key,
                     code);
     if (strcmp(code, "BucketNotEmpty") == 0)
-        return FAIL(err, what, _("the bucket %.80s is not empty (%s)"), bucket, code);
+        return FAIL(err, what,
+                    _("the bucket %.80s still has objects, or uploads that were not "
+                      "finished (%s)"),
+                    bucket, code);
     if (strcmp(code, "BucketAlreadyOwnedByYou") == 0)
         return FAIL(err, what, _("there is a bucket %.80s already (%s)"), bucket, code);
     if (strcmp(code, "BucketAlreadyExists") == 0)
