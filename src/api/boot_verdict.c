@@ -13,14 +13,15 @@ static const struct stop {
     const char *ids[IDS_MAX];
 } stops[] = {
     {"no-boot", {"P01", "P10", "P11", "P12", "P13", "P05", "P06", "P07", "P08", "P09"}},
-    {"loader", {"P13", "P14", "P22", "P12", "P16", "P10", "P11", "P18", "P09"}},
-    {"kernel", {"L04", "L02", "L05"}},
+    {"loader", {"P13", "P14", "P22", "P12", "P16", "P10", "P11", "P18", "P09", "P05"}},
+    {"kernel", {"L04", "L02", "L05", "P05"}},
     {"kernel-fault", {NULL}},
-    {"kernel-no-root", {"L05", "L07", "L06", "P22", "P14"}},
-    {"initramfs-no-root", {"L07", "L05", "L06", "L08", "P14", "P17", "P22", "L19"}},
-    {"emergency", {"L16", "L17", "P19", "P21", "P14"}},
+    {"kernel-no-root", {"L05", "L07", "L06", "P22", "P14", "P05"}},
+    {"initramfs-no-root",
+     {"L07", "L05", "L06", "L08", "P14", "P17", "P22", "L19", "P05"}},
+    {"emergency", {"L16", "L17", "P19", "P21", "P14", "P05"}},
     {"no-settings", {"L10", "L11", "L12", "L14", "L13"}},
-    {"ended", {"L07", "L05", "L04", "P22", "L28"}},
+    {"ended", {"L07", "L05", "L04", "P22", "L28", "P05"}},
     {"time", {"L21", "L17", "L16"}},
     {"", {NULL}},
 };
@@ -134,9 +135,15 @@ static const struct finding *find(const struct report *report, const char *id,
     return NULL;
 }
 
+/* Partitions that end past the disk, or lie in each other: whatever the start stumbled
+ * over, that is why. */
+static const char spoilt[] = "P05";
+
 const struct finding *boot_finding(const struct boot_verdict *v,
                                    const struct report *report)
 {
+    if (is_among(v->ids, spoilt) && find(report, spoilt, LEVEL_ERROR))
+        return find(report, spoilt, LEVEL_ERROR);
     for (enum finding_level least = LEVEL_ERROR; least > LEVEL_OFF; least--)
         for (const char *const *id = v->ids; *id; id++) {
             const struct finding *f = find(report, *id, least);
