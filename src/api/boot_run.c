@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/boot_run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "api/boot_folder.h"
 #include "api/disk.h"
 #include "api/place.h"
 #include "api/stage.h"
@@ -141,7 +141,7 @@ static void server_end(struct server *s)
 /* ---- what the machine gets */
 
 struct made {
-    char folder[PATH_MAX];
+    struct boot_folder folder;
     char nonce[2 * RANDOM_HALF + 1], hostname[32];
     char uuid[UUID_TEXT], incarnation[UUID_TEXT];
     uint8_t mac[6];
@@ -241,37 +241,11 @@ static int make_disk(struct made *m, const struct boot_plan *plan, struct err *e
     return disk_make(&made, &o, &why) < 0 ? fail_as(&why, err) : 0;
 }
 
-static int make_folder(struct made *m, struct err *err)
-{
-    if ((size_t)snprintf(m->folder, sizeof m->folder, "%s/imgport-boot-XXXXXX",
-                         stage_folder()) >= sizeof m->folder)
-        return FAIL(err, ERR_LIMIT, "temporary folder: its name is too long");
-    if (!mkdtemp(m->folder)) {
-        m->folder[0] = '\0';
-        return FAIL_SYS(err, errno, "temporary folder in %s", stage_folder());
-    }
-    return 0;
-}
-
-/* There is nothing in it but files and sockets. */
-static void remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    const struct dirent *e;
-
-    while (d && (e = readdir(d)))
-        unlinkat(dirfd(d), e->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(path);
-}
-
 static void made_fini(struct made *m)
 {
     closep(&m->disk);
     closep(&m->drive);
-    if (m->folder[0])
-        remove_folder(m->folder);
+    boot_folder_remove(&m->folder);
 }
 
 static int make(struct made *m, const struct boot_plan *plan, struct err *err)
@@ -279,7 +253,7 @@ static int make(struct made *m, const struct boot_plan *plan, struct err *err)
     int r = draw_names(m, err);
 
     if (r == 0)
-        r = make_folder(m, err);
+        r = boot_folder_make(&m->folder, stage_folder(), err);
     if (r == 0)
         r = make_disk(m, plan, err);
     if (r == 0 && !plan->command_line)
@@ -487,7 +461,7 @@ static int start(struct machine **ret, struct hypervisor *h, const struct made *
     struct machine_spec s = {
         /* Not the host name: a guest may take its own from here, as from DMI. */
         .id = "boot",
-        .folder = m->folder,
+        .folder = m->folder.path,
         .uuid = m->uuid,
         .memory = plan->memory,
         .cpus = 1,
@@ -536,7 +510,7 @@ static int run(struct boot_run *ret, const struct boot_plan *plan, struct server
 {
     AUTO(hypervisor_closep) struct hypervisor *h = NULL;
     AUTO(machine_closep) struct machine *machine = NULL;
-    AUTO(closep) int nbd = -1, folder = -1;
+    AUTO(closep) int nbd = -1;
     struct watch w = {.plan = plan,
                       .console = &ret->console,
                       .server = server,
@@ -550,9 +524,6 @@ static int run(struct boot_run *ret, const struct boot_plan *plan, struct server
         r = server_begin(server, &nbd, err);
     if (r < 0)
         return r;
-    folder = open(m->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return FAIL_SYS(err, errno, "%s", m->folder);
     ret->accelerator = hypervisor_accelerator(h);
     console_init(&ret->console, m->nonce, m->hostname);
     w.started = w.heard = now();
@@ -561,7 +532,7 @@ static int run(struct boot_run *ret, const struct boot_plan *plan, struct server
     if (r < 0)
         return r;
     w.machine = machine;
-    w.folder = folder;
+    w.folder = m->folder.fd;
     w.disk = m->disk;
     r = watch(&ret->end, &w, err);
     end_machine(machine, &w);
@@ -572,7 +543,7 @@ static int run(struct boot_run *ret, const struct boot_plan *plan, struct server
 
 int boot_run(struct boot_run *ret, const struct boot_plan *plan, struct err *err)
 {
-    AUTO(made_fini) struct made m = {.disk = -1, .drive = -1};
+    AUTO(made_fini) struct made m = {.folder = BOOT_FOLDER_NONE, .disk = -1, .drive = -1};
     AUTO(server_end) struct server server = {.plan = plan, .theirs = -1};
     int r;
 

@@ -7,8 +7,8 @@
  *
  * Nothing is written to the source, and all that the machine writes is gone with it:
  * files have no names, and the folder with its sockets is removed.  Somebody who kills us
- * with SIGKILL leaves that folder, without a byte of the image in it; the machine dies
- * with the thread that called. */
+ * with SIGKILL leaves that folder, without a byte of the image in it, until the next
+ * start (boot_folder.h); the machine dies with the thread that called. */
 #pragma once
 
 #include "api/boot_verdict.h"

@@ -100,9 +100,11 @@ case_ 'stopped, it takes the machine with it and leaves nothing' stopped
 killed_hard() {
     killed KILL && same 'what is left' imgport-boot-6 \
         "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -printf '%f' | sed 's/......$/6/')" &&
-        ! find "$TMPDIR" -type f -size +1M | grep . && rm -rf "$TMPDIR"/imgport-boot-*
+        ! find "$TMPDIR" -type f -size +1M | grep .
 }
 case_ 'killed, it takes the machine with it as well' killed_hard
+
+case_ 'the next start removes what that left' boots 1 "$work/zeros.raw"
 
 # What happens to QEMU is no word about the image.
 lost() {
