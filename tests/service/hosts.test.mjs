@@ -168,6 +168,26 @@ test("a machine that does not answer is told of once, and once when it answers a
   assert.deepEqual([(await w.get(id)).InstanceState, w.qemu(id)], ["RUNNING", pid]);
 });
 
+test("a machine that does not answer holds up nobody else's looks, and is seen when it ends", async () => {
+  // Looks are at the newest first.
+  const silent = await w.run(quick);
+  assert.equal((await w.settled(silent)).InstanceState, "RUNNING");
+  process.kill(w.qemu(silent), "SIGSTOP");
+  await until(() => w.said(silent, "instance-trouble").length === 1);
+  // So long as it is asked, nobody else is: from now on it is not, for a while.
+  const ends = async (one) => {
+    const began = Date.now();
+    process.kill(w.qemu(one), "SIGKILL");
+    await w.seen(one, "STOPPED");
+    assert.ok(Date.now() - began < 3500, `${one}: ${Date.now() - began} ms`);
+  };
+  await ends(id);
+  await ends(silent);
+  await w.api.TerminateInstances({ InstanceIds: [silent] });
+  await w.api.StartInstances({ InstanceIds: [id] });
+  assert.equal((await w.settled(id)).InstanceState, "RUNNING");
+});
+
 // ---- no room for its disk
 
 test("a disk that there is no room for stands still, and goes on when there is", async () => {

@@ -132,7 +132,7 @@ static int answer_metadata(struct host *h, const struct instance *i, struct err 
     return r == 0 ? metadata_add(h->metadata, folder, &settings, err) : r;
 }
 
-static struct guest *take_known(struct host *h, const char *id)
+struct guest *host_known(struct host *h, const char *id)
 {
     struct guest *g;
 
@@ -167,14 +167,14 @@ static int adopt(struct host *h, const struct instance *i, struct err *err)
 int host_take_seen(struct machine **ret, struct machine_status *ret_status,
                    struct host *h, const struct instance *i, struct err *err)
 {
-    struct guest *g = take_known(h, i->id);
+    struct guest *g = host_known(h, i->id);
     struct machine_status status;
     struct machine *m;
     int r = 1;
 
     if (!g) {
         r = adopt(h, i, err);
-        g = r > 0 ? take_known(h, i->id) : NULL;
+        g = r > 0 ? host_known(h, i->id) : NULL;
     }
     if (!g)
         return r < 0 ? r : 0;

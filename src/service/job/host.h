@@ -10,7 +10,8 @@
  * for their metadata, and looks after all of them: one that is gone, whoever ended it, is
  * told in the catalogue as STOPPED, unless a task works on it.  A machine whose disk
  * there is no room for stands still, which is told as well, and goes on when there is
- * room.
+ * room.  One that does not answer is asked less and less often, so that it does not
+ * hold up the looks at others.
  *
  * Any thread; two tasks never have the same instance. */
 #pragma once

@@ -17,11 +17,14 @@
 #include "store/task.h"
 
 enum {
-    LOOK_MS = 1000,      /* between two looks at all machines */
-    TELL_MS = 60000,     /* between two words on a disk that fails */
-    RETRY_MS = 5000,     /* between two tries to let a machine go on */
-    SETTLED_MS = 2000,   /* after one it goes on, or stands still again */
-    LEFT_MS = 10000,     /* between two looks for instances that were given up */
+    LOOK_MS = 1000,    /* between two looks at all machines */
+    TELL_MS = 60000,   /* between two words on a disk that fails */
+    RETRY_MS = 5000,   /* between two tries to let a machine go on */
+    SETTLED_MS = 2000, /* after one it goes on, or stands still again */
+    LEFT_MS = 10000,   /* between two looks for instances that were given up */
+    SILENT_MS = 1000,  /* a look that takes longer, and in vain, holds up the others */
+    AWAY_MS = 5000,    /* between two looks at such a machine; each time twice as long */
+    AWAY_MAX_MS = 60000,
     ROOM_MIN = 64 << 20, /* bytes: with less no machine is tried */
     LIST_MAX = 100,      /* rows of the catalogue at once */
 };
@@ -34,6 +37,9 @@ struct host_trouble {
     char said[ERR_MSG_MAX];
     bool left;  /* of one that was given up: those are not in each look */
     bool still; /* in the look under way */
+    /* Of a machine that does not answer, whose looks are put off; 0: they are not. */
+    int64_t again, pause; /* CLOCK_MONOTONIC, ms; ms */
+    int64_t changes;      /* of its row: another machine may run by now */
 };
 
 /* NULL: nothing is wrong with it. */
@@ -132,14 +138,18 @@ static struct guest *guest_of(struct host *h, const struct machine *m)
 
 /* What the machine has said; a helper that died is replaced on the way.  Of its disk once
  * a minute: a guest may read a bad sector without end. */
-static int listen_to(struct guest *g, struct machine *m, const char *id, struct err *err)
+static int listen_to(bool *ret_gone, struct guest *g, struct machine *m, const char *id,
+                     struct err *err)
 {
     struct machine_event e;
     int r;
 
-    while ((r = machine_next_event(&e, m, err)) > 0)
+    *ret_gone = false;
+    while ((r = machine_next_event(&e, m, err)) > 0) {
+        *ret_gone |= e.kind == MACHINE_GONE;
         if (e.kind == MACHINE_DISK_ERROR && is_time(&g->told, TELL_MS))
             journal_message("instance-trouble", NULL, "%s: its disk fails", id);
+    }
     return r;
 }
 
@@ -225,23 +235,66 @@ static int may_be_off(bool *ret, struct db *db, const struct instance *i,
     return r < 0 ? r : 0;
 }
 
-/* The catalogue says that it runs. */
-static int look_at(struct host *h, struct db *db, const struct instance *i,
+/* Has what does not answer ended?  That is heard without a question. */
+static bool has_ended(struct host *h, const char *id)
+{
+    struct guest *g = host_known(h, id);
+    struct pollfd p = {.events = POLLIN};
+    bool gone = false;
+
+    if (!g)
+        return false;
+    p.fd = machine_event_fd(g->machine);
+    if (poll(&p, 1, 0) > 0)
+        listen_to(&gone, g, g->machine, id, NULL);
+    host_give(h, g->machine);
+    return gone;
+}
+
+/* One that does not answer takes its whole time at each look: it is asked less often. */
+static bool is_put_off(struct host *h, const struct instance *i)
+{
+    struct host_trouble *t = h->troubles;
+
+    while (t && strcmp(t->id, i->id) != 0)
+        t = t->next;
+    if (!t || t->changes != i->changes || job_now_ms() >= t->again || has_ended(h, i->id))
+        return false;
+    t->still = true;
+    return true;
+}
+
+static void put_off(struct host_trouble *t, const struct instance *i, bool silent)
+{
+    bool again = silent && t->pause && t->changes == i->changes;
+
+    t->pause = !silent ? 0 : again ? t->pause * 2 : AWAY_MS;
+    if (t->pause > AWAY_MAX_MS)
+        t->pause = AWAY_MAX_MS;
+    t->again = job_now_ms() + t->pause;
+    t->changes = i->changes;
+}
+
+/* The catalogue says that it runs.  *silent: it was waited for, in vain. */
+static int look_at(bool *silent, struct host *h, struct db *db, const struct instance *i,
                    struct arena *arena, struct err *err)
 {
     struct instance_change change = INSTANCE_CHANGE_NOTHING;
     struct machine_status status;
     struct machine *m;
-    bool may;
+    int64_t began;
+    bool may, gone;
     /* Before the look: a task that goes on afterwards has started it again. */
     int r = may_be_off(&may, db, i, arena, err);
 
+    began = job_now_ms();
     if (r == 0)
         r = host_take_seen(&m, &status, h, i, err);
+    *silent = job_now_ms() - began >= SILENT_MS;
     if (r > 0) {
         struct guest *g = guest_of(h, m);
 
-        r = listen_to(g, m, i->id, err);
+        r = listen_to(&gone, g, m, i->id, err);
         if (r == 0)
             r = look_for_room(h, db, g, i, status.state, arena, err);
         host_give(h, m);
@@ -278,10 +331,17 @@ static int look_at_all(struct host *h, struct err *err)
         if (r < 0)
             return r;
         for (size_t k = 0; k < list.n; k++) {
+            const struct instance *i = &list.v[k];
+            struct host_trouble *t;
             struct err one = {0};
+            bool silent = false;
 
-            r = look_at(h, db, &list.v[k], &arena, &one);
-            note(h, list.v[k].id, r < 0 ? &one : NULL);
+            if (is_put_off(h, i))
+                continue;
+            r = look_at(&silent, h, db, i, &arena, &one);
+            t = note(h, i->id, r < 0 ? &one : NULL);
+            if (t)
+                put_off(t, i, silent);
         }
         r = 0;
         q.offset += LIST_MAX;

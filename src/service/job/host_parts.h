@@ -45,6 +45,9 @@ struct host {
     int64_t left; /* CLOCK_MONOTONIC, ms: when those that were given up were looked for */
 };
 
+/* Of those in the table, without a look at it; NULL: none.  Borrowed as of host_take().
+ */
+struct guest *host_known(struct host *h, const char *id);
 /* host_take(), with what was seen. */
 int host_take_seen(struct machine **ret, struct machine_status *ret_status,
                    struct host *h, const struct instance *i, struct err *err);
