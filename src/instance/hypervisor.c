@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/scoped.h"
@@ -78,7 +79,7 @@ int hypervisor_find_user(struct machine_user *ret, const char *name, struct err 
 
     if (text_u64(&number, bytes_of(name, strlen(name))) && number &&
         number < UINT32_MAX - 1) {
-        *ret = (struct machine_user){true, (uid_t)number, (gid_t)number};
+        *ret = (struct machine_user){true, (uid_t)number, (gid_t)number, 0};
         return 0;
     }
     failed = getpwnam_r(name, &entry, text, sizeof text, &found);
@@ -86,8 +87,17 @@ int hypervisor_find_user(struct machine_user *ret, const char *name, struct err 
         return FAIL_SYS(err, failed, "look for user %s", name);
     if (!found)
         return FAIL(err, ERR_NOTFOUND, "there is no user %s", name);
-    *ret = (struct machine_user){true, entry.pw_uid, entry.pw_gid};
+    *ret = (struct machine_user){true, entry.pw_uid, entry.pw_gid, 0};
     return 0;
+}
+
+gid_t hypervisor_device_group(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0 || (st.st_mode & 06) == 06 || (st.st_mode & 060) != 060)
+        return 0;
+    return st.st_gid;
 }
 
 int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *options,
@@ -115,6 +125,7 @@ int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *op
         r = hypervisor_find_user(&h->user, options->user, err);
     if (r < 0)
         return r;
+    h->kvm = hypervisor_device_group("/dev/kvm");
     h->accelerator = options->accelerator;
     if (h->accelerator == ACCELERATOR_PROBE) {
         h->accelerator = ACCELERATOR_HARDWARE;

@@ -42,7 +42,7 @@ static int try_as(const struct machine_user *user, const char *path, int mode)
     pid_t pid = fork();
 
     if (pid == 0) {
-        if (syscall(SYS_setgroups, 0, NULL) < 0 ||
+        if (syscall(SYS_setgroups, user->extra ? 1 : 0, &user->extra) < 0 ||
             syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
             syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0 ||
             access(path, mode) < 0)
@@ -181,7 +181,7 @@ static void check_users(struct check *c)
     if (check_accounts(users, &err) < 0 || check_subids(users, "/etc/subuid", &err) < 0 ||
         check_subids(users, "/etc/subgid", &err) < 0)
         found(c, &err);
-    c->user = (struct machine_user){true, users->first, users->first};
+    c->user = (struct machine_user){true, users->first, users->first, 0};
     c->user_name = "of a machine";
 }
 
@@ -196,6 +196,8 @@ unsigned hypervisor_check(const struct hypervisor_options *options, hypervisor_s
     check_user(&c);
     check_users(&c);
     c.user.drop = c.user.drop && geteuid() == 0;
+    if (options->accelerator == ACCELERATOR_HARDWARE)
+        c.user.extra = hypervisor_device_group("/dev/kvm");
     look_at(&c, "program", options->program ? options->program : qemu_driver.program,
             X_OK, true);
     look_at(&c, "program", options->helper, X_OK, false);

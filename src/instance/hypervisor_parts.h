@@ -11,7 +11,7 @@
 struct machine_user {
     bool drop; /* else as we do */
     uid_t uid;
-    gid_t gid;
+    gid_t gid, extra; /* 0: none */
 };
 
 struct hypervisor {
@@ -20,6 +20,7 @@ struct hypervisor {
     char *program, *helper, *uefi;
     struct machine_user user;
     struct machine_users users; /* in place of it */
+    gid_t kvm; /* the group that opens /dev/kvm; 0: none is needed, or does */
 };
 
 /* First member of a driver's own machine. */
@@ -28,6 +29,10 @@ struct machine {
 };
 
 extern const struct hypervisor_driver qemu_driver;
+
+/* The group that a program without privileges opens the device by.  0: it does without,
+ * or no group but root's would do. */
+gid_t hypervisor_device_group(const char *path);
 
 /* ERR_NOTFOUND: there is none of that name. */
 int hypervisor_find_user(struct machine_user *ret, const char *name, struct err *err);

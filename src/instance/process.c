@@ -170,7 +170,7 @@ static bool set_limit(int which, uint64_t value)
 /* glibc's setuid() would tell all threads, of which there are none here. */
 static bool drop(const struct process_plan *p)
 {
-    return !p->drop || (syscall(SYS_setgroups, 0, NULL) == 0 &&
+    return !p->drop || (syscall(SYS_setgroups, p->extra ? 1 : 0, &p->extra) == 0 &&
                         syscall(SYS_setresgid, p->gid, p->gid, p->gid) == 0 &&
                         syscall(SYS_setresuid, p->uid, p->uid, p->uid) == 0);
 }

@@ -38,9 +38,9 @@ struct process_plan {
     unsigned nice; /* 0 to 19 */
     bool bind;     /* to these of the host's processors */
     cpu_set_t cpus;
-    bool drop; /* to uid and gid, and no other group */
+    bool drop; /* to uid and gid, and no other group but `extra` */
     uid_t uid;
-    gid_t gid;
+    gid_t gid, extra; /* 0: none */
 };
 
 /* Says also why the program could not be started. */

@@ -185,6 +185,7 @@ static int spawn(struct qemu *q, int error_output, struct err *err)
     plan.drop = user.drop;
     plan.uid = user.uid;
     plan.gid = user.gid;
+    plan.extra = user.extra;
     return process_spawn(&q->process, &plan, err);
 }
 

@@ -169,7 +169,7 @@ static void test_limits(void **state)
 /* Three machines and two users. */
 static void test_users(void **state)
 {
-    struct hypervisor h = {.users = {300000, 300001}, .user = {true, 7, 8}};
+    struct hypervisor h = {.users = {300000, 300001}, .user = {true, 7, 8, 0}, .kvm = 9};
     char around[] = "/tmp/imgport-users.XXXXXX", path[3][64];
     struct machine_user u[3], again;
     struct err err = {0};
@@ -201,6 +201,14 @@ static void test_users(void **state)
     h.users.first = 0;
     assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
     assert_int_equal(u[2].uid, 7);
+    assert_int_equal(u[2].extra, 0);
+    /* Only KVM's machines have its group. */
+    h.accelerator = ACCELERATOR_HARDWARE;
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
+    assert_true(u[2].gid == 8 && u[2].extra == 9);
+    h.users.first = 300000;
+    assert_int_equal(qemu_user(&u[2], &h, fd[2], &err), 0);
+    assert_true(u[2].gid == 300000 && u[2].extra == 9);
     for (int i = 0; i < 3; i++)
         close(fd[i]);
     rmdir(path[1]);
@@ -277,6 +285,76 @@ static void test_processes(void **state)
     process_finip(&p);
 }
 
+/* "Groups:\t7 \n" of a process; "": it is not there. */
+static void read_groups(char ret[64], int pid)
+{
+    char path[64], line[256];
+    FILE *f;
+
+    ret[0] = '\0';
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "Groups:", 7) == 0)
+            snprintf(ret, 64, "%.63s", line);
+    if (f)
+        fclose(f);
+}
+
+static void test_dropping(void **state)
+{
+    static const char *const argv[] = {"sleep", "60", NULL};
+    static const struct {
+        gid_t extra;
+        const char *groups;
+    } rows[] = {{0, "Groups:\t \n"}, {300009, "Groups:\t300009 \n"}};
+
+    (void)state;
+    if (geteuid() != 0) /* nobody else becomes another */
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct process_plan plan = {.path = "/bin/sleep",
+                                    .argv = argv,
+                                    .error_output = -1,
+                                    .files = 64,
+                                    .drop = true,
+                                    .uid = 300000,
+                                    .gid = 300001,
+                                    .extra = rows[i].extra};
+        struct process p = PROCESS_NONE;
+        struct err err = {0};
+        char groups[64];
+
+        assert_int_equal(process_spawn(&p, &plan, &err), 0);
+        read_groups(groups, p.pid);
+        assert_string_equal(groups, rows[i].groups);
+        process_kill(&p);
+        assert_true(process_wait(&p, 10000));
+        process_finip(&p);
+    }
+}
+
+static void test_device_groups(void **state)
+{
+    static const struct {
+        mode_t mode;
+        gid_t want;
+    } rows[] = {{0660, 300009}, {0666, 0}, {0600, 0}, {0640, 0}, {0664, 300009}};
+    char path[] = "/tmp/imgport-device.XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; geteuid() == 0 && i < ARRAY_SIZE(rows); i++) {
+        assert_int_equal(chown(path, (uid_t)-1, 300009), 0);
+        assert_int_equal(chmod(path, rows[i].mode), 0);
+        assert_int_equal(hypervisor_device_group(path), rows[i].want);
+    }
+    unlink(path);
+    assert_int_equal(hypervisor_device_group(path), 0);
+}
+
 /* The numbers that the host gives to somebody else. */
 static void test_subids(void **state)
 {
@@ -313,7 +391,8 @@ int main(void)
         cmocka_unit_test(test_specifications), cmocka_unit_test(test_words),
         cmocka_unit_test(test_limits),         cmocka_unit_test(test_users),
         cmocka_unit_test(test_notes),          cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_subids),
+        cmocka_unit_test(test_subids),         cmocka_unit_test(test_dropping),
+        cmocka_unit_test(test_device_groups),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

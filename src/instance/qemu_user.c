@@ -102,14 +102,16 @@ static int take_number(gid_t *ret, const struct hypervisor *h, int folder,
 int qemu_user(struct machine_user *ret, const struct hypervisor *h, int folder,
               struct err *err)
 {
+    struct machine_user user = h->user;
     gid_t number = 0;
-    int r;
+    int r = h->users.first ? take_number(&number, h, folder, err) : 0;
 
-    *ret = h->user;
-    if (!h->users.first)
-        return 0;
-    r = take_number(&number, h, folder, err);
-    if (r == 0)
-        *ret = (struct machine_user){true, number, number};
-    return r;
+    if (r < 0)
+        return r;
+    if (number)
+        user = (struct machine_user){true, number, number, 0};
+    if (h->accelerator == ACCELERATOR_HARDWARE)
+        user.extra = h->kvm;
+    *ret = user;
+    return 0;
 }

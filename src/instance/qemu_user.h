@@ -4,7 +4,8 @@
 
 #include "instance/hypervisor_parts.h"
 
-/* The same one for each call about a folder, and one that no folder beside it has.
- * ERR_LIMIT: none is left. */
+/* With hardware's help it has the group that opens /dev/kvm as well.  The same one for
+ * each call about a folder, and one that no folder beside it has. ERR_LIMIT: none is
+ * left. */
 int qemu_user(struct machine_user *ret, const struct hypervisor *h, int folder,
               struct err *err);
