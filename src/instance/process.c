@@ -66,6 +66,15 @@ bool process_is_over(const struct process *p)
     return p->fd < 0 || poll(&f, 1, 0) > 0;
 }
 
+bool process_is_ours(const struct process *p)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d", p->pid);
+    return stat(path, &st) == 0 && st.st_uid == geteuid();
+}
+
 bool process_wait(struct process *p, unsigned limit_ms)
 {
     int64_t until = clock_ms() + limit_ms;

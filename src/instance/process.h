@@ -50,6 +50,8 @@ int process_spawn(struct process *ret, const struct process_plan *plan, struct e
 int process_find(struct process *ret, int pid, uint64_t started, struct err *err);
 
 bool process_is_over(const struct process *p);
+/* Does it run as the user that we are? */
+bool process_is_ours(const struct process *p);
 /* True when it is over within the time.  Buries it when it is a child of ours. */
 bool process_wait(struct process *p, unsigned limit_ms);
 void process_kill(const struct process *p);

@@ -283,6 +283,18 @@ static void end_nameless(struct qemu *q)
     drop_qmp(q);
 }
 
+/* A daemon that is another user than the one before (the distribution's own, then root
+ * for `users`) has folder and sockets; what that one started to use them has not, and the
+ * guest no metadata.  Another helper comes with the first look for events.  One that may
+ * not be ended stays. */
+static void replace_helper(struct qemu *q)
+{
+    if (process_is_over(&q->helper) || process_is_ours(&q->helper))
+        return;
+    process_kill(&q->helper);
+    process_wait(&q->helper, HELPER_END_MS);
+}
+
 static int qemu_adopt(struct machine **ret, struct hypervisor *h, const char *folder,
                       struct err *err)
 {
@@ -317,6 +329,7 @@ static int qemu_adopt(struct machine **ret, struct hypervisor *h, const char *fo
     if (r < 0)
         return FAIL(err, ERR_CONFLICT, "the machine in %s runs, but: %s", folder,
                     why.msg);
+    replace_helper(q);
     if (q->helper.pid)
         r = qemu_watch(q, q->helper.fd, err);
     if (r < 0)

@@ -274,6 +274,7 @@ static void test_processes(void **state)
                      0);
     pid = p.pid;
     assert_int_equal(getsid(pid), pid);
+    assert_true(process_is_ours(&p));
     assert_int_equal(process_find(&found, pid, p.started, &err), 1);
     process_finip(&found);
     assert_int_equal(process_find(&found, pid, p.started + 1, &err), 0);
@@ -326,6 +327,7 @@ static void test_dropping(void **state)
         char groups[64];
 
         assert_int_equal(process_spawn(&p, &plan, &err), 0);
+        assert_false(process_is_ours(&p));
         read_groups(groups, p.pid);
         assert_string_equal(groups, rows[i].groups);
         process_kill(&p);

@@ -27,6 +27,8 @@
 #include "instance/agent.h"
 #include "instance/clock.h"
 #include "instance/hypervisor_parts.h"
+#include "instance/process.h"
+#include "instance/qemu_run.h"
 
 enum { LIMIT_MS = 300000, HEAD_MAX = 8192, USERS_FIRST = 280000 };
 
@@ -311,6 +313,42 @@ static struct machine *readopt(struct machine *m)
     return m;
 }
 
+/* What finds it next is another user than who started its helper. */
+static struct machine *inherit(struct machine *m)
+{
+    static const char *const argv[] = {"sleep", "600", NULL};
+    struct process_plan plan = {.path = "/bin/sleep",
+                                .argv = argv,
+                                .error_output = -1,
+                                .files = 64,
+                                .drop = geteuid() == 0,
+                                .uid = USERS_FIRST + 7,
+                                .gid = USERS_FIRST + 7};
+    AUTO(process_finip) struct process other = PROCESS_NONE;
+    AUTO(closep) int dir = open(folder, O_RDONLY | O_DIRECTORY);
+    int64_t until = clock_ms() + LIMIT_MS;
+    struct machine_event e;
+    struct qemu_run run;
+
+    machine_close(m);
+    NEED(kill(noted_pid("helper"), SIGKILL) == 0);
+    NEED(process_spawn(&other, &plan, &err) == 0);
+    NEED(qemu_run_read(&run, dir, &err) == 1);
+    run.helper = other;
+    NEED(qemu_run_write(&run, dir, &err) == 0);
+    NEED(machine_adopt(&m, hypervisor, folder, &err) == 1);
+    /* Who is no root is never another; that one just ends. */
+    NEED(process_wait(&other, plan.drop ? 0 : 1) == plan.drop);
+    process_kill(&other);
+    while (noted_pid("helper") == other.pid) {
+        NEED(clock_ms() < until);
+        while (machine_next_event(&e, m, &err) > 0)
+            NEED(e.kind != MACHINE_GONE);
+        usleep(100000);
+    }
+    return m;
+}
+
 static void lose_helper(struct machine *m)
 {
     int before = noted_pid("helper");
@@ -347,6 +385,7 @@ static void long_life(const struct machine_spec *spec)
     look_at_processes();
     m = readopt(m);
     lose_helper(m);
+    m = inherit(m);
     /* And libslirp's process, as a guest would that found a hole in it. */
     look_at_processes();
     child = child_of(noted_pid("helper"));
