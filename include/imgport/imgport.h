@@ -107,8 +107,8 @@ struct imgport_boot_options {
     const char *accelerator; /* "tcg" (NULL: emulated), "kvm", "probe" */
     unsigned timeout;        /* seconds; 0: 600 */
     unsigned memory;         /* of the machine, MiB; 0: 512 */
-    const char *user;        /* who its programs run as, a name or a number; NULL, and
-                              * where the caller is not root: the caller */
+    const char *user;        /* who its programs run as, a name or a number, where the
+                              * caller is root; NULL: nobody, if root can become that */
     const char *language;    /* of the finding: "en" (NULL) or "zh" */
     imgport_progress_fn *progress;
     void *progress_arg;

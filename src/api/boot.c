@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* boot.c: imgport_boot(): a check that also starts what it looked at */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +38,18 @@ static void boot_fini(struct boot *b)
 
 /* ---- looking */
 
+/* QEMU opens it once more, and may be another user; nobody else can, without a name. */
+static int open_piece(struct err *err)
+{
+    AUTO(closep) int fd = stage_open(err);
+    int made = fd;
+
+    if (fd >= 0 && fchmod(fd, 0644) < 0)
+        return FAIL_SYS(err, errno, "a temporary file");
+    fd = -1;
+    return made;
+}
+
 static int look(struct boot *b, struct err *err)
 {
     const struct imgport_boot_options *o = b->options;
@@ -57,8 +71,8 @@ static int look(struct boot *b, struct err *err)
     int r;
 
     if (o->quick) {
-        b->kernel = stage_open(err);
-        b->initramfs = b->kernel < 0 ? b->kernel : stage_open(err);
+        b->kernel = open_piece(err);
+        b->initramfs = b->kernel < 0 ? b->kernel : open_piece(err);
         if (b->initramfs < 0)
             return b->initramfs;
         l.kernel = b->kernel;

@@ -447,8 +447,10 @@ static int open_hypervisor(struct hypervisor **ret, const struct boot_plan *plan
                            struct err *err)
 {
     char helper[PATH_MAX];
-    struct hypervisor_options o = {
-        .helper = helper, .accelerator = plan->accelerator, .user = plan->user};
+    struct hypervisor_options o = {.helper = helper,
+                                   .accelerator = plan->accelerator,
+                                   .user = plan->user,
+                                   .nobody = true};
     int r = place_net(helper, err);
 
     return r < 0 ? r : hypervisor_open(ret, &o, err);

@@ -44,6 +44,7 @@ static int run(const struct command *self, int argc, char **argv)
         {"timeout", 0, &timeout, NULL},
         {"memory", 0, &memory, NULL},
         {"accel", 0, &options.accelerator, NULL},
+        {"user", 0, &options.user, NULL},
         {NULL, 'f', &options.source.format, NULL},
         {"progress", 0, &style, NULL},
         {"private-redirects", 0, NULL, &options.source.private_redirects},
@@ -105,6 +106,7 @@ const struct command cmd_boot = {
         "  --timeout SECONDS  how long to wait (600)\n"
         "  --memory MIB       of the machine (512)\n"
         "  --accel HOW        tcg (emulated, the default), kvm, or probe: try\n"
+        "  --user NAME        who QEMU runs as, if root starts it (nobody)\n"
         "  --json             the report as JSON\n"
         "  -f FORMAT          SOURCE is declared to be raw, qcow2, vhd (vpc) or vmdk\n"
         "  --progress=json    progress as lines of JSON on standard error\n"

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "instance/clock.h"
 #include "instance/hypervisor_parts.h"
+#include "instance/process.h"
 
 enum { TICK_MS = 200, ASK_AGAIN_MS = 5000, PASSWD_MAX = 4096 };
 
@@ -100,6 +101,21 @@ gid_t hypervisor_device_group(const char *path)
     return st.st_gid;
 }
 
+static int pick_user(struct hypervisor *h, const struct hypervisor_options *options,
+                     struct err *err)
+{
+    struct machine_user nobody;
+
+    if (geteuid() != 0)
+        return 0;
+    if (options->user && *options->user)
+        return hypervisor_find_user(&h->user, options->user, err);
+    if (options->nobody && hypervisor_find_user(&nobody, "nobody", NULL) == 0 &&
+        process_can_drop(nobody.uid, nobody.gid))
+        h->user = nobody;
+    return 0;
+}
+
 int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *options,
                     struct err *err)
 {
@@ -121,8 +137,8 @@ int hypervisor_open(struct hypervisor **ret, const struct hypervisor_options *op
     if (options->uefi && access(h->uefi, R_OK) < 0)
         return FAIL_SYS(err, errno, "%s", h->uefi);
     r = check_users(h, &options->users, err);
-    if (r == 0 && options->user && *options->user && geteuid() == 0)
-        r = hypervisor_find_user(&h->user, options->user, err);
+    if (r == 0)
+        r = pick_user(h, options, err);
     if (r < 0)
         return r;
     h->kvm = hypervisor_device_group("/dev/kvm");

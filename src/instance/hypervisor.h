@@ -74,6 +74,7 @@ struct hypervisor_options {
     const char *user; /* [opt] who the programs that carry a guest run as, a name, or a
                        * number of user and group; only for root.  It needs no access
                        * to the folder nor to any disk */
+    bool nobody;      /* without it: nobody, where we are root and can become that */
     struct machine_users users; /* [opt] the same, but another one for each machine */
     const char *uefi;           /* [opt] firmware for FIRMWARE_UEFI; NULL: the system's */
 };

@@ -184,6 +184,20 @@ static bool drop(const struct process_plan *p)
                         syscall(SYS_setresuid, p->uid, p->uid, p->uid) == 0);
 }
 
+bool process_can_drop(uid_t uid, gid_t gid)
+{
+    struct process_plan p = {.drop = true, .uid = uid, .gid = gid};
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(drop(&p) ? 0 : 1);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return false;
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static bool take_place(const struct process_plan *p)
 {
     return (!p->bind || sched_setaffinity(0, sizeof p->cpus, &p->cpus) == 0) &&

@@ -43,6 +43,10 @@ struct process_plan {
     gid_t gid, extra; /* 0: none */
 };
 
+/* Could a process drop to these?  Not in every user namespace can root become somebody
+ * else. */
+bool process_can_drop(uid_t uid, gid_t gid);
+
 /* Says also why the program could not be started. */
 int process_spawn(struct process *ret, const struct process_plan *plan, struct err *err);
 

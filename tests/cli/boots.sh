@@ -4,7 +4,7 @@
 #
 # Emulated; a minute each on a quiet machine.  Whatever is started dies with this test.
 . "$(dirname "$0")/../lib.sh"
-requires jq qemu-system-x86_64 python3 sha256sum
+requires jq qemu-system-x86_64 python3 sha256sum unshare
 
 here=$(dirname "$0")
 SCHEMAS=${SCHEMAS:-$top/build/docs/schema}
@@ -81,6 +81,7 @@ killed() {
         machine=$(pgrep -P "$pid" -f guest=boot) && has_spoken && break
         sleep 0.1
     done
+    [ -z "$machine" ] || whose=$(awk '/^Uid:/ { print $2 }' "/proc/$machine/status")
     kill "-$1" "$pid"
     wait "$pid"
     [ -n "$machine" ] || {
@@ -97,6 +98,22 @@ killed() {
 }
 stopped() { killed TERM && leaves_nothing; }
 case_ 'stopped, it takes the machine with it and leaves nothing' stopped
+not_root() {
+    local us
+    us=$(id -u)
+    same 'who it was' "$([ "$us" -eq 0 ] && id -u nobody || echo "$us")" "$whose"
+}
+case_ 'the machine was not run by root' not_root
+# With one user in its namespace root is all that it can be.
+alone() {
+    expect 1 unshare --user --map-root-user "$IMGPORT" boot --json "$work/zeros.raw" &&
+        says .stopped no-boot && leaves_nothing
+}
+case_ 'a root that cannot become another one starts it as it is' alone
+unknown_user() {
+    expect 3 imgport boot --json --user no-such-user "$work/zeros.raw" && says .error.code notfound
+}
+[ "$(id -u)" -ne 0 ] || case_ 'a user that is not there starts nothing' unknown_user
 killed_hard() {
     killed KILL && same 'what is left' imgport-boot-6 \
         "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -printf '%f' | sed 's/......$/6/')" &&
