@@ -13,7 +13,10 @@
 #include "convert/sink.h"
 
 /* How many extents are walked between two questions whether to go on. */
-enum { PLAN_STRIDE = 4096 };
+enum {
+    PLAN_STRIDE = 4096,
+    LARGE_THREADS = 8, /* at most, for batches to be large: 24 MiB of them */
+};
 
 struct job {
     const struct convert_options *options;
@@ -82,6 +85,13 @@ static unsigned thread_count(const struct job *j)
         n = (unsigned)max_u64(n, j->options->threads_least);
     }
     return (unsigned)min_u64(min_u64(n, RING_THREADS_MAX), batches);
+}
+
+/* Are batches worth a huge page each? */
+static bool large_pays(const struct job *j, const struct sink *sink)
+{
+    return j->options->direct && !j->options->flow && sink->pack == PACK_PLAIN &&
+           thread_count(j) <= LARGE_THREADS;
 }
 
 /* What was packed is not the disk's any more. */
@@ -302,6 +312,8 @@ int convert_run(struct convert_result *ret, const struct convert_options *option
         r = measure(&j, err);
     if (r < 0)
         return r;
+    if (large_pays(&j, sink))
+        j.batch = CONVERT_BATCH_LARGE;
     log_debug(LOG_CONVERT, "%" PRIu64 " of %" PRIu64 " bytes to read, %u threads",
               j.total, spec.virtual_size, thread_count(&j));
     r = conduct(&j, sink, err);

@@ -16,20 +16,21 @@ enum {
     BATCH_SLACK = 64 * 1024,
 };
 
-/* A MiB of the guest's disk, or a cluster if that is more, on its way to the sink. */
+/* A piece of the guest's disk on its way to the sink. */
 struct batch {
     uint64_t offset; /* in the guest's disk; a multiple of the cluster size */
     size_t length;   /* bytes read to data */
     bool unread;     /* but enough of each cluster only to tell whether it is zero */
     size_t room;     /* bytes that data can hold */
-    uint8_t *memory; /* owned: BATCH_SLACK bytes, then data */
+    uint8_t *memory; /* owned: data, of what is packed behind BATCH_SLACK bytes */
     uint8_t *data;
     struct cluster *clusters; /* owned */
     unsigned count;           /* of clusters that are not zero */
 };
 
 /* room is a multiple of cluster.  Zeroed or initialised, it can be released. */
-int batch_init(struct batch *b, size_t room, uint32_t cluster, struct err *err);
+int batch_init(struct batch *b, size_t room, uint32_t cluster, enum pack_kind kind,
+               struct err *err);
 void batch_fini(struct batch *b);
 
 int packer_new(struct packer **ret, enum pack_kind kind, uint32_t cluster,

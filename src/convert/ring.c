@@ -229,7 +229,7 @@ int ring_new(struct ring **ret, const struct ring_spec *spec, struct err *err)
     r->cluster = spec->cluster;
     /* All memory first, so that no thread is started only to be stopped. */
     for (unsigned i = 0; i < r->slot_count; i++) {
-        e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, err);
+        e = batch_init(&r->slots[i].batch, spec->batch, spec->cluster, spec->pack, err);
         if (e < 0)
             return e;
     }
