@@ -15,7 +15,7 @@
 #include "instance/hypervisor_parts.h"
 #include "instance/process.h"
 
-enum { TICK_MS = 200, ASK_AGAIN_MS = 5000, PASSWD_MAX = 4096 };
+enum { TICK_MS = 200, ASK_AGAIN_MS = 5000, BROKEN_MS = 5000, PASSWD_MAX = 4096 };
 
 static const struct {
     const char *name;
@@ -209,11 +209,22 @@ int machine_resume(struct machine *m, struct err *err)
     return driver(m)->pause(m, false, err);
 }
 
+/* It will not switch itself off.  One that is just doing so does not answer any more
+ * either, for a moment. */
+static bool is_stuck(int64_t *broken_since, enum machine_state s, int64_t now)
+{
+    if (s != MACHINE_BROKEN)
+        *broken_since = 0;
+    else if (!*broken_since)
+        *broken_since = now;
+    return s == MACHINE_FULL || (*broken_since && now - *broken_since >= BROKEN_MS);
+}
+
 /* A guest that is not up yet does not hear the button: it is pressed again. */
 int machine_stop_kindly(struct machine *m, const struct machine_patience *patience,
                         bool *forced, struct err *err)
 {
-    int64_t until = clock_ms() + patience->patience_ms, again = 0;
+    int64_t until = clock_ms() + patience->patience_ms, again = 0, broken = 0;
     bool by_force = false;
 
     for (;;) {
@@ -223,7 +234,7 @@ int machine_stop_kindly(struct machine *m, const struct machine_patience *patien
 
         if (r == 0 && s.state == MACHINE_OFF)
             break;
-        if (now >= until || (r == 0 && s.state >= MACHINE_FULL)) {
+        if (now >= until || (r == 0 && is_stuck(&broken, s.state, now))) {
             by_force = true;
             r = machine_stop(m, STOP_FORCE, err);
             if (r < 0)

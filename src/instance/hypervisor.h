@@ -249,7 +249,8 @@ int machine_reset(struct machine *m, struct err *err);
 int machine_pause(struct machine *m, struct err *err);
 int machine_resume(struct machine *m, struct err *err);
 
-/* Asks, waits, and forces when `patience_ms` are over; *forced [opt] says which it was.
+/* Asks, waits, and forces when `patience_ms` are over, or when the machine cannot hear
+ * it: it is FULL, or has been BROKEN for some seconds.  *forced [opt] says which it was.
  * Events met meanwhile stay to be read.  `still_wanted` [opt] is called some times a
  * second; negative, with *err set, gives up waiting and leaves the machine as it is. */
 struct machine_patience {
