@@ -201,6 +201,12 @@ int blob_read(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err
     return n ? o->blobs->driver->read(o, buf, n, off, err) : 0;
 }
 
+void blob_read_once(struct blob *o)
+{
+    if (o->blobs->driver->read_once)
+        o->blobs->driver->read_once(o);
+}
+
 int blob_link(struct blobs *b, const char *from, const char *to, struct err *err)
 {
     int r = check_key(from, err);

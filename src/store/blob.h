@@ -83,6 +83,10 @@ int blob_fd(const struct blob *o);
 /* Exactly n bytes; ERR_SHORT when they do not lie within it.  S3: what is read in order
  * is fetched ahead, 4 MiB at a time. */
 int blob_read(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err);
+/* What is read from now on nobody needs again soon: as far as buffers, lengths and
+ * offsets are multiples of BLOB_ALIGN it does not go into the page cache. */
+void blob_read_once(struct blob *o);
+enum { BLOB_ALIGN = 4096 };
 
 /* ---- the rest */
 

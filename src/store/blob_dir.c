@@ -249,20 +249,23 @@ static int leave_room(const struct blob_writer *w, size_t n, struct err *err)
     return 0;
 }
 
+/* Not every filesystem has such a thing: is it so now? */
+static bool set_direct(int fd, bool on)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 &&
+           fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
 static bool is_aligned(const void *p, size_t n, uint64_t at)
 {
     return ((uintptr_t)p | n | at) % DIRECT_ALIGN == 0;
 }
 
-static void set_direct(struct dir_writer *w, bool on)
+static void write_direct(struct dir_writer *w, bool on)
 {
-    int flags = fcntl(w->writer.fd, F_GETFL);
-
-    if (flags < 0)
-        return;
-    flags = on ? flags | O_DIRECT : flags & ~O_DIRECT;
-    /* Not every filesystem has such a thing. */
-    w->direct = fcntl(w->writer.fd, F_SETFL, flags) == 0 && on;
+    w->direct = set_direct(w->writer.fd, on) && on;
 }
 
 static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct err *err)
@@ -277,17 +280,17 @@ static int dir_write(struct blob_writer *writer, const void *p, size_t n, struct
         return r;
     /* Not earlier: who takes the writer as a file writes as it likes. */
     if (at == 0 && w->size >= DIRECT_MIN && is_aligned(p, n, at))
-        set_direct(w, true);
+        write_direct(w, true);
     while (n) {
         ssize_t put;
 
         if (w->direct && !is_aligned(p, n, at))
-            set_direct(w, false);
+            write_direct(w, false);
         put = write(writer->fd, p, w->direct ? n : min_size(n, WRITE_MAX));
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && errno == EINVAL && w->direct) {
-            set_direct(w, false);
+            write_direct(w, false);
             continue;
         }
         if (put < 0)
@@ -435,6 +438,10 @@ static int dir_read(struct blob *o, void *buf, size_t n, uint64_t off, struct er
 
         if (got < 0 && errno == EINTR)
             continue;
+        /* The last bytes, or a filesystem that does not say so before. */
+        if (got < 0 && errno == EINVAL && fcntl(o->fd, F_GETFL) & O_DIRECT &&
+            set_direct(o->fd, false))
+            continue;
         if (got < 0)
             return FAIL_SYS(err, errno, "read of a blob");
         if (got == 0)
@@ -445,6 +452,11 @@ static int dir_read(struct blob *o, void *buf, size_t n, uint64_t off, struct er
         n -= (size_t)got;
     }
     return 0;
+}
+
+static void dir_read_once(struct blob *o)
+{
+    (void)set_direct(o->fd, true);
 }
 
 static int dir_remove(struct blobs *b, const char *key, struct err *err)
@@ -580,6 +592,7 @@ const struct blob_driver blob_dir_driver = {
     .open = dir_open,
     .close = dir_close,
     .read = dir_read,
+    .read_once = dir_read_once,
     .remove = dir_remove,
     .list = dir_list,
     .sweep = dir_sweep,

@@ -42,6 +42,7 @@ struct blob_driver {
     int (*open)(struct blob **ret, struct blobs *b, const char *key, struct err *err);
     void (*close)(struct blob *o);
     int (*read)(struct blob *o, void *buf, size_t n, uint64_t off, struct err *err);
+    void (*read_once)(struct blob *o); /* [opt] */
     /* [opt] */
     int (*link)(struct blobs *b, const char *from, const char *to, struct err *err);
     int (*remove)(struct blobs *b, const char *key, struct err *err);

@@ -264,11 +264,12 @@ static int delete_image(struct db *db, void *arg, struct err *err)
         return REFUSED_STATE;
     if (shares > 0)
         return REFUSED_SHARED;
-    r = db_get_int(&n, db,
-                   "SELECT 1 FROM task WHERE image = $1 AND due IS NOT NULL AND "
-                   "kind <> $2 UNION ALL SELECT 1 FROM task_use u JOIN task t ON "
-                   "t.id = u.task WHERE u.image = $1 AND t.due IS NOT NULL LIMIT 1",
-                   DB_ARGS(db_text(a->id), db_int(TASK_RECHECK)), err);
+    r = db_get_int(
+        &n, db,
+        "SELECT 1 FROM task WHERE image = $1 AND due IS NOT NULL AND "
+        "kind NOT IN ($2, $3) UNION ALL SELECT 1 FROM task_use u JOIN task t ON "
+        "t.id = u.task WHERE u.image = $1 AND t.due IS NOT NULL LIMIT 1",
+        DB_ARGS(db_text(a->id), db_int(TASK_RECHECK), db_int(TASK_SUM)), err);
     if (r != 0)
         return r < 0 ? r : REFUSED_BUSY;
     r = db_get_int(&n, db,

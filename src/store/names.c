@@ -95,7 +95,7 @@ NAME_OF(publish_state, enum publish_state, publish_states)
 NAME_FROM(publish_state, publish_states)
 
 static const char *const task_kinds[] = {
-    "import", "export", "copy", "recheck", "delete", "instance", "create",
+    "import", "export", "copy", "recheck", "sum", "instance", "create",
 };
 NAME_OF(task_kind, enum task_kind, task_kinds)
 NAME_FROM(task_kind, task_kinds)

@@ -27,7 +27,7 @@ enum task_kind {
     TASK_EXPORT,
     TASK_COPY,
     TASK_RECHECK,
-    TASK_DELETE,
+    TASK_SUM,      /* of an image */
     TASK_INSTANCE, /* its step says what is done to it */
     TASK_CREATE,   /* an image of an instance */
     TASK_KINDS,
@@ -170,7 +170,6 @@ struct task_end {
     const char *image;
     unsigned image_from;
     const struct image_change *image_change;
-    bool image_delete;  /* instead of a change: removes the row */
     const char *report; /* [opt] of the image */
     /* [opt] The change of the instance that this task works on, in any state. */
     const char *instance;

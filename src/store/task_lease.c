@@ -25,10 +25,10 @@ struct claim {
 
 /* A kind a parameter; those that are not wanted say -1. */
 #define KIND_ARG(kinds, k) db_int((kinds) >> (k)&1 ? (k) : -1)
-#define KIND_ARGS(kinds)                                              \
-    KIND_ARG(kinds, TASK_IMPORT), KIND_ARG(kinds, TASK_EXPORT),       \
-        KIND_ARG(kinds, TASK_COPY), KIND_ARG(kinds, TASK_RECHECK),    \
-        KIND_ARG(kinds, TASK_DELETE), KIND_ARG(kinds, TASK_INSTANCE), \
+#define KIND_ARGS(kinds)                                           \
+    KIND_ARG(kinds, TASK_IMPORT), KIND_ARG(kinds, TASK_EXPORT),    \
+        KIND_ARG(kinds, TASK_COPY), KIND_ARG(kinds, TASK_RECHECK), \
+        KIND_ARG(kinds, TASK_SUM), KIND_ARG(kinds, TASK_INSTANCE), \
         KIND_ARG(kinds, TASK_CREATE)
 
 static int claim(struct db *db, void *arg, struct err *err)
@@ -289,9 +289,7 @@ static int finish(struct db *db, void *arg, struct err *err)
         return REFUSED_LEASE;
     if (e->image && e->report)
         r = image_set_report(db, e->image, e->report, err);
-    if (r == 0 && e->image && e->image_delete)
-        r = image_delete(db, e->image, e->image_from, err);
-    else if (r == 0 && e->image && e->image_change)
+    if (r == 0 && e->image && e->image_change)
         r = image_change(db, e->image, e->image_from, e->image_change, err);
     if (r == 0 && e->instance && e->instance_delete)
         r = instance_delete(db, e->instance, lease->id, err);

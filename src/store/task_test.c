@@ -325,14 +325,6 @@ static void test_finishing_is_one_transaction(void **state)
     assert_int_equal(messages.total, 1);
     assert_string_equal(messages.v[0].image, id);
     assert_int_equal(get(t, task.id).state, TASK_DONE);
-    add(t, TASK_DELETE, id);
-    OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "me", 60, &err));
-    end = (struct task_end){.state = TASK_DONE,
-                            .image = id,
-                            .image_from = IMAGE_IN(IMAGE_NORMAL),
-                            .image_delete = true};
-    OK(task_finish(t->db, &lease, &end, &err));
-    CHECK(REFUSED_NONE, image_get(&got, &t->arena, t->db, id, false, &err));
 }
 
 static void test_what_ended_long_ago_is_forgotten(void **state)

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { test } from "node:test";
-import { here, refused, require, startDaemon, until } from "./lib.mjs";
+import { here, refused, require, sha256, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const regions = "ap-guangzhou ap-shanghai ap-beijing na-siliconvalley";
@@ -40,6 +40,16 @@ const imported = async (name) => {
   return ImageId;
 };
 const good = await imported("good");
+
+test("the sum of an image is taken once it can be used, and nobody is told", async () => {
+  const [sum] = await until(() => {
+    const sums = d.sql(`SELECT sha256 FROM image WHERE id = '${good}'`);
+    return sums[0] && sums;
+  });
+  assert.equal(sum, sha256(d.blobs.get(stored()[0])));
+  const { TaskSet } = await d.own(alice, "DescribeImportTasks", { ImageId: good });
+  assert.deepEqual(TaskSet.map((t) => t.Kind), ["import"]);
+});
 
 test("an image is copied to the regions that are named", async () => {
   const call = { ImageIds: [good], DestinationRegions: ["ap-shanghai", "ap-beijing"], ImageSetRequired: true };

@@ -97,8 +97,8 @@ int action_describe_import_tasks(struct call *c)
         .region = c->region->id,
         .image = call_text(c, "ImageId"),
         .ids = ids,
-        .kinds =
-            TASK_OF_ALL & ~TASK_OF(TASK_INSTANCE), /* DescribeInstances tells those */
+        /* DescribeInstances tells of the first; nobody asked for the second. */
+        .kinds = TASK_OF_ALL & ~TASK_OF(TASK_INSTANCE) & ~TASK_OF(TASK_SUM),
         .offset = call_int(c, "Offset", 0),
         .limit = call_int(c, "Limit", LIMIT_USUAL),
     };

@@ -22,6 +22,7 @@
 #include "service/job/deposit.h"
 #include "service/job/host_parts.h"
 #include "service/job/instance.h"
+#include "service/job/sum.h"
 #include "service/job/tell.h"
 #include "service/journal.h"
 
@@ -312,7 +313,6 @@ static void drop_snapshot(struct work *w)
 
 static int write_end(struct work *w, const json_t *made, struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     struct image_change image = image_done(w, made);
     struct instance_change instance = free_again(w, OPERATION_SUCCESS);
     struct message_new message;
@@ -329,9 +329,7 @@ static int write_end(struct work *w, const json_t *made, struct err *err)
     int r = tell_create_done(&message, w->job, work_text(w, "name"), w->i.id,
                              text_of(made, "note"), err);
 
-    if (r == 0)
-        r = catalog_get(&db, w->job->service->catalog, err);
-    return r < 0 ? r : task_finish(db, w->job->lease, &end, err);
+    return r < 0 ? r : sum_finish(w->job, &end, err);
 }
 
 static int create_run(struct job *j, struct job_failure *why, struct err *err)

@@ -203,9 +203,9 @@ static int commit(uint64_t *ret_size, struct sums *s, struct deposit *d, struct 
         return FAIL_SYS(err, errno, "size of what was converted");
     if (d->copy >= 0)
         r = blob_create(&d->writer, j->service->blobs, d->key, (uint64_t)st.st_size, err);
-    else /* the sync that follows finds it under way */
+    else if (s) /* the sync that follows finds it under way */
         (void)sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    if (r == 0)
+    if (r == 0 && s)
         r = sum_file(s, d->copy >= 0 ? d->writer : NULL, d->fd, (uint64_t)st.st_size, j,
                      err);
     if (r < 0)
@@ -221,9 +221,11 @@ int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct d
                    struct job *j, struct err *err)
 {
     AUTO(sums_fini) struct sums s = {0};
-    int r = commit(ret_size, &s, d, j, err);
+    bool is_read = d->copy >= 0;
+    int r = commit(ret_size, is_read ? &s : NULL, d, j, err);
 
-    return r == 0 ? sums_end(ret_sha256, s.sha256, err) : r;
+    *ret_sha256 = '\0';
+    return r == 0 && is_read ? sums_end(ret_sha256, s.sha256, err) : r;
 }
 
 int deposit_commit_object(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256],
@@ -243,10 +245,11 @@ int deposit_sum(char ret_sha256[DEPOSIT_SHA256], char ret_md5[DEPOSIT_MD5],
                 void (*told)(struct job *j, int64_t done, int64_t total), struct err *err)
 {
     AUTO(sums_fini) struct sums s = {.is_object = ret_md5 != NULL};
-    AUTO(freep) uint8_t *buf = malloc(PIECE);
+    AUTO(freep) uint8_t *buf = aligned_alloc(BLOB_ALIGN, PIECE);
     uint64_t size = blob_size(blob);
     int r = buf ? sums_begin(&s, err) : FAIL(err, ERR_NOMEM, "no memory for a copy");
 
+    blob_read_once(blob);
     for (uint64_t off = 0; r == 0 && off < size;) {
         size_t n = min_u64(PIECE, size - off);
 

@@ -37,7 +37,8 @@ struct deposit {
     }
 
 int deposit_begin(struct deposit *ret, struct job *j, const char *key, struct err *err);
-/* What is in the file now becomes the blob. */
+/* What is in the file now becomes the blob.  Its sum is "" where that would be all that
+ * it were read for. */
 int deposit_commit(uint64_t *ret_size, char ret_sha256[DEPOSIT_SHA256], struct deposit *d,
                    struct job *j, struct err *err);
 /* The same with the MD5 that an object has; this is told as progress. */

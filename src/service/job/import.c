@@ -21,6 +21,7 @@
 #include "service/job/fetch.h"
 #include "service/job/import.h"
 #include "service/job/library.h"
+#include "service/job/sum.h"
 #include "service/job/tell.h"
 #include "service/job/verdict.h"
 #include "store/bucket.h"
@@ -453,7 +454,6 @@ static char *data_disks(const struct import *im, json_t *const *disks)
 static int write_end(struct import *im, const json_t *report, json_t *const *disks,
                      struct err *err)
 {
-    AUTO(catalog_put) struct db *db = NULL;
     AUTO(freep) char *text = json_dumps(report, JSON_COMPACT);
     AUTO(freep) char *snaps = snapshots(im, disks);
     AUTO(freep) char *data = data_disks(im, disks);
@@ -485,9 +485,7 @@ static int write_end(struct import *im, const json_t *report, json_t *const *dis
     change.cloud_init =
         json_is_true(json_object_get(json_object_get(facts, "cloud_init"), "installed"));
     r = tell_import_done(&message, im->job, param(im, "name"), err);
-    if (r == 0)
-        r = catalog_get(&db, im->job->service->catalog, err);
-    return r < 0 ? r : task_finish(db, im->job->lease, &end, err);
+    return r < 0 ? r : sum_finish(im->job, &end, err);
 }
 
 static int finish(struct import *im, const json_t *report, json_t *const *disks,

@@ -83,6 +83,7 @@ extern const struct job_kind import_job;
 extern const struct job_kind copy_job;
 extern const struct job_kind export_job;
 extern const struct job_kind recheck_job;
+extern const struct job_kind sum_job;
 extern const struct job_kind instance_job; /* of a zone's daemon, as the next */
 extern const struct job_kind create_job;
 

@@ -33,7 +33,8 @@ enum {
 };
 
 static const struct job_kind *const kinds[] = {
-    &import_job, &copy_job, &export_job, &recheck_job, &instance_job, &create_job,
+    &import_job, &copy_job,     &export_job, &recheck_job,
+    &sum_job,    &instance_job, &create_job,
 };
 
 struct worker {

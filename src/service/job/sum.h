@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sum.h: the SHA-256 of an image that can be used already */
+#pragma once
+
+#include "service/job/job.h"
+
+/* Ends the task of `j` as task_finish() does, with *end, which makes the image of it
+ * usable.  Of an image whose sum is not known yet (end->image_change->sha256 is "")
+ * another task is to take it. */
+int sum_finish(struct job *j, const struct task_end *end, struct err *err);
