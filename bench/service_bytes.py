@@ -66,6 +66,14 @@ def cpu(pid):
     return total / TICK
 
 
+def idle(pid):
+    """Waits until a server has nothing to do any more."""
+    used = None
+    while used != cpu(pid):
+        used = cpu(pid)
+        time.sleep(0.5)
+
+
 def memory(pid):
     """Resident MiB, its children with it."""
     total = 0
@@ -160,7 +168,7 @@ class Daemon:
         return answer
 
     def image(self, path, name):
-        """From ImportImage to the end; seconds."""
+        """From ImportImage to the end: the image, and seconds."""
         url = self.link(path)
         start = time.monotonic()
         image = self.call("ImportImage", {
@@ -174,8 +182,7 @@ class Daemon:
         wall = time.monotonic() - start
         if state != "NORMAL":
             sys.exit(f"bench: {name} is {state}: see {self.folder}/log")
-        self.call("DeleteImages", {"ImageIds": [image]})
-        return wall
+        return image, wall
 
     def stop(self):
         self.child.terminate()
@@ -268,8 +275,11 @@ def importing(o, d, source, name):
 
     def ours():
         before = cpu(d.child.pid)
-        wall = d.image(f"/{name}", f"{name}-{next(count)}")
-        return wall, cpu(d.child.pid) - before
+        image, wall = d.image(f"/{name}", f"{name}-{next(count)}")
+        idle(d.child.pid)  # it takes the sum of an image that is there
+        used = cpu(d.child.pid) - before
+        d.call("DeleteImages", {"ImageIds": [image]})
+        return wall, used
 
     def theirs():
         first = command([*o.words, "qemu-img", "convert", "-f", name, "-O", "qcow2", source, out])
