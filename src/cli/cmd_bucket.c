@@ -20,7 +20,7 @@ static int add(void *arg, const struct object_bucket *b, struct err *err)
                             "CreatedTime", b->created);
 
     return json_array_append_new(arg, row) < 0
-               ? FAIL(err, ERR_CORRUPT, "a bucket whose name is no text")
+               ? FAIL(err, ERR_IO, "a bucket whose name is no text")
                : 0;
 }
 

@@ -223,7 +223,7 @@ static int add(void *arg, const struct object_entry *e, struct err *err)
                     LIST_MAX);
     }
     return json_array_append_new(arg, row) < 0
-               ? FAIL(err, ERR_CORRUPT, "an object whose key is no text")
+               ? FAIL(err, ERR_IO, "an object whose key is no text")
                : 0;
 }
 

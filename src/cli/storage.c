@@ -34,6 +34,9 @@ int storage_fail(const char *what, const struct err *err)
                                                  ? EXIT_REFUSED
                                                  : err_code_exit(err->code)};
 
+    /* The words of the kernel and of curl are English; others know the language. */
+    if (err->code == ERR_IO || err->code == ERR_NOMEM)
+        snprintf(e.code, sizeof e.code, "%s", err_code_name(err->code));
     snprintf(e.message, sizeof e.message, "%.100s%s%.390s", what ? what : "",
              what ? ": " : "", err->msg);
     return cmd_fail(&e);
@@ -62,7 +65,8 @@ int storage_app_id(struct buf *to, struct cloud *c)
             app = json_string_value(json_object_get(row, "AppId"));
     }
     if (!app)
-        FAIL(&err, ERR_IO, "%s", _("the service does not say whose bucket it would be"));
+        FAIL(&err, ERR_UNSUPPORTED, "%s",
+             _("the service does not say whose bucket it would be"));
     else
         buf_puts(to, app, &err);
     return err.code ? storage_fail(NULL, &err) : EXIT_OK;
@@ -115,7 +119,7 @@ int storage_open(int *fd, uint64_t *size, const char *file, struct err *err)
     if (fstat(*fd, &st) < 0)
         return FAIL_SYS(err, errno, "look at it");
     if (!S_ISREG(st.st_mode))
-        return FAIL(err, ERR_IO, "%s", _("only a regular file is uploaded"));
+        return FAIL(err, ERR_UNSUPPORTED, "%s", _("only a regular file is uploaded"));
     *size = (uint64_t)st.st_size;
     return 0;
 }

@@ -20,8 +20,9 @@ static int open_file(struct upload *u, struct err *err)
 {
     int r = storage_open(&u->fd, &u->size, u->file, err);
 
-    return r == 0 && u->size == 0 ? FAIL(err, ERR_IO, "%s", _("the file has no bytes"))
-                                  : r;
+    return r == 0 && u->size == 0
+               ? FAIL(err, ERR_UNSUPPORTED, "%s", _("the file has no bytes"))
+               : r;
 }
 
 static int find_bucket(struct upload *u, struct cloud *c)

@@ -109,7 +109,7 @@ static int element(char *to, size_t cap, const struct object_request *x, const c
             snprintf(to, cap, "%s", buf_str(&xml.text));
             return 0;
         }
-    return r < 0 ? r : FAIL(err, ERR_CORRUPT, "an answer without %s", name);
+    return r < 0 ? r : FAIL(err, ERR_IO, "an answer without %s", name);
 }
 
 static int put_part(struct buf *list, struct object_request *x, unsigned number,

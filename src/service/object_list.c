@@ -88,7 +88,7 @@ static int go_on(struct listing *l, const char *key, const char *upload, struct 
     int order = strcmp(key, buf_str(&l->marker));
 
     if (order < 0 || (order == 0 && strcmp(upload, l->upload) == 0))
-        return FAIL(err, ERR_CORRUPT, "%.100s: the list of objects is not in order",
+        return FAIL(err, ERR_IO, "%.100s: the list of objects is not in order",
                     l->c->endpoint);
     l->rows++;
     snprintf(l->upload, sizeof l->upload, "%s", upload);
@@ -203,7 +203,7 @@ int object_client_list(const struct object_client *c, const char *prefix, bool u
         if (r < 0)
             return r;
         if (l.more && l.rows == had)
-            return FAIL(err, ERR_CORRUPT, "%.100s: the list of objects does not go on",
+            return FAIL(err, ERR_IO, "%.100s: the list of objects does not go on",
                         c->endpoint);
     }
     return 0;
