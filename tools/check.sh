@@ -119,6 +119,20 @@ fi || {
     finish
 }
 
+# What a run takes: the guests, three builds, and what tests write.
+GUESTS_GB=19
+BESIDE_GB=6
+cache=${IMGPORT_CACHE:-cache}
+mkdir -p "$cache"
+have_gb=$(($(du -s --block-size=1MB "$cache" | cut -f 1) / 1000))
+need_gb=$((BESIDE_GB + (have_gb < GUESTS_GB ? GUESTS_GB - have_gb : 0)))
+free_gb=$(($(df --output=avail --block-size=1MB "$cache" | tail -n 1) / 1000))
+[ "$free_gb" -ge "$need_gb" ] || {
+    echo "check.sh: $free_gb GB are free on the disk of $cache, and about $need_gb are needed" >&2
+    fail 'room on the disk'
+    finish
+}
+
 # Guests are waited for: downloads and disks.  Compilers run meanwhile.
 say 'test guests begin'
 guests_log=$(mktemp)
