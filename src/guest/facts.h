@@ -96,6 +96,8 @@ struct fact_disk {
     bool all_zero;         /* every byte we may call data is zero, or there is no data */
     bool boot_signature;   /* 55 AA */
     const char *boot_code; /* "grub", "syslinux", "windows", "unknown", "" none */
+    uint32_t grub_core;    /* bytes of the core image that GRUB's boot record loads,
+                              unpacked;    0: not known */
     const char *active_sector; /* the first one of the active partition: "code" (it ends
                                   with 55 AA), "none"; "" nothing is active or was read */
     const char *whole; /* filesystem or LVM straight on the disk: "ext4"; "" none */
@@ -211,6 +213,7 @@ struct fact_boot {
         *device_map;     /* first stale line of device.map ("(hd0) /dev/sda"); "" (L19) */
     const char *problem; /* the default could not be determined: why; "" */
     const char *hypervisor; /* "/boot/xen-4.17-amd64.gz" starts below the kernel; "" */
+    bool modules_exist;     /* of GRUB for a BIOS, beside its settings or elsewhere */
     bool no_entry;     /* no settings of a loader, or settings with nothing to start */
     bool boot_missing; /* /boot is a mount point in fstab, and its filesystem is not here
                         */

@@ -122,11 +122,13 @@ TABLE(fact_volume);
 
 #define F(m) FIELD(fact_disk, m)
 static const struct fact_field fact_disk_fields[] = {
-    F(all_zero),   F(boot_signature), F(boot_code),     F(active_sector),
-    F(whole),      F(whole_label),    F(installer),     F(overlap_a),
-    F(overlap_b),  F(bios_boot),      F(esp),           F(esp_loader),
-    F(esp_looked), F(gpt_primary_ok), F(gpt_backup_ok), F(protective_strict),
-    F(hybrid),     F(table_problem),  F(dynamic),       F(uuid),
+    F(all_zero),      F(boot_signature),    F(boot_code),
+    F(grub_core),     F(active_sector),     F(whole),
+    F(whole_label),   F(installer),         F(overlap_a),
+    F(overlap_b),     F(bios_boot),         F(esp),
+    F(esp_loader),    F(esp_looked),        F(gpt_primary_ok),
+    F(gpt_backup_ok), F(protective_strict), F(hybrid),
+    F(table_problem), F(dynamic),           F(uuid),
 };
 #undef F
 TABLE_AS(fact_disk, static);
@@ -212,6 +214,7 @@ static const struct fact_field fact_boot_fields[] = {
     F(device_map),
     F(problem),
     F(boot_missing),
+    F(modules_exist),
     F(no_entry),
     F(hypervisor),
     F(usr),

@@ -79,6 +79,7 @@ static void disk_facts(struct guest *g, const struct volume_table *t)
     g->facts->partition_table = table_kind_name(t->kind);
     d->boot_signature = t->boot_signature;
     d->boot_code = t->boot_code ? t->boot_code : "";
+    d->grub_core = t->grub_core;
     d->overlap_a = t->overlap_a;
     d->overlap_b = t->overlap_b;
     d->bios_boot = t->bios_boot;

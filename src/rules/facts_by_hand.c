@@ -117,6 +117,7 @@ static void good_boot(struct facts *f, struct arena *a)
         .root_resolves = true,
         .root_by_id = true,
         .serial_console = true,
+        .modules_exist = true,
         .device_map = "",
         .problem = "",
         .hypervisor = "",
@@ -167,6 +168,7 @@ void facts_good(struct facts *f, struct arena *a)
     f->partition_table = "mbr";
     f->disk.boot_signature = true;
     f->disk.boot_code = "grub";
+    f->disk.grub_core = 45992;
     f->disk.gpt_primary_ok = f->disk.gpt_backup_ok = f->disk.protective_strict = true;
     p = facts_partition(f, a, 1, "ext4");
     p->active = true;

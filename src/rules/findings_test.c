@@ -81,6 +81,7 @@ CHANGE(esp_empty, f->disk.esp = f->disk.esp_looked = true)
 CHANGE(uefi_only, f->firmware.v[0] = "uefi")
 CHANGE(no_boot_code, f->disk.boot_code = "")
 CHANGE(odd_boot_code, f->disk.boot_code = "unknown")
+CHANGE(grub_alone, f->boot->modules_exist = false)
 CHANGE(dead_boot_sector, f->disk.boot_code = "windows"; f->disk.active_sector = "none")
 CHANGE(half_extlinux, f->boot->loader = "extlinux"; f->disk.boot_code = "syslinux";
        f->disk.active_sector = "none")
@@ -218,6 +219,7 @@ static const struct {
     {uefi_only, D22, "P08", LEVEL_ERROR, "UEFI only", "i386-pc /dev/vda"},
     {no_boot_code, D22, "P09", LEVEL_WARNING, "no code", "grub-install"},
     {odd_boot_code, D22, "P09", LEVEL_WARNING, "no loader", ""},
+    {grub_alone, D22, "P09", LEVEL_WARNING, "rescue prompt", "grub-install"},
     {half_extlinux, D22, "P09", LEVEL_ERROR, "not installed there",
      "extlinux --install /boot/extlinux"},
     {dead_boot_sector, D22, "P09", LEVEL_ERROR, "not installed there", "grub-install"},
@@ -460,6 +462,13 @@ CHANGE(ci_source, const char **s = LIST_ADD(a, &f->cloud_init->datasources);
 CHANGE(config_2, f->cloud_init->config_2_reader = true; q->force = true)
 CHANGE(declared_right, q->os_type = "Debian"; q->os_version = "12"; q->arch = "x86_64")
 CHANGE(grub_by_itself, f->disk.active_sector = "none")
+CHANGE(grub_in_one, f->boot->modules_exist = false; f->disk.grub_core = 250000)
+CHANGE(grub_of_old, f->boot->modules_exist = false; f->disk.grub_core = 0)
+CHANGE(grub_in_memory, f->boot->modules_exist = false;
+       f->boot->config = "/boot/flatcar/grub/grub.cfg.tar")
+CHANGE(grub_unseen, f->boot->modules_exist = false;
+       *LIST_ADD(a, &f->problems) = (struct fact_problem){"ext4", "corrupt", "/boot/grub",
+                                                          "damaged", true})
 CHANGE(extlinux, f->boot->loader = "extlinux"; f->disk.boot_code = "syslinux";
        f->disk.active_sector = "code")
 CHANGE(small_boot, facts_partition(f, a, 2, "ext4")->role = "boot";
@@ -486,6 +495,10 @@ static void test_quiet(void **state)
         {"a forced import of an image with cloud-init", config_2},
         {"a right declaration", declared_right},
         {"GRUB's boot record starts no partition", grub_by_itself},
+        {"a core image of GRUB that has room for its modules", grub_in_one},
+        {"one whose size is not known", grub_of_old},
+        {"one with its settings within", grub_in_memory},
+        {"modules that may be where nobody could look", grub_unseen},
         {"extlinux that is installed", extlinux},
         {"a filesystem smaller than what should be free", small_boot},
     };

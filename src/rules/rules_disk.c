@@ -185,6 +185,30 @@ static bool starts_active(const struct facts *f)
            (same(f->disk.boot_code, "syslinux") || same(f->disk.boot_code, "windows"));
 }
 
+/* A core image that is smaller cannot hold the modules that the menu needs: normal.mod
+ * alone is larger. */
+enum { CORE_WITH_MODULES = 96 << 10 };
+
+static bool is_grub_cfg(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && same(slash, "/grub.cfg");
+}
+
+/* Its boot record and core image are there; what that loads is nowhere on a disk of which
+ * all was seen. */
+static bool lacks_modules(const struct judge *j)
+{
+    const struct facts *f = j->facts;
+    const struct fact_boot *b = f->boot;
+
+    return b && same(f->disk.boot_code, "grub") && same(b->loader, "grub2") &&
+           is_grub_cfg(b->config) && f->disk.grub_core &&
+           f->disk.grub_core < CORE_WITH_MODULES && !b->modules_exist &&
+           !b->boot_missing && f->problems.n == 0;
+}
+
 void rule_boot_code(struct judge *j, const struct check *c)
 {
     const struct facts *f = j->facts;
@@ -204,6 +228,12 @@ void rule_boot_code(struct judge *j, const struct check *c)
                     _("the boot record only starts the active partition, whose own boot "
                       "sector has no code: a loader is not installed there"),
                     remedy_loader(j, false));
+    else if (lacks_modules(j))
+        finding_add(
+            j, c, LEVEL_WARNING, "i386-pc/normal.mod",
+            _("GRUB's core image is on the disk, but not the modules that it loads "
+              "from beside its settings: it stops at a rescue prompt"),
+            remedy_loader(j, false));
 }
 
 void rule_whole_disk(struct judge *j, const struct check *c)

@@ -179,7 +179,9 @@ int volume_scan(struct volume_table *ret, struct block *disk, struct arena *a,
         return r;
     ret->boot_signature = mbr_has_signature(sector);
     ret->boot_code = boot_code_name(sector, bytes_of(raw + SECTOR, GAP_MAX));
-    r = scan_table(&s, sector, err);
+    r = grub_core_size(&ret->grub_core, disk, sector, err);
+    if (r == 0)
+        r = scan_table(&s, sector, err);
     if (r < 0)
         return r;
     find_overlap(ret);

@@ -56,3 +56,7 @@ const char *gpt_type_name(const char *guid);
 /* "grub", ..., "unknown", "" for the code of the first sector and the sectors behind it.
  */
 const char *boot_code_name(struct bytes sector, struct bytes gap);
+
+/* Bytes of the core image of a GRUB whose boot record this is, unpacked; 0: not known. */
+int grub_core_size(unsigned *ret, struct block *disk, struct bytes sector,
+                   struct err *err);

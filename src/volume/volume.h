@@ -46,6 +46,7 @@ struct volume_table {
     unsigned overlap_a, overlap_b; /* index of two partitions that share bytes; 0: none */
     const char *boot_code;  /* "grub", "syslinux", "windows", "lilo", "unknown"; "": none
                                (P09) */
+    unsigned grub_core;     /* bytes of GRUB's core image, unpacked; 0: not known */
     bool bios_boot;         /* GPT has a BIOS boot partition (21686148-...) */
     bool esp;               /* GPT EFI System type, or MBR type EF */
     bool gpt_primary_ok;    /* header and array CRC of the first copy (P03) */

@@ -426,6 +426,50 @@ static void test_boot_code(void **state)
     assert_string_equal(f.table.boot_code, "grub");
 }
 
+/* Where the boot record says, and only when it is GRUB's own. */
+static void test_grub_core(void **state)
+{
+    static const struct {
+        const char *sentence;
+        uint64_t sector;
+        uint8_t jump;
+        uint32_t packed, whole;
+        unsigned size;
+    } cases[] = {
+        {"behind the boot record", 1, 0xea, 23662, 45992, 45992},
+        {"in a partition of its own", 64, 0xea, 23662, 45992, 45992},
+        {"nowhere", 0, 0xea, 23662, 45992, 0},
+        {"past the disk", DISK / 512, 0xea, 23662, 45992, 0},
+        {"far past it", UINT64_MAX, 0xea, 23662, 45992, 0},
+        {"no jump", 1, 0x90, 23662, 45992, 0},
+        {"the words of 1.99: modules, then kernel", 1, 0xea, 123000, 27000, 0},
+        {"more than any", 1, 0xea, 23662, 0x7fffffff, 0},
+    };
+    AUTO(fixture_fini) struct fixture f = fixture(DISK);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint8_t *head = f.disk + (cases[i].sector < 65 ? cases[i].sector + 1 : 2) * 512;
+
+        print_message("%s\n", cases[i].sentence);
+        memcpy(f.disk + 0x180, "GRUB ", 5);
+        store_le64(f.disk + 0x5c, cases[i].sector);
+        head[0] = cases[i].jump;
+        store_le32(head + 8, cases[i].packed);
+        store_le32(head + 12, cases[i].whole);
+        assert_int_equal(scan(&f), 0);
+        assert_int_equal(f.table.grub_core, cases[i].size);
+        memset(f.disk, 0, 66 * 512);
+    }
+    store_le64(f.disk + 0x5c, 1);
+    f.disk[1024] = 0xea;
+    store_le32(f.disk + 1032, 23662);
+    store_le32(f.disk + 1036, 45992);
+    memcpy(f.disk + 0x180, "LILO?", 5);
+    assert_int_equal(scan(&f), 0);
+    assert_int_equal(f.table.grub_core, 0);
+}
+
 /* Every access fails once, and the failure is seen; bytes one by one give the same. */
 static void test_faults(void **state)
 {
@@ -478,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_gpt_entries),
         cmocka_unit_test(test_hybrid_and_leftover),
         cmocka_unit_test(test_boot_code),
+        cmocka_unit_test(test_grub_core),
         cmocka_unit_test(test_faults),
     };
 

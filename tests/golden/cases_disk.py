@@ -180,6 +180,29 @@ def _(d):
     d.code = "other"
 
 
+def core_image(d, unpacked):
+    """The beginning of GRUB's core image, at the sector that its boot record names."""
+    d.poke(0x5C, struct.pack("<Q", 1))
+    d.poke(1024, struct.pack("<B7xII", 0xEA, unpacked // 2, unpacked))
+
+
+@fires("P09", "GRUB's core image without the modules that it loads")
+def _(d):
+    core_image(d, 45992)
+    d.tree.remove("/boot/grub/i386-pc/normal.mod")
+
+
+@quiet("P09", "GRUB's core image, and its modules")
+def _(d):
+    core_image(d, 45992)
+
+
+@quiet("P09", "a core image of GRUB that is large enough to hold its modules")
+def _(d):
+    core_image(d, 250000)
+    d.tree.remove("/boot/grub/i386-pc/normal.mod")
+
+
 @quiet("P09", "no code beside a loader for UEFI", *KVM)
 def _(d):
     esp_disk("/EFI/BOOT/BOOTX64.EFI")(d)

@@ -15,15 +15,21 @@ static void view(struct guest *g, const struct guest_fs *fs, struct tree *t)
     t->entries = g->tree.entries;
 }
 
-static int settle(struct guest *g, const struct guest_fs *fs, const struct tree *t, int r,
-                  const char *path, struct err *err)
+static int settle_as(bool minor, struct guest *g, const struct guest_fs *fs,
+                     const struct tree *t, int r, const char *path, struct err *err)
 {
     g->tree.lookups = t->lookups;
     g->tree.entries = t->entries;
     if (r >= 0 || guest_is_fatal(g, r))
         return r;
     return guest_problem(g, fs_type_name(fs->ident.type),
-                         arena_printf(g->arena, "%s: %s", fs->device, path), false, err);
+                         arena_printf(g->arena, "%s: %s", fs->device, path), minor, err);
+}
+
+static int settle(struct guest *g, const struct guest_fs *fs, const struct tree *t, int r,
+                  const char *path, struct err *err)
+{
+    return settle_as(false, g, fs, t, r, path, err);
 }
 
 int boot_read(struct guest *g, const struct guest_fs *fs, const char *path, size_t max,
@@ -61,6 +67,21 @@ int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
         return r < 0 ? r : 0;
     *size = node.st.size;
     return 1;
+}
+
+int boot_has_for_advice(struct guest *g, const struct guest_fs *fs, const char *path,
+                        struct err *err)
+{
+    struct tree_node node = {0};
+    struct tree t;
+    int r;
+
+    if (!fs->fs)
+        return 0;
+    fs = subvolume_enter(g, fs, &path);
+    view(g, fs, &t);
+    r = settle_as(true, g, fs, &t, tree_find(&t, path, &node, err), path, err);
+    return r < 0 ? r : r == 1 && node.st.type == FS_REG;
 }
 
 int boot_open(struct block **ret, struct guest *g, const struct guest_fs *fs,

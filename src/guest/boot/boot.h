@@ -52,6 +52,9 @@ int boot_read(struct guest *g, const struct guest_fs *fs, const char *path, size
               struct buf *ret, struct err *err);
 int boot_has(struct guest *g, const struct guest_fs *fs, const char *path,
              enum fs_node_type type, uint64_t *size, struct err *err);
+/* A regular file that only advice depends on. */
+int boot_has_for_advice(struct guest *g, const struct guest_fs *fs, const char *path,
+                        struct err *err);
 int boot_names(struct guest *g, const struct guest_fs *fs, const char *path,
                struct tree_names *ret, struct err *err);
 

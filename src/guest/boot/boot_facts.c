@@ -269,6 +269,26 @@ static int grub_version(struct guest *g, struct fact_boot *boot, struct err *err
     return 0;
 }
 
+/* What the core image loads before it reads settings.  It knows where they are, and we do
+ * not: anywhere on the disk is right. */
+static int bios_modules(struct guest *g, struct fact_boot *boot, struct err *err)
+{
+    static const char *const paths[] = {
+        "/boot/grub/i386-pc/normal.mod", "/boot/grub2/i386-pc/normal.mod",
+        "/grub/i386-pc/normal.mod", "/grub2/i386-pc/normal.mod"};
+    const char *beside =
+        arena_printf(g->arena, "%s/i386-pc/normal.mod", boot_dirname(g, boot->config));
+    int r = guest_has_file(g, beside, true, err);
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths) && r == 0; i++) {
+        r = guest_has_file(g, paths[i], true, err);
+        for (unsigned k = 0; k < g->fs_n && r == 0; k++)
+            r = boot_has_for_advice(g, &g->fs[k], paths[i], err);
+    }
+    boot->modules_exist = r == 1;
+    return r < 0 ? r : 0;
+}
+
 /* Why no settings were found, as far as that can be told. */
 static const char *no_settings(struct guest *g)
 {
@@ -306,6 +326,10 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
     }
     if (strcmp(boot->loader, "grub2") == 0)
         r = grub_version(g, boot, err);
+    if (r == 0 && strcmp(boot->loader, "grub2") == 0)
+        r = bios_modules(g, boot, err);
+    if (r < 0)
+        return r;
     boot->saved = text(g, choice->saved);
     boot->problem = text(g, choice->problem);
     if (!choice->found) {

@@ -751,6 +751,53 @@ static void test_version(void **state)
     test_guest_fini(&t);
 }
 
+/* Anywhere is right: what the core image looks for is not known. */
+static void test_modules(void **state)
+{
+    static const struct test_file config[] = {
+        {"/boot/grub/grub.cfg", "menuentry a { linux /a }\n"}, {0}};
+    static const struct test_file efi_only[] = {
+        {"/boot/grub/grub.cfg", "menuentry a { linux /a }\n"},
+        {"/boot/grub/x86_64-efi/normal.mod", "x"},
+        {0}};
+    static const struct test_file beside[] = {
+        {"/boot/grub2/grub.cfg", "menuentry a { linux /a }\n"},
+        {"/boot/grub2/i386-pc/normal.mod", "x"},
+        {0}};
+    static const struct test_file another[] = {{"/grub2/i386-pc/normal.mod", "x"}, {0}};
+    static const struct test_file damaged[] = {{"/grub2/i386-pc/", .fail = ERR_CORRUPT},
+                                               {0}};
+    static const struct {
+        const char *sentence;
+        const struct test_file *root, *other;
+        bool exist;
+        size_t problems;
+    } rows[] = {
+        {"nowhere", config, NULL, false, 0},
+        {"only those for UEFI", efi_only, NULL, false, 0},
+        {"beside the settings", beside, NULL, true, 0},
+        {"on a filesystem that nobody mounts", config, another, true, 0},
+        {"perhaps on one that is damaged", config, damaged, false, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct test_guest t;
+        struct err err = {0};
+
+        print_message("%s\n", rows[i].sentence);
+        test_guest_init(&t, rows[i].root);
+        if (rows[i].other)
+            test_guest_add(&t, rows[i].other, "partition 2", "2", "");
+        assert_int_equal(linux_boot(&t.guest, &err), 0);
+        assert_int_equal(t.facts.boot->modules_exist, rows[i].exist);
+        assert_int_equal(t.facts.problems.n, rows[i].problems);
+        for (size_t k = 0; k < t.facts.problems.n; k++)
+            assert_true(t.facts.problems.v[k].minor);
+        test_guest_fini(&t);
+    }
+}
+
 static void test_vercmp(void **state)
 {
     static const char *const rising[] = {
@@ -840,7 +887,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loaders),      cmocka_unit_test(test_problems),
         cmocka_unit_test(test_boot_missing), cmocka_unit_test(test_version),
-        cmocka_unit_test(test_vercmp),       cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_modules),      cmocka_unit_test(test_vercmp),
+        cmocka_unit_test(test_resolve),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
