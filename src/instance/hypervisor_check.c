@@ -29,10 +29,14 @@ struct check {
     unsigned faults;
 };
 
+/* What only somebody else may look at is no fault: the daemon may be another user than
+ * who checks. */
 static void found(struct check *c, const struct err *err)
 {
-    c->say(c->arg, true, err->msg);
-    c->faults++;
+    bool fault = err->sys != EACCES || geteuid() == 0;
+
+    c->say(c->arg, fault, err->msg);
+    c->faults += fault;
 }
 
 /* 0, or the error.  In a process of its own, since there is no way back. */
@@ -203,8 +207,13 @@ unsigned hypervisor_check(const struct hypervisor_options *options, hypervisor_s
     look_at(&c, "program", options->helper, X_OK, false);
     if (options->uefi)
         look_at(&c, "uefi", options->uefi, R_OK, true);
-    else if (look(&c, "uefi", qemu_driver.uefi, R_OK, true, &err) < 0)
-        say(arg, false, err.msg); /* only images that start by it need it */
+    else if (look(&c, "uefi", qemu_driver.uefi, R_OK, true, &err) < 0) {
+        AUTO(buf_fini) struct buf text = {0};
+
+        /* Only images that start by it need it. */
+        if (buf_printf(&text, NULL, "%s: no image starts by UEFI", err.msg) == 0)
+            say(arg, false, buf_str(&text));
+    }
     if (options->accelerator == ACCELERATOR_HARDWARE)
         look_at(&c, "accelerator kvm:", "/dev/kvm", R_OK | W_OK, true);
     return c.faults;

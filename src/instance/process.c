@@ -193,8 +193,8 @@ bool process_can_drop(uid_t uid, gid_t gid)
     if (pid == 0)
         _exit(drop(&p) ? 0 : 1);
     while (pid > 0 && waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return false;
+        if (errno != EINTR) /* whose end nobody hears: the machine's start will tell */
+            return true;
     return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

@@ -346,7 +346,7 @@ static bool is_too_slow(const struct exchange *x)
     return seconds > SLOW_SECONDS && x->received / seconds < SLOW_BYTES_PER_SECOND;
 }
 
-/* The more requests there are, the smaller the pieces. */
+/* The more requests there are, and the less there is to come, the smaller the pieces. */
 static size_t piece_size(const struct exchange *x)
 {
     size_t many =
@@ -355,7 +355,9 @@ static size_t piece_size(const struct exchange *x)
 
     if (x->in.cap)
         return x->in.cap;
-    while (size > INTAKE_PIECE_LEAST && size * 2 * many > INTAKE_TOTAL)
+    while (size > INTAKE_PIECE_LEAST &&
+           (size * 2 * many > INTAKE_TOTAL ||
+            (x->req.has_length && x->req.length <= size / 2)))
         size /= 2;
     return size;
 }

@@ -56,8 +56,8 @@ static int complain(const struct err *err)
 static void say(void *arg, bool fault, const char *phrase)
 {
     (void)arg;
-    fprintf(stderr, "imgportd: [instances] %s%s\n", phrase,
-            fault ? "" : ": no image starts by UEFI");
+    (void)fault;
+    fprintf(stderr, "imgportd: [instances] %s\n", phrase);
 }
 
 /* A connection is a descriptor, and so is much else. */

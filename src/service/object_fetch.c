@@ -9,6 +9,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/checked.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -58,11 +59,22 @@ static bool is_md5(struct bytes etag, bool *in_parts)
     return n == MD5_HEX && (n == etag.n || *in_parts);
 }
 
+/* Whoever uploaded it says how large its parts are; how many there were the server does.
+ */
+static bool parts_are(const struct fetch *f, uint64_t part_size)
+{
+    struct bytes n = bytes_sub(plain_etag(f), MD5_HEX + 1, plain_etag(f).n - MD5_HEX - 1);
+    uint64_t parts;
+
+    return part_size > 0 && f->total > 0 && text_u64(&parts, n) && parts <= PARTS_MAX &&
+           div_up(f->total, part_size) == parts;
+}
+
 static int begin_sum(struct fetch *f, uint64_t part_size, struct err *err)
 {
     bool in_parts;
 
-    if (!is_md5(plain_etag(f), &in_parts) || (in_parts && part_size == 0))
+    if (!is_md5(plain_etag(f), &in_parts) || (in_parts && !parts_are(f, part_size)))
         return 0;
     f->part_size = in_parts ? part_size : UINT64_MAX;
     f->parts.max = (size_t)PARTS_MAX * MD5_SIZE;

@@ -277,6 +277,27 @@ static void large_ones_are_whole_however_they_are_cut(void **state)
     free(p);
 }
 
+static void what_is_read_once_does_not_stay_in_memory(void **state)
+{
+    AUTO(closep)
+    int probe = open(in_folder("probe"), O_CREAT | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+    AUTO(blob_closep) struct blob *o = NULL;
+    AUTO(freep) uint8_t *p = aligned_alloc(BLOB_ALIGN, BLOB_ALIGN);
+    struct err err = {0};
+    char text[BLOB_ALIGN + 2];
+
+    (void)state;
+    assert_non_null(p);
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(put("object/once", text, &err), 0);
+    assert_int_equal(blob_open(&o, blobs, "object/once", &err), 0);
+    blob_read_once(o);
+    assert_int_equal(blob_read(o, p, BLOB_ALIGN, 0, &err), 0);
+    assert_int_equal((fcntl(blob_fd(o), F_GETFL) & O_DIRECT) != 0, probe >= 0);
+    assert_int_equal(blob_read(o, p, 1, BLOB_ALIGN, &err), 0);
+}
+
 static void a_store_that_is_none_is_refused(void **state)
 {
     static const char *const urls[] = {"", "file:/tmp", "dir:/proc/none/here", "/tmp"};
@@ -303,6 +324,7 @@ int main(void)
         CASE(a_second_name_outlives_the_first),
         CASE(a_writer_may_be_a_file),
         CASE(large_ones_are_whole_however_they_are_cut),
+        CASE(what_is_read_once_does_not_stay_in_memory),
         cmocka_unit_test(a_store_that_is_none_is_refused),
     };
 

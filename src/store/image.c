@@ -277,6 +277,13 @@ static int delete_image(struct db *db, void *arg, struct err *err)
                    DB_ARGS(db_text(a->id)), err);
     if (r != 0)
         return r < 0 ? r : REFUSED_INSTANCE;
+    /* Who reads its bytes to sum them keeps the room that they take. */
+    r = db_exec(NULL, db,
+                "UPDATE task SET cancel_asked = 1 WHERE image = $1 AND kind = $2 AND "
+                "due IS NOT NULL",
+                DB_ARGS(db_text(a->id), db_int(TASK_SUM)), err);
+    if (r < 0)
+        return r;
     return db_exec(NULL, db, "DELETE FROM image WHERE id = $1", DB_ARGS(db_text(a->id)),
                    err);
 }

@@ -226,6 +226,11 @@ int image_judged_otherwise(const char ***ret, size_t *ret_n, struct arena *arena
                            struct db *db, const char *profile, const char *after,
                            size_t max, struct err *err);
 
+/* The same of images whose bytes are there and their SHA-256 is not, nor anybody who is
+ * to take it. */
+int image_without_sum(const char ***ret, size_t *ret_n, struct arena *arena,
+                      struct db *db, const char *after, size_t max, struct err *err);
+
 /* Replaces or adds one, or removes it.  REFUSED_NONE, REFUSED_QUOTA (TAGS_MAX). */
 enum { TAGS_MAX = 50 };
 int image_tag(struct db *db, const char *id, const struct tag *tag, struct err *err);

@@ -6,6 +6,7 @@
 #include "store/image.h"
 #include "store/image_row.h"
 #include "store/sql.h"
+#include "store/task.h"
 
 /* The column `tags` says again what the table image_tag says, so that lists need not
  * join. */
@@ -156,12 +157,33 @@ int image_get_report(const char **ret, struct arena *arena, struct db *db, const
     return r;
 }
 
+/* Ends *rows. */
+static int take_ids(const char ***ret, size_t *ret_n, struct arena *arena,
+                    struct db_rows *rows, struct err *err)
+{
+    LIST(const char *) list = {0};
+    int r = 0;
+
+    while (r == 0 && (r = db_next(rows, err)) > 0) {
+        const char **id = LIST_ADD(arena, &list);
+
+        if (id)
+            *id = sql_text(arena, rows, 0);
+        r = arena_check(arena, err);
+    }
+    db_rows_end(rows);
+    if (r < 0)
+        return r;
+    *ret = list.v;
+    *ret_n = list.n;
+    return 0;
+}
+
 int image_judged_otherwise(const char ***ret, size_t *ret_n, struct arena *arena,
                            struct db *db, const char *profile, const char *after,
                            size_t max, struct err *err)
 {
-    AUTO(db_rows_end) struct db_rows rows = {0};
-    LIST(const char *) list = {0};
+    struct db_rows rows = {0};
     int r =
         db_query(&rows, db,
                  "SELECT r.image FROM image_report r JOIN image i ON i.id = r.image "
@@ -169,16 +191,20 @@ int image_judged_otherwise(const char ***ret, size_t *ret_n, struct arena *arena
                  "ORDER BY r.image LIMIT $3",
                  DB_ARGS(db_text(profile), db_text(after), db_int((int64_t)max)), err);
 
-    while (r == 0 && (r = db_next(&rows, err)) > 0) {
-        const char **id = LIST_ADD(arena, &list);
+    return r < 0 ? r : take_ids(ret, ret_n, arena, &rows, err);
+}
 
-        if (id)
-            *id = sql_text(arena, &rows, 0);
-        r = arena_check(arena, err);
-    }
-    if (r < 0)
-        return r;
-    *ret = list.v;
-    *ret_n = list.n;
-    return 0;
+int image_without_sum(const char ***ret, size_t *ret_n, struct arena *arena,
+                      struct db *db, const char *after, size_t max, struct err *err)
+{
+    struct db_rows rows = {0};
+    int r =
+        db_query(&rows, db,
+                 "SELECT i.id FROM image i WHERE i.state = 1 AND i.blob <> '' AND "
+                 "i.sha256 = '' AND i.id > $1 AND NOT EXISTS (SELECT 1 FROM task t "
+                 "WHERE t.image = i.id AND t.kind = $2 AND t.due IS NOT NULL) "
+                 "ORDER BY i.id LIMIT $3",
+                 DB_ARGS(db_text(after), db_int(TASK_SUM), db_int((int64_t)max)), err);
+
+    return r < 0 ? r : take_ids(ret, ret_n, arena, &rows, err);
 }

@@ -9,6 +9,7 @@
 
 #include "base/scoped.h"
 #include "store/db_driver.h"
+#include "store/task.h"
 #include "store/testing.h"
 
 static struct image_list list(struct testing *t, const struct image_query *q)
@@ -438,6 +439,36 @@ static void test_family_and_report(void **state)
     assert_int_equal(n, 0);
 }
 
+static void test_images_without_a_sum(void **state)
+{
+    struct testing *t = *state;
+    struct account a = testing_account(t);
+    struct image has = testing_image(t, &a), open = testing_image(t, &a),
+                 bare = testing_image(t, &a), lacks = testing_image(t, &a);
+    const char **ids, *id;
+    int64_t task;
+    size_t n;
+
+    testing_exec(t, "DELETE FROM image");
+    has.blob = open.blob = lacks.blob = "image/1-1-0";
+    has.sha256 = "abcd";
+    open.sha256 = bare.sha256 = lacks.sha256 = bare.blob = "";
+    open.state = IMAGE_IMPORTING;
+    testing_add(t, &has);
+    testing_add(t, &open);
+    testing_add(t, &bare);
+    id = testing_add(t, &lacks);
+    OK(image_without_sum(&ids, &n, &t->arena, t->db, "", 10, &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(ids[0], id);
+    OK(image_without_sum(&ids, &n, &t->arena, t->db, id, 10, &err));
+    assert_int_equal(n, 0);
+    OK(task_new(&task, t->db,
+                &(struct task){.kind = TASK_SUM, .image = id, .account = a.uin}, &err));
+    OK(image_without_sum(&ids, &n, &t->arena, t->db, "", 10, &err));
+    assert_int_equal(n, 0);
+}
+
 static void test_deleting(void **state)
 {
     struct testing *t = *state;
@@ -492,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_ids_and_two_filters_together),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_family_and_report),
+        cmocka_unit_test(test_images_without_a_sum),
         cmocka_unit_test(test_deleting),
     };
 

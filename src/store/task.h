@@ -118,11 +118,11 @@ struct task_lease {
     char holder[64];
 };
 
-/* The oldest task of these kinds that is due: queued, or running with a lease that is
- * over. Counts an attempt.  `holder` names this worker: unique among all daemons and
- * threads, e.g. host:pid:thread.  0: *ret (in arena) and *ret_lease.  REFUSED_NONE:
- * nothing is due; *ret_due (may be NULL) is then the time at which the next one will be,
- * 0 for none. */
+/* The oldest task of these kinds that is due, but TASK_SUM last, which nobody waits for:
+ * queued, or running with a lease that is over. Counts an attempt.  `holder` names this
+ * worker: unique among all daemons and threads, e.g. host:pid:thread.  0: *ret (in arena)
+ * and *ret_lease.  REFUSED_NONE: nothing is due; *ret_due (may be NULL) is then the time
+ * at which the next one will be, 0 for none. */
 int task_claim(struct task *ret, struct task_lease *ret_lease, int64_t *ret_due,
                struct arena *arena, struct db *db, unsigned kinds, const char *holder,
                int64_t lease_s, struct err *err);

@@ -45,9 +45,10 @@ static int claim(struct db *db, void *arg, struct err *err)
                  "started = CASE WHEN started = 0 THEN @NOW ELSE started END "
                  "WHERE no = (SELECT no FROM task WHERE due IS NOT NULL AND due <= @NOW "
                  "AND kind IN ($3, $4, $5, $6, $7, $8, $9) AND zone = $10 "
-                 "ORDER BY due, no LIMIT 1 @SKIP) RETURNING id, attempt",
+                 "ORDER BY CASE WHEN kind = $11 THEN 1 ELSE 0 END, due, no "
+                 "LIMIT 1 @SKIP) RETURNING id, attempt",
                  DB_ARGS(db_text(c->holder), db_int(c->lease_s), KIND_ARGS(c->kinds),
-                         db_text(c->zone)),
+                         db_text(c->zone), db_int(TASK_SUM)),
                  err);
     if (r == 0)
         r = db_next(&rows, err);

@@ -485,9 +485,12 @@ static void test_images_that_a_task_reads(void **state)
     OK(task_claim(&task, &lease, NULL, &t->arena, t->db, TASK_OF_ALL, "me", 60, &err));
     OK(task_finish(t->db, &lease, &(struct task_end){.state = TASK_DONE}, &err));
     OK(image_delete(t->db, read, IMAGE_IN(IMAGE_NORMAL), &err));
-    /* A re-check is no reason to keep an image. */
+    /* A re-check is no reason to keep an image, nor is a sum, which is canceled. */
     add(t, TASK_RECHECK, made);
+    add(t, TASK_SUM, made);
     OK(image_delete(t->db, made, IMAGE_IN(IMAGE_NORMAL), &err));
+    assert_int_equal(testing_int(t, "SELECT SUM(cancel_asked) FROM task"), 1);
+    assert_int_equal(testing_int(t, "SELECT cancel_asked FROM task WHERE kind = 4"), 1);
     testing_exec(t, "UPDATE task SET ended = 1 WHERE due IS NULL");
     OK(task_forget(&id, t->db, 60, 10, &err));
     assert_int_equal(testing_int(t, "SELECT COUNT(*) FROM task_use"), 0);

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { here, refused, require, startDaemon, until } from "./lib.mjs";
+import { here, refused, require, sha256, startDaemon, until } from "./lib.mjs";
 
 const COS = require("cos-nodejs-sdk-v5");
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "rules-"));
@@ -69,6 +69,14 @@ test("a start with the same rules, or other comments, judges nothing anew", asyn
   write("500 GiB", "# a comment\n");
   await restart();
   assert.deepEqual(await rechecks(id), []);
+});
+
+test("a sum that is missing is taken at the next start", async () => {
+  const sum = () => d.sql(`SELECT sha256 FROM image WHERE id = '${id}'`)[0];
+  await until(sum);
+  d.sql(`UPDATE image SET sha256 = '' WHERE id = '${id}'`);
+  await restart();
+  assert.equal(await until(sum), sha256(d.blobs.get(d.blobs.list("image/")[0])));
 });
 
 test("rules that refuse an image are told to its owner, and it stays", async () => {

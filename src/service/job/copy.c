@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* copy.c: an image becomes another one, in another region or of another account
  *
- *     verify     every byte of the source's blob, against its SHA-256
+ *     verify     every byte of the source's blob, against its SHA-256 if it has one yet
  *     finish     the image is NORMAL, its owner is told */
 #include "service/job/copy.h"
 

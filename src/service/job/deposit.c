@@ -249,7 +249,6 @@ int deposit_sum(char ret_sha256[DEPOSIT_SHA256], char ret_md5[DEPOSIT_MD5],
     uint64_t size = blob_size(blob);
     int r = buf ? sums_begin(&s, err) : FAIL(err, ERR_NOMEM, "no memory for a copy");
 
-    blob_read_once(blob);
     for (uint64_t off = 0; r == 0 && off < size;) {
         size_t n = min_u64(PIECE, size - off);
 

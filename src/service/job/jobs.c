@@ -16,6 +16,7 @@
 #include "base/scoped.h"
 #include "service/job/job.h"
 #include "service/job/recheck.h"
+#include "service/job/sum.h"
 #include "service/job/sweep.h"
 #include "service/job/zone_lease.h"
 #include "service/journal.h"
@@ -487,6 +488,8 @@ int jobs_start(struct jobs **ret, struct service *service, struct err *err)
     r = sweep_run(service, err);
     if (r == 0)
         r = recheck_all(service, err);
+    if (r == 0)
+        r = sum_all(service, err);
     if (r < 0)
         return r;
     r = start_workers(jobs, "", service->config->jobs_max, THREADS_MAX, err);
