@@ -25,7 +25,8 @@ enum {
     PAGES_MAX = 1000,
     ASK_EVERY_MS = 500,
     CALL_S = 120,
-    OUTAGE_S = 60, /* a daemon that is started again answers by then */
+    LIMIT_TRIES = 5, /* a second each, which is what the service counts by */
+    OUTAGE_S = 60,   /* a daemon that is started again answers by then */
 };
 
 /* ---- where and who */
@@ -157,15 +158,28 @@ int cloud_open(struct cloud *c, const struct command *self, int argc, char **arg
 
 /* ---- calls */
 
+/* Others asked as well, perhaps: what changes nothing may be asked again. */
+static bool ask_again(int tries, const char *action, const char *code)
+{
+    if (tries >= LIMIT_TRIES || strncmp(action, "Describe", 8) != 0 ||
+        strcmp(code, "RequestLimitExceeded") != 0)
+        return false;
+    sleep(1);
+    return progress_signal() == 0;
+}
+
 static void call(json_t **ret, struct imgport_error *e, struct cloud *c,
                  enum cloud_version version, const char *action, json_t *params)
 {
     AUTO(json_releasep) json_t *given = params;
     struct client_fault fault;
     struct err err = {0};
-    int r = client_call(ret, &fault, &c->client, action,
-                        version == CLOUD_CVM ? "2017-03-12" : "2026-11-20", given, &err);
+    int r, tries = 1;
 
+    do
+        r = client_call(ret, &fault, &c->client, action,
+                        version == CLOUD_CVM ? "2017-03-12" : "2026-11-20", given, &err);
+    while (r == CLIENT_REFUSED && ask_again(tries++, action, fault.code));
     *e = (struct imgport_error){.exit_status = EXIT_OK};
     if (r == CLIENT_REFUSED) {
         e->exit_status =

@@ -22,6 +22,7 @@ struct cloud {
     char file_endpoint[CLOUD_TEXT_MAX], file_id[CLOUD_TEXT_MAX], file_key[CLOUD_TEXT_MAX],
         file_region[CLOUD_TEXT_MAX], file_ca[CLOUD_TEXT_MAX];
     struct client client;
+    char app_id[24]; /* of who asks, once it was asked for (storage.h); else "" */
 };
 
 /* The rows of every such command. */
@@ -41,7 +42,8 @@ enum cloud_version { CLOUD_CVM, CLOUD_OWN };
 
 /* Takes `params` (NULL: none).  0: *ret is the answer.  Otherwise the exit status, and
  * one sentence was said: EXIT_REFUSED when the service will not, EXIT_TROUBLE when it
- * failed or did not answer. */
+ * failed or did not answer.  What only reads is asked again for a few seconds where the
+ * service says that it was asked too often. */
 int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
                const char *action, json_t *params);
 

@@ -45,7 +45,7 @@ int storage_fail(const char *what, const struct err *err)
 /* ---- names */
 
 /* Of the operator's list, the account that asks. */
-int storage_app_id(struct buf *to, struct cloud *c)
+static int ask_app_id(struct cloud *c)
 {
     AUTO(json_releasep) json_t *answer = NULL;
     const char *own, *app = NULL;
@@ -64,12 +64,22 @@ int storage_app_id(struct buf *to, struct cloud *c)
         if (own && id && strcmp(own, id) == 0)
             app = json_string_value(json_object_get(row, "AppId"));
     }
-    if (!app)
+    if (!app || !*app || strlen(app) >= sizeof c->app_id)
         FAIL(&err, ERR_UNSUPPORTED, "%s",
              _("the service does not say whose bucket it would be"));
     else
-        buf_puts(to, app, &err);
+        snprintf(c->app_id, sizeof c->app_id, "%s", app);
     return err.code ? storage_fail(NULL, &err) : EXIT_OK;
+}
+
+int storage_app_id(struct buf *to, struct cloud *c)
+{
+    struct err err = {0};
+    int r = *c->app_id ? EXIT_OK : ask_app_id(c);
+
+    if (r != EXIT_OK)
+        return r;
+    return buf_puts(to, c->app_id, &err) < 0 ? storage_fail(NULL, &err) : EXIT_OK;
 }
 
 static bool is_whole(const char *name)

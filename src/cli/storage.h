@@ -11,7 +11,7 @@
 /* Borrows from all of them. */
 struct object_client storage_client(const struct cloud *c, const char *bucket);
 
-/* The number that names of the account's buckets end in. */
+/* The number that names of the account's buckets end in; asked for once. */
 int storage_app_id(struct buf *to, struct cloud *c);
 
 /* The whole name of a bucket: without "-APPID" it is one of the account's own. */

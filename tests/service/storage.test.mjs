@@ -142,6 +142,23 @@ test("a file goes up and comes down", async () => {
   assert.equal(await good(["object", "list", "disks"]), "");
 });
 
+test("many objects are deleted at once, whatever the service's limit is", async (t) => {
+  const keys = Array.from({ length: 14 }, (_, n) => `k${n}`), Bucket = bucket("disks");
+  for (const Key of keys) await cos.putObject({ Bucket, Region, Key, Body: "x" });
+  // Whose bucket it is, is asked once: the first time it was too often.
+  const limited = JSON.stringify({ Response: { Error: { Code: "RequestLimitExceeded", Message: "too many" }, RequestId: "x" } });
+  const { asked, how } = await between(t, (x) => (x.n === 1 ? x.response.end(limited) : pass(x)));
+  await good(["object", "delete", ...keys.map((key) => `disks/${key}`)], how);
+  assert.equal(asked.filter(({ method }) => method === "POST").length, 2);
+  assert.equal(await good(["object", "list", "disks"]), "");
+  // What changes something is not asked again, and nothing is for ever.
+  const always = await between(t, ({ response }) => response.end(limited));
+  await bad(["image", "delete", "img-00000000"], 1, /too many \(RequestLimitExceeded\)/, always.how);
+  assert.equal(always.asked.length, 1);
+  await bad(["object", "list", "disks"], 1, /too many \(RequestLimitExceeded\)/, always.how);
+  assert.equal(always.asked.length, 6);
+});
+
 test("what cannot be had or put is told in one sentence, and leaves nothing", async () => {
   const cwd = folder(), here = { cwd };
   fs.writeFileSync(path.join(cwd, "a"), "a");
