@@ -136,7 +136,7 @@ static void test_what_may_not_be_ours_stays(void **state)
         {"a folder that is open to others", "imgport-boot-cccccc", "lock", 0755, 0600},
         {"a lock that others could hold", "imgport-boot-dddddd", "lock", 0700, 0666},
     };
-    char path[128], name[32];
+    char path[128];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -144,10 +144,14 @@ static void test_what_may_not_be_ours_stays(void **state)
         assert_int_equal(mkdir(path, rows[i].folder_mode), 0);
         make_file(rows[i].folder, rows[i].lock, rows[i].lock_mode);
     }
-    leave(name);
+    path_of(path, "elsewhere", "");
+    assert_int_equal(mkdir(path, 0700), 0);
+    make_file("elsewhere", "lock", 0600);
+    make_file("elsewhere", "serial.log", 0600);
     snprintf(path, sizeof path, "%s/imgport-boot-eeeeee", around);
-    assert_int_equal(symlink(name, path), 0);
+    assert_int_equal(symlink("elsewhere", path), 0);
     make_next();
+    assert_true(is_there("elsewhere", "serial.log"));
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         print_message("%s\n", rows[i].sentence);
         assert_true(is_there(rows[i].folder, rows[i].lock));

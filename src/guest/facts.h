@@ -213,7 +213,8 @@ struct fact_boot {
         *device_map;     /* first stale line of device.map ("(hd0) /dev/sda"); "" (L19) */
     const char *problem; /* the default could not be determined: why; "" */
     const char *hypervisor; /* "/boot/xen-4.17-amd64.gz" starts below the kernel; "" */
-    bool modules_exist;     /* of GRUB for a BIOS, beside its settings or elsewhere */
+    bool modules_exist;     /* of GRUB for a BIOS, beside its settings or elsewhere; only
+                               looked for when disk.grub_core is known */
     bool no_entry;     /* no settings of a loader, or settings with nothing to start */
     bool boot_missing; /* /boot is a mount point in fstab, and its filesystem is not here
                         */

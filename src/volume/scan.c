@@ -162,6 +162,20 @@ static int scan_table(struct scan *s, struct bytes sector, struct err *err)
     return 0;
 }
 
+/* Of a core image that cannot be read the size is not known; the table is something else.
+ */
+static int look_at_grub(unsigned *ret, struct block *disk, struct bytes sector,
+                        struct err *err)
+{
+    struct err why = {0};
+    int r = grub_core_size(ret, disk, sector, &why);
+
+    if (r != -ERR_NOMEM && r != -ERR_CANCELED)
+        return 0;
+    *err = why;
+    return r;
+}
+
 int volume_scan(struct volume_table *ret, struct block *disk, struct arena *a,
                 struct err *err)
 {
@@ -179,9 +193,9 @@ int volume_scan(struct volume_table *ret, struct block *disk, struct arena *a,
         return r;
     ret->boot_signature = mbr_has_signature(sector);
     ret->boot_code = boot_code_name(sector, bytes_of(raw + SECTOR, GAP_MAX));
-    r = grub_core_size(&ret->grub_core, disk, sector, err);
+    r = scan_table(&s, sector, err);
     if (r == 0)
-        r = scan_table(&s, sector, err);
+        r = look_at_grub(&ret->grub_core, disk, sector, err);
     if (r < 0)
         return r;
     find_overlap(ret);

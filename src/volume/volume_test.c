@@ -470,6 +470,38 @@ static void test_grub_core(void **state)
     assert_int_equal(f.table.grub_core, 0);
 }
 
+/* Whoever cannot read it sees the table all the same. */
+static void test_a_grub_core_that_is_damaged(void **state)
+{
+    AUTO(fixture_fini) struct fixture f = fixture(DISK);
+    unsigned unread = 0;
+
+    (void)state;
+    gpt_put(&f, 512, types, 3);
+    memcpy(f.disk + 0x180, "GRUB ", 5);
+    store_le64(f.disk + 0x5c, 64);
+    f.disk[65 * 512] = 0xea;
+    store_le32(f.disk + 65 * 512 + 8, 23662);
+    store_le32(f.disk + 65 * 512 + 12, 45992);
+    assert_int_equal(scan(&f), 0);
+    for (unsigned nth = 1;; nth++) {
+        AUTO(block_unrefp) struct block *bad = NULL;
+        AUTO(arena_fini) struct arena a = {0};
+        AUTO(volume_table_fini) struct volume_table t = {0};
+        struct err err = {0};
+
+        assert_int_equal(block_fault_open(&bad, f.block, nth, NULL, &err), 0);
+        if (volume_scan(&t, bad, &a, &err) < 0)
+            continue;
+        assert_int_equal(err.code, ERR_NONE);
+        assert_int_equal(t.partitions.n, 3);
+        if (t.grub_core == 45992)
+            break;
+        unread++;
+    }
+    assert_int_equal(unread, 1);
+}
+
 /* Every access fails once, and the failure is seen; bytes one by one give the same. */
 static void test_faults(void **state)
 {
@@ -523,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_hybrid_and_leftover),
         cmocka_unit_test(test_boot_code),
         cmocka_unit_test(test_grub_core),
+        cmocka_unit_test(test_a_grub_core_that_is_damaged),
         cmocka_unit_test(test_faults),
     };
 

@@ -280,9 +280,14 @@ static int bios_modules(struct guest *g, struct fact_boot *boot, struct err *err
         arena_printf(g->arena, "%s/i386-pc/normal.mod", boot_dirname(g, boot->config));
     int r = guest_has_file(g, beside, true, err);
 
-    for (size_t i = 0; i < ARRAY_SIZE(paths) && r == 0; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(paths) && r == 0; i++)
         r = guest_has_file(g, paths[i], true, err);
-        for (unsigned k = 0; k < g->fs_n && r == 0; k++)
+    for (unsigned k = 0; k < g->fs_n && r == 0; k++) {
+        size_t problems = g->facts->problems.n;
+
+        /* What one path met the next would meet as well. */
+        for (size_t i = 0;
+             i < ARRAY_SIZE(paths) && r == 0 && g->facts->problems.n == problems; i++)
             r = boot_has_for_advice(g, &g->fs[k], paths[i], err);
     }
     boot->modules_exist = r == 1;
@@ -326,7 +331,7 @@ int boot_facts(struct guest *g, struct fact_boot *boot, const struct boot_choice
     }
     if (strcmp(boot->loader, "grub2") == 0)
         r = grub_version(g, boot, err);
-    if (r == 0 && strcmp(boot->loader, "grub2") == 0)
+    if (r == 0 && strcmp(boot->loader, "grub2") == 0 && g->facts->disk.grub_core)
         r = bios_modules(g, boot, err);
     if (r < 0)
         return r;

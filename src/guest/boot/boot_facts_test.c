@@ -50,17 +50,24 @@ static void test_modules(void **state)
     static const struct test_file another[] = {{"/grub2/i386-pc/normal.mod", "x"}, {0}};
     static const struct test_file damaged[] = {{"/grub2/i386-pc/", .fail = ERR_CORRUPT},
                                                {0}};
+    static const struct test_file dead[] = {{"/boot/", .fail = ERR_CORRUPT},
+                                            {"/grub/", .fail = ERR_CORRUPT},
+                                            {"/grub2/", .fail = ERR_CORRUPT},
+                                            {0}};
     static const struct {
         const char *sentence;
         const struct test_file *root, *other;
         bool exist;
         size_t problems;
+        bool no_core;
     } rows[] = {
-        {"nowhere", config, NULL, false, 0},
-        {"only those for UEFI", efi_only, NULL, false, 0},
-        {"beside the settings", beside, NULL, true, 0},
-        {"on a filesystem that nobody mounts", config, another, true, 0},
-        {"perhaps on one that is damaged", config, damaged, false, 1},
+        {"nowhere", config, NULL, false, 0, false},
+        {"only those for UEFI", efi_only, NULL, false, 0, false},
+        {"beside the settings", beside, NULL, true, 0, false},
+        {"on a filesystem that nobody mounts", config, another, true, 0, false},
+        {"perhaps on one that is damaged", config, damaged, false, 1, false},
+        {"perhaps on one where nothing is found", config, dead, false, 1, false},
+        {"no core image asks for them", config, dead, false, 0, true},
     };
 
     (void)state;
@@ -72,6 +79,7 @@ static void test_modules(void **state)
         test_guest_init(&t, rows[i].root);
         if (rows[i].other)
             test_guest_add(&t, rows[i].other, "partition 2", "2", "");
+        t.facts.disk.grub_core = rows[i].no_core ? 0 : 45992;
         assert_int_equal(linux_boot(&t.guest, &err), 0);
         assert_int_equal(t.facts.boot->modules_exist, rows[i].exist);
         assert_int_equal(t.facts.problems.n, rows[i].problems);
