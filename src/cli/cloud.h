@@ -25,7 +25,8 @@ struct cloud {
     char app_id[24]; /* of who asks, once it was asked for (storage.h); else "" */
 };
 
-/* The rows of every such command. */
+/* The rows of every such command, and their names. */
+#define CLOUD_OPTIONS "endpoint secret-id secret-key region ca json"
 #define CLOUD_ROWS(c)                                                               \
     {"endpoint", 0, &(c).endpoint, NULL}, {"secret-id", 0, &(c).secret_id, NULL},   \
         {"secret-key", 0, &(c).secret_key, NULL}, {"region", 0, &(c).region, NULL}, \

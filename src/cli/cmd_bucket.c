@@ -85,10 +85,10 @@ static int do_delete(const struct command *self, struct options *o, const struct
 }
 
 static const struct verb verbs[] = {
-    {"list", 0, 0, do_list},
-    {"create", 1, 1, do_create},
-    {"delete", 1, 1, do_delete},
-    {NULL, 0, 0, NULL},
+    {"list", 0, 0, "", do_list},
+    {"create", 1, 1, "", do_create},
+    {"delete", 1, 1, "", do_delete},
+    {NULL, 0, 0, NULL, NULL},
 };
 
 static int run(const struct command *self, int argc, char **argv)

@@ -207,16 +207,16 @@ static int do_image(const struct command *self, struct options *o, const struct 
 }
 
 static const struct verb verbs[] = {
-    {"list", 0, 0, do_list},
-    {"show", 1, 1, do_show},
-    {"run", 1, 1, do_run},
-    {"start", 1, WORDS_MAX, do_start},
-    {"stop", 1, WORDS_MAX, do_stop},
-    {"reboot", 1, WORDS_MAX, do_reboot},
-    {"terminate", 1, WORDS_MAX, do_terminate},
-    {"reset", 1, 1, do_reset},
-    {"image", 2, 2, do_image},
-    {NULL, 0, 0, NULL},
+    {"list", 0, 0, "state name zone image", do_list},
+    {"show", 1, 1, "", do_show},
+    {"run", 1, 1, "zone type name count disk host-name password key", do_run},
+    {"start", 1, WORDS_MAX, "", do_start},
+    {"stop", 1, WORDS_MAX, "how force", do_stop},
+    {"reboot", 1, WORDS_MAX, "how force", do_reboot},
+    {"terminate", 1, WORDS_MAX, "", do_terminate},
+    {"reset", 1, 1, "image disk host-name password key", do_reset},
+    {"image", 2, 2, "force", do_image},
+    {NULL, 0, 0, NULL, NULL},
 };
 
 static int run(const struct command *self, int argc, char **argv)

@@ -8,6 +8,7 @@
 #include "cli/cloud.h"
 #include "cli/cmd.h"
 #include "cli/release.h"
+#include "cli/verb.h"
 
 static const struct cloud_column columns[] = {
     {N_("MESSAGE"), "MessageId"},
@@ -119,6 +120,9 @@ static int run(const struct command *self, int argc, char **argv)
     if (!is_list &&
         (!text_u64(&id, bytes_of(words[1], strlen(words[1]))) || id > INT64_MAX))
         return cmd_usage(self, _("\"%s\" is no number of a message"), words[1]);
+    r = verb_options(self, rows, words[0], is_list ? "image unread" : "");
+    if (r != EXIT_OK)
+        return r;
     r = cloud_open(&o.c, self, argc, argv);
     if (r >= 0)
         return r;

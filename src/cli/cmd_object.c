@@ -346,9 +346,12 @@ static int do_url(const struct command *self, struct options *o, const struct wo
 }
 
 static const struct verb verbs[] = {
-    {"put", 1, 2, do_put},   {"get", 1, 2, do_get},
-    {"list", 0, 1, do_list}, {"delete", 1, WORDS_MAX, do_delete},
-    {"url", 1, 1, do_url},   {NULL, 0, 0, NULL},
+    {"put", 1, 2, "bucket", do_put},
+    {"get", 1, 2, "bucket overwrite", do_get},
+    {"list", 0, 1, "bucket prefix unfinished", do_list},
+    {"delete", 1, WORDS_MAX, "bucket unfinished", do_delete},
+    {"url", 1, 1, "bucket expires", do_url},
+    {NULL, 0, 0, NULL, NULL},
 };
 
 static int run(const struct command *self, int argc, char **argv)

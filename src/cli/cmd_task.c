@@ -8,6 +8,7 @@
 #include "cli/cloud.h"
 #include "cli/cmd.h"
 #include "cli/release.h"
+#include "cli/verb.h"
 
 static const struct cloud_column columns[] = {
     {N_("TASK"), "TaskId"},         {N_("KIND"), "Kind"},   {N_("IMAGE"), "ImageId"},
@@ -90,6 +91,12 @@ static int run(const struct command *self, int argc, char **argv)
         return cmd_usage(self, _("one argument too many: %s"), words[1]);
     if (!is_list && !words[1])
         return cmd_usage(self, _("an argument is missing"));
+    r = verb_options(self, rows, words[0],
+                     is_list                         ? "image"
+                     : strcmp(words[0], "show") == 0 ? "report"
+                                                     : "");
+    if (r != EXIT_OK)
+        return r;
     r = cloud_open(&o.c, self, argc, argv);
     if (r >= 0)
         return r;

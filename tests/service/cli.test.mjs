@@ -106,6 +106,13 @@ test("images are renamed, shared and deleted", async () => {
   assert.match(await good(["image", "systems"]), /^Debian +6, 7, 8, 9, \S.*  x86_64, i386/m);
 });
 
+test("an option that a verb does not have is refused", async () => {
+  for (const [words, option] of [["image list -o x", "-o"], ["image rename img-00000000 x --dry-run", "--dry-run"],
+    ["image check http://x/ --wait", "--wait"], ["instance start ins-00000000 --force", "--force"], ["instance run img-00000000 --how SOFT", "--how"],
+    ["image check http://x/ --boot-mode UEFI", "--boot-mode"], ["task list --report", "--report"], ["task wait 1 --image img-00000000", "--image"], ["message show 1 --unread", "--unread"]])
+    await bad(words.split(" "), 2, new RegExp(`${words.split(" ")[1]} has no option ${option} `), {});
+});
+
 test("what is no text is not sent without a word", async () => {
   const sent = (words) => new Promise((done) => {
     const child = spawn("sh", ["-c", `exec "$IMGPORT" ${words}`], { env: { ...who(alice), IMGPORT: process.env.IMGPORT },

@@ -170,6 +170,8 @@ test("what cannot be had or put is told in one sentence, and leaves nothing", as
     [["get", "disks/nothing", "--lang", "zh"], 1, /没有对象 nothing \(NoSuchKey\)/],
     [["put", "a", "nothing/x"], 1, /there is no bucket nothing-/],
     [["list", "nothing"], 1, /there is no bucket nothing-/],
+    [["delete", "disks/secret", "--prefix", "s"], 2, /delete has no option --prefix/], [["get", "disks/secret", "--unfinished"], 2, /get has no option --unfinished/],
+    [["list", "disks", "--expires", "5", "--overwrite"], 2, /list has no option --expires/], [["put", "a", "disks/", "--overwrite"], 2, /put has no option --overwrite/],
     [["delete", "nothing/x"], 1, /there is no bucket nothing-/],
     [["get", `${bucket("disks")}/secret`], 1, /this account may not do that \(AccessDenied\)/, { cwd, env: who(bob) }],
     [["put", "a", `${bucket("disks")}/x`], 1, /this account may not do that \(AccessDenied\)/, { cwd, env: who(bob) }],
