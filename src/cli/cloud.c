@@ -263,6 +263,10 @@ static int ended(struct cloud *c, const json_t *task)
     const char *state = text_of(task, "State");
     struct imgport_error e = {.exit_status = EXIT_REFUSED};
 
+    if (c->done && strcmp(state, "DONE") == 0) {
+        *c->done = json_deep_copy(task);
+        return *c->done ? EXIT_OK : trouble("%s", _("no memory"));
+    }
     if (c->json)
         cloud_print_json(task);
     if (strcmp(state, "DONE") == 0) {
@@ -302,12 +306,19 @@ static int look(struct cloud *c, const char *id, struct progress *p,
     return -1;
 }
 
+void cloud_tell_left(const struct cloud *c)
+{
+    if (c->tell_left)
+        c->tell_left(c->left);
+}
+
 /* Its task goes on, whoever waits for it or not. */
-static void tell_how_to_go_on(const char *id)
+static void tell_how_to_go_on(const struct cloud *c, const char *id)
 {
     fprintf(stderr, "imgport: ");
     fprintf(stderr, _("%s goes on; to follow it again: imgport task wait %s"), id, id);
     fputc('\n', stderr);
+    cloud_tell_left(c);
 }
 
 int cloud_follow(bool *over, struct cloud *c, const char *id, bool begun)
@@ -330,12 +341,12 @@ int cloud_follow(bool *over, struct cloud *c, const char *id, bool begun)
             progress_end(&progress);
             r = cmd_fail(&e);
             if (answered)
-                tell_how_to_go_on(id);
+                tell_how_to_go_on(c, id);
             return r;
         }
         if (progress_signal()) {
             progress_end(&progress);
-            tell_how_to_go_on(id);
+            tell_how_to_go_on(c, id);
             progress_die_if_signaled();
         }
         usleep(ASK_EVERY_MS * 1000);

@@ -22,6 +22,11 @@ struct cloud {
     char file_endpoint[CLOUD_TEXT_MAX], file_id[CLOUD_TEXT_MAX], file_key[CLOUD_TEXT_MAX],
         file_region[CLOUD_TEXT_MAX], file_ca[CLOUD_TEXT_MAX];
     struct client client;
+    /* Says what is left to do, where following a task or a fetch ends early; may be NULL.
+     */
+    void (*tell_left)(const void *arg);
+    const void *left;
+    json_t **done;   /* [opt] gets a task that is DONE, in place of it being printed */
     char app_id[24]; /* of who asks, once it was asked for (storage.h); else "" */
 };
 
@@ -51,6 +56,9 @@ int cloud_call(json_t **ret, struct cloud *c, enum cloud_version version,
 /* All pages of a list: *ret is {"TotalCount": N, set: [...]}.  Takes params. */
 int cloud_list(json_t **ret, struct cloud *c, enum cloud_version version,
                const char *action, const char *set, json_t *params);
+
+/* Calls tell_left(). */
+void cloud_tell_left(const struct cloud *c);
 
 /* Follows a task until it ends, with a line of progress on a terminal, also while the
  * service is away for a minute; not, where that task was not `begun` or seen before.

@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "cli/release.h"
 #include "cli/storage.h"
 #include "cli/verb.h"
@@ -88,34 +90,139 @@ static int look_where(const struct command *self, struct cloud *c,
     return EXIT_OK;
 }
 
-static int fetch_all(const struct cloud *c, const struct export_order *x,
-                     const char *bucket, const json_t *paths)
+/* What becomes of an order with an output. */
+struct fetches {
+    const struct export_order *x;
+    const char *bucket;
+    const json_t *paths;
+    json_t *files; /* those that are there, as --json has them */
+    bool into_folder;
+};
+
+/* A word of a command that a shell is to read. */
+static void put_word(struct buf *to, const char *word)
 {
-    bool into_folder = is_folder(x->output);
+    if (word[strcspn(word, " \t\r\n'\"\\$`&;|<>()*?[]{}!#~")] == '\0') {
+        buf_puts(to, word, NULL);
+        return;
+    }
+    buf_puts(to, "'", NULL);
+    for (; *word; word++)
+        buf_printf(to, NULL, *word == '\'' ? "'\\''" : "%c", *word);
+    buf_puts(to, "'", NULL);
+}
+
+/* The export goes on, or is there: only its files are missing. */
+static void tell_left(const void *arg)
+{
+    const struct fetches *f = arg;
+
+    for (size_t i = json_array_size(f->files); i < json_array_size(f->paths); i++) {
+        AUTO(buf_fini) struct buf file = {0}, object = {0}, command = {0};
+        const char *key = key_of(json_array_get(f->paths, i));
+
+        if (file_of(&file, f->x->output, f->into_folder, key) != EXIT_OK)
+            return;
+        buf_printf(&object, NULL, "%s/%s", f->bucket, key);
+        buf_puts(&command, "imgport object get ", NULL);
+        put_word(&command, buf_str(&object));
+        buf_puts(&command, " ", NULL);
+        put_word(&command, buf_str(&file));
+        buf_puts(&command, f->x->overwrite ? " --overwrite" : "", NULL);
+        fputs("imgport: ", stderr);
+        fprintf(stderr, _("still to be fetched: %s"), buf_str(&command));
+        fputc('\n', stderr);
+    }
+}
+
+static int fetch_all(const struct cloud *c, const struct fetches *f)
+{
     const json_t *path;
     size_t i;
 
-    json_array_foreach(paths, i, path)
+    json_array_foreach(f->paths, i, path)
     {
         AUTO(buf_fini) struct buf file = {0};
         uint64_t size;
         bool checked;
-        int r = file_of(&file, x->output, into_folder, key_of(path));
+        int r = file_of(&file, f->x->output, f->into_folder, key_of(path));
 
         if (r == EXIT_OK)
-            r = storage_fetch(&size, &checked, c, bucket, key_of(path), buf_str(&file),
-                              x->overwrite);
-        if (r != EXIT_OK)
+            r = storage_fetch(&size, &checked, c, f->bucket, key_of(path), buf_str(&file),
+                              f->x->overwrite);
+        if (r != EXIT_OK) {
+            cloud_tell_left(c);
             return r;
+        }
+        json_array_append_new(f->files,
+                              json_pack("{s:s, s:s, s:I, s:b}", "Key", key_of(path),
+                                        "File", buf_str(&file), "Size", (json_int_t)size,
+                                        "Checked", checked));
         if (!c->json)
             puts(buf_str(&file));
     }
     return EXIT_OK;
 }
 
-int export_image(const struct command *self, struct cloud *c,
-                 const struct export_order *x)
+/* To its end, and its files: with --json the task names these. */
+static int follow(struct cloud *c, const struct export_order *x, const char *task,
+                  const char *bucket, const json_t *paths)
 {
+    AUTO(json_releasep) json_t *files = json_array();
+    AUTO(json_releasep) json_t *done = NULL;
+    struct fetches f = {.x = x, .bucket = bucket, .paths = paths, .files = files};
+    int r;
+
+    if (!x->output)
+        return cloud_follow(NULL, c, task, true);
+    f.into_folder = is_folder(x->output);
+    c->tell_left = tell_left;
+    c->left = &f;
+    c->done = c->json ? &done : NULL;
+    r = cloud_follow(NULL, c, task, true);
+    if (r == EXIT_OK)
+        r = fetch_all(c, &f);
+    c->tell_left = NULL;
+    c->done = NULL;
+    if (done) {
+        json_object_set(done, "Files", files);
+        cloud_print_json(done);
+    }
+    return r;
+}
+
+/* What a file is called like is what it is. */
+static int find_format(struct export_order *x, const struct command *self)
+{
+    static const struct {
+        const char *ending, *format;
+    } known[] = {
+        {".raw", "raw"}, {".img", "raw"}, {".qcow2", "qcow2"},
+        {".vhd", "vhd"}, {".vpc", "vhd"}, {".vmdk", "vmdk"},
+    };
+    size_t n = strlen(x->output);
+
+    if (is_folder(x->output))
+        return EXIT_OK;
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        size_t of = strlen(known[i].ending);
+
+        if (n < of || strcasecmp(x->output + n - of, known[i].ending) != 0)
+            continue;
+        if (x->format && strcasecmp(x->format, known[i].format) != 0)
+            return cmd_usage(self,
+                             _("--format %s and a file that ends in %s exclude "
+                               "each other"),
+                             x->format, known[i].ending);
+        x->format = known[i].format;
+    }
+    return EXIT_OK;
+}
+
+int export_image(const struct command *self, struct cloud *c,
+                 const struct export_order *order)
+{
+    struct export_order copy = *order, *x = &copy;
     AUTO(json_releasep) json_t *answer = NULL;
     AUTO(buf_fini) struct buf bucket = {0};
     const json_t *paths, *path;
@@ -125,7 +232,9 @@ int export_image(const struct command *self, struct cloud *c,
 
     if (x->output && strcmp(x->output, "-") == 0)
         return cmd_usage(self, _("-o takes a file or a folder"));
-    r = storage_bucket(&bucket, c, x->bucket);
+    r = x->output ? find_format(x, self) : EXIT_OK;
+    if (r == EXIT_OK)
+        r = storage_bucket(&bucket, c, x->bucket);
     if (r == EXIT_OK && x->output)
         r = look_where(self, c, x, buf_str(&bucket));
     if (r == EXIT_OK)
@@ -137,10 +246,8 @@ int export_image(const struct command *self, struct cloud *c,
     if (json_object_get(answer, "TaskId")) /* a dry run has none */
         snprintf(task, sizeof task, "%lld",
                  (long long)json_integer_value(json_object_get(answer, "TaskId")));
-    if ((x->wait || x->output) && *task) {
-        r = cloud_follow(NULL, c, task, true);
-        return r == EXIT_OK && x->output ? fetch_all(c, x, buf_str(&bucket), paths) : r;
-    }
+    if ((x->wait || x->output) && *task)
+        return follow(c, x, task, buf_str(&bucket), paths);
     if (c->json)
         return cloud_print_json(answer);
     json_array_foreach(paths, i, path)

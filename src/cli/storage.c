@@ -223,8 +223,10 @@ int storage_fetch(uint64_t *size, bool *checked, const struct cloud *c,
     if (r == 0 && is_file && !progress_signal())
         r = output_commit(&f.out, &err);
     progress_end(&f.progress);
-    if (progress_signal())
+    if (progress_signal()) {
         output_close(&f.out);
+        cloud_tell_left(c);
+    }
     progress_die_if_signaled();
     /* The kernel's words are about the file, all others about the object. */
     return r == 0 ? EXIT_OK

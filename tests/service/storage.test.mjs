@@ -378,7 +378,7 @@ test("a link is one that an import takes", async () => {
   await good(["object", "delete", "disks/zeros.raw"]);
 });
 
-test("an image is exported and fetched", async () => {
+test("an image is exported and fetched", async (t) => {
   const cwd = folder(), here = { cwd };
   const disk = (name, mib) => {
     const raw = path.join(d.dir, `${name}.raw`), file = path.join(d.dir, `${name}.qcow2`);
@@ -406,6 +406,35 @@ test("an image is exported and fetched", async () => {
   await bad(words(one, "-o", "-"), 2, /-o takes a file or a folder/, here);
   await bad(["image", "export", one, "nothing", "-o", "x"], 1, /\(\w+/, here);
   assert.equal(await tasks(), had);
+  // The file's name says the format, and contradicts none.
+  assert.equal(await good(words(one, "-o", "by-name.VMDK"), here), `${one}  DONE\nby-name.VMDK\n`);
+  same("by-name.VMDK", system, "vmdk");
+  fs.rmSync(path.join(cwd, "by-name.VMDK"));
+  await bad(words(one, "--format", "raw", "-o", "x.qcow2"), 2, /--format raw and a file that ends in \.qcow2 exclude/, here);
+  const { State, Files } = await json(words(one, "--format", "RAW", "-o", "json.img"), here);
+  const Key = `${one}_system_snap-10.raw`;
+  assert.deepEqual([State, Files], ["DONE", [{ Key, File: "json.img", Size: 4 << 20, Checked: true }]]);
+  same("json.img", system, "raw");
+  fs.rmSync(path.join(cwd, "json.img"));
+  // What ends early says what is left to do.
+  const left = `imgport: still to be fetched: imgport object get ${bucket("disks")}/${Key} 'a b.raw' --overwrite\n`;
+  const order = words(one, "-o", "a b.raw", "--overwrite");
+  const gone = await between(t, (x) => (gone.asked[x.n - 1].method === "GET" ? x.response.destroy() : pass(x)));
+  const failed = await cli(order, gone.how);
+  assert.deepEqual([failed.status, failed.err.split("\n").length, failed.err.endsWith(`\n${left}`)], [3, 3, true], failed.err);
+  const endless = await between(t, (x) => {
+    x.body = Buffer.from(`${x.body}`.replace(/"State":"\w+"/, '"State":"RUNNING"'));
+    delete x.r.headers["content-length"];
+    pass(x);
+  });
+  const { child, ended } = begin(process.env.IMGPORT, order, endless.how.env, endless.how.cwd);
+  await until(() => endless.asked.length > 5);
+  child.kill("SIGTERM");
+  const { signal, err } = await ended;
+  assert.equal(signal, "SIGTERM");
+  assert.match(err, /^imgport: \d+ goes on; .*\n/);
+  assert.ok(err.endsWith(`\n${left}`), err);
+  assert.deepEqual([content(gone.how.cwd), content(endless.how.cwd)], [{}, {}]);
   fs.mkdirSync(path.join(cwd, "out"));
   assert.equal(await good(words(two, "--prefix", "dir/p", "-o", "out"), here),
     `${two}  DONE\nout/p_${two}_system_snap-20.raw\nout/p_${two}_data_snap-21.raw\n`);
