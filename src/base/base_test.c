@@ -119,6 +119,22 @@ static void test_text_cut(void **state)
     }
 }
 
+static void test_text_short(void **state)
+{
+    char whole[1000];
+
+    (void)state;
+    memset(whole, 'x', sizeof whole);
+    whole[sizeof whole - 1] = '\0';
+    assert_string_equal(text_short("abcdef", 6).s, "abcdef");
+    assert_string_equal(text_short("abcdefg", 6).s, "abc...");
+    assert_string_equal(text_short("ab\xe5\x90\x8d!!", 6).s, "ab...");
+    assert_string_equal(text_short("\xe5\x90\x8d\xe5\xad\x97", 6).s,
+                        "\xe5\x90\x8d\xe5\xad\x97");
+    assert_int_equal(strlen(text_short(whole, sizeof whole).s), 511);
+    assert_string_equal(text_short(whole, sizeof whole).s + 507, "x...");
+}
+
 static void test_text_is_line(void **state)
 {
     (void)state;
@@ -271,19 +287,13 @@ static void test_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_cursor),
-        cmocka_unit_test(test_err),
-        cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_text_clean),
-        cmocka_unit_test(test_text_cut),
-        cmocka_unit_test(test_text_is_line),
-        cmocka_unit_test(test_text_lines),
-        cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_a_made_uuid_is_random),
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_utf16),
+        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_err),        cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_text_clean), cmocka_unit_test(test_text_cut),
+        cmocka_unit_test(test_text_short), cmocka_unit_test(test_text_is_line),
+        cmocka_unit_test(test_text_lines), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_sums),       cmocka_unit_test(test_a_made_uuid_is_random),
+        cmocka_unit_test(test_log),        cmocka_unit_test(test_utf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

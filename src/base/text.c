@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,6 +109,22 @@ void text_cut(char *s)
     whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
     if (back + 1 < whole)
         s[n - 1 - back] = '\0';
+}
+
+struct text_short text_short(const char *s, size_t max)
+{
+    static const char dots[] = "...";
+    struct text_short ret;
+
+    max = max < sizeof ret.s ? max : sizeof ret.s - 1;
+    assert(max >= sizeof dots);
+    snprintf(ret.s, sizeof ret.s, "%s", s);
+    if (strlen(s) > max) {
+        ret.s[max - (sizeof dots - 1)] = '\0';
+        text_cut(ret.s);
+        memcpy(ret.s + strlen(ret.s), dots, sizeof dots);
+    }
+    return ret;
 }
 
 bool text_is_line(const char *s)

@@ -17,6 +17,13 @@ size_t text_clean(char *to, size_t cap, struct bytes raw, size_t max);
  */
 void text_cut(char *s);
 
+/* What a sentence has of a text: all of it, or its beginning and "..."; never more than
+ * `max` bytes, and whole characters of what was UTF-8. */
+struct text_short {
+    char s[512];
+};
+struct text_short text_short(const char *s, size_t max);
+
 /* One line of text in any language: nothing that text_clean() would escape, but
  * backslashes. */
 bool text_is_line(const char *s);

@@ -307,7 +307,7 @@ static int delete_one(const struct command *self, struct options *o, const char 
         r = FAIL(&err, ERR_NOTFOUND,
                  o->unfinished ? _("%.80s has no unfinished upload of %.150s (%s)")
                                : _("%.80s has no object %.150s (%s)"),
-                 buf_str(&p.bucket), buf_str(&p.key),
+                 buf_str(&p.bucket), text_short(buf_str(&p.key), 150).s,
                  o->unfinished ? "NoSuchUpload" : "NoSuchKey");
     return r < 0 ? storage_fail(NULL, &err) : EXIT_OK;
 }

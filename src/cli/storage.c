@@ -11,6 +11,7 @@
 #include "api/output.h"
 #include "base/i18n.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "cli/progress.h"
 #include "cli/release.h"
 
@@ -30,6 +31,7 @@ struct object_client storage_client(const struct cloud *c, const char *bucket)
 
 int storage_fail(const char *what, const struct err *err)
 {
+    AUTO(buf_fini) struct buf text = {0};
     struct imgport_error e = {.exit_status = err->code == ERR_NOTFOUND
                                                  ? EXIT_REFUSED
                                                  : err_code_exit(err->code)};
@@ -37,8 +39,13 @@ int storage_fail(const char *what, const struct err *err)
     /* The words of the kernel and of curl are English; others know the language. */
     if (err->code == ERR_IO || err->code == ERR_NOMEM)
         snprintf(e.code, sizeof e.code, "%s", err_code_name(err->code));
-    snprintf(e.message, sizeof e.message, "%.100s%s%.390s", what ? what : "",
-             what ? ": " : "", err->msg);
+    /* The error stays whole; the name of a file has what room there is besides. */
+    if (what)
+        (void)buf_printf(
+            &text, NULL, "%s: ",
+            text_short(what, sizeof e.message - sizeof ": " - strlen(err->msg)).s);
+    (void)buf_puts(&text, err->msg, NULL);
+    snprintf(e.message, sizeof e.message, "%s", buf_str(&text));
     return cmd_fail(&e);
 }
 
@@ -98,14 +105,16 @@ int storage_bucket(struct buf *to, struct cloud *c, const char *name)
     if (r == 0 && !is_whole(name)) {
         /* Before it is asked for: nothing can make a name of this. */
         if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name))
-            r = FAIL(&err, ERR_ARG, _("\"%.100s\" is no name of a bucket"), name);
+            r = FAIL(&err, ERR_ARG, _("\"%.100s\" is no name of a bucket"),
+                     text_short(name, 100).s);
         else
             r = buf_puts(to, "-", &err);
         if (r == 0 && (r = storage_app_id(to, c)) != EXIT_OK)
             return r;
     }
     if (r == 0 && !object_client_is_bucket(buf_str(to)))
-        r = FAIL(&err, ERR_ARG, _("\"%.100s\" is no name of a bucket"), buf_str(to));
+        r = FAIL(&err, ERR_ARG, _("\"%.100s\" is no name of a bucket"),
+                 text_short(buf_str(to), 100).s);
     return r < 0 ? storage_fail(NULL, &err) : EXIT_OK;
 }
 

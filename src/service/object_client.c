@@ -214,7 +214,7 @@ static int put_large(const struct object_client *c, const char *key, int fd,
 
         err_clear(err);
         FAIL(err, was.code, _("%.280s; what was sent of it stays there unfinished"),
-             was.msg);
+             text_short(was.msg, 280).s);
         err->sys = was.sys;
     }
     return r;

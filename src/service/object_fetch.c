@@ -137,7 +137,7 @@ static int end_sum(bool *checked, struct fetch *f, struct err *err)
         return FAIL(err, ERR_CORRUPT,
                     _("%.150s did not arrive as it is: its MD5 is %s, that of the object "
                       "%.*s"),
-                    f->key, hex, MD5_HEX, (const char *)want.p);
+                    text_short(f->key, 150).s, hex, MD5_HEX, (const char *)want.p);
     *checked = true;
     return 0;
 }
@@ -147,7 +147,7 @@ static int end_sum(bool *checked, struct fetch *f, struct err *err)
 static int changed(const struct fetch *f, struct err *err)
 {
     return FAIL(err, ERR_CONFLICT, _("%.150s became another object while it was fetched"),
-                f->key);
+                text_short(f->key, 150).s);
 }
 
 /* The headers, when the first bytes are there, or none are. */
@@ -160,7 +160,7 @@ static int begin(struct fetch *f, struct object_request *x, struct err *err)
             return FAIL(err, ERR_UNSUPPORTED,
                         _("%.150s: the connection broke, and the server has no ranges to "
                           "go on with"),
-                        f->key);
+                        text_short(f->key, 150).s);
         return 0;
     }
     f->begun = true;
@@ -249,8 +249,9 @@ int object_client_get(uint64_t *size, bool *checked, const struct object_client 
         sleep(tries);
     }
     if (f.total > 0 && f.done != f.total)
-        return FAIL(err, ERR_SHORT, _("%.150s ends at byte %llu of %llu"), key,
-                    (unsigned long long)f.done, (unsigned long long)f.total);
+        return FAIL(err, ERR_SHORT, _("%.150s ends at byte %llu of %llu"),
+                    text_short(key, 150).s, (unsigned long long)f.done,
+                    (unsigned long long)f.total);
     *size = f.done;
     return end_sum(checked, &f, err);
 }

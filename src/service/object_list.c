@@ -89,7 +89,7 @@ static int go_on(struct listing *l, const char *key, const char *upload, struct 
 
     if (order < 0 || (order == 0 && strcmp(upload, l->upload) == 0))
         return FAIL(err, ERR_IO, "%.100s: the list of objects is not in order",
-                    l->c->endpoint);
+                    text_short(l->c->endpoint, 100).s);
     l->rows++;
     snprintf(l->upload, sizeof l->upload, "%s", upload);
     buf_clear(&l->marker);
@@ -204,7 +204,7 @@ int object_client_list(const struct object_client *c, const char *prefix, bool u
             return r;
         if (l.more && l.rows == had)
             return FAIL(err, ERR_IO, "%.100s: the list of objects does not go on",
-                        c->endpoint);
+                        text_short(c->endpoint, 100).s);
     }
     return 0;
 }

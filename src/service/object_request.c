@@ -58,9 +58,11 @@ int object_request_host(struct buf *to, const struct object_client *c, struct er
     if (!c->bucket)
         return buf_puts(to, "service.cos.myqcloud.com", err);
     if (!object_client_is_bucket(c->bucket))
-        return FAIL(err, ERR_ARG, _("\"%.100s\" is no name of a bucket"), c->bucket);
+        return FAIL(err, ERR_ARG, _("\"%.100s\" is no name of a bucket"),
+                    text_short(c->bucket, 100).s);
     if (!*c->region || c->region[strspn(c->region, letters)])
-        return FAIL(err, ERR_ARG, _("\"%.100s\" is no name of a region"), c->region);
+        return FAIL(err, ERR_ARG, _("\"%.100s\" is no name of a region"),
+                    text_short(c->region, 100).s);
     return buf_printf(to, err, "%s.cos.%s.myqcloud.com", c->bucket, c->region);
 }
 
@@ -247,15 +249,17 @@ static int make_url(struct buf *to, const struct object_request *x, struct err *
 static int say(const struct object_request *x, const char *code, const char *message,
                struct err *err)
 {
-    const char *bucket = x->c->bucket ? x->c->bucket : x->c->endpoint;
+    const struct text_short of =
+        text_short(x->c->bucket ? x->c->bucket : x->c->endpoint, 80);
+    const char *bucket = of.s;
     enum err_code what = x->status >= 500 ? ERR_IO : ERR_NOTFOUND;
 
     if (strcmp(code, "NoSuchBucket") == 0)
         return FAIL(err, what, _("there is no bucket %.80s in %.80s (%s)"), bucket,
-                    x->c->region, code);
+                    text_short(x->c->region, 80).s, code);
     if (strcmp(code, "NoSuchKey") == 0)
-        return FAIL(err, what, _("%.80s has no object %.150s (%s)"), bucket, x->key,
-                    code);
+        return FAIL(err, what, _("%.80s has no object %.150s (%s)"), bucket,
+                    text_short(x->key, 150).s, code);
     if (strcmp(code, "BucketNotEmpty") == 0)
         return FAIL(err, what,
                     _("the bucket %.80s still has objects, or uploads that were not "
@@ -289,8 +293,8 @@ static int refused(const struct object_request *x, struct err *err)
                        buf_bytes(&xml.text), sizeof message - 1);
     }
     return *code ? say(x, code, message, err)
-                 : FAIL(err, ERR_IO, "%.100s: the server answers %ld", x->c->endpoint,
-                        x->status);
+                 : FAIL(err, ERR_IO, "%.100s: the server answers %ld",
+                        text_short(x->c->endpoint, 100).s, x->status);
 }
 
 static CURLcode set_body(CURL *curl, struct object_request *x)
@@ -378,6 +382,7 @@ int object_request_perform(struct object_request *x, struct err *err)
         return FAIL(err, ERR_CANCELED, "the transfer was ended");
     if (e)
         return FAIL(err, e == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_IO, "%.100s: %s",
-                    x->c->endpoint, *words ? words : curl_easy_strerror(e));
+                    text_short(x->c->endpoint, 100).s,
+                    *words ? words : curl_easy_strerror(e));
     return x->status / 100 == 2 ? 0 : refused(x, err);
 }

@@ -185,6 +185,10 @@ test("what cannot be had or put is told in one sentence, and leaves nothing", as
     [["put", "nothing", "disks/x"], 3, /nothing: open: No such file/],
     [["put", ".", "disks/x"], 3, /only a regular file is uploaded/],
     [["put", "a", `disks/${"x".repeat(851)}`], 1, /\(KeyTooLong\)/],
+    // What is too long for a sentence is cut where that is to be seen.
+    [["get", `disks/${"k".repeat(400)}`, "x"], 1, /has no object k{147}\.\.\. \(NoSuchKey\)/], [["delete", `disks/${"k".repeat(150)}`], 1, /has no object k{150} \(NoSuchKey\)/],
+    [["put", `${"f".repeat(200)}/x`, "disks/x"], 3, /^imgport: f{200}\/x: open: No such file/], [["list", "b".repeat(101)], 2, /"b{97}\.\.\." is no name of a bucket/],
+    [["put", `${"f/".repeat(900)}x`, "disks/x"], 3, /^imgport: [f/]{400,}\.\.\.: open: No such file/],
     [["put", "a"], 2, /put wants BUCKET\/KEY, or --bucket/], [["put", "a", "disks"], 2, /"disks" is no object: BUCKET\/KEY/],
     [["get", "x"], 2, /"x" is no object/], [["get", "disks/"], 2, /names a bucket, and no object in it/],
     [["get", "Disks/x"], 2, /"Disks" is no name of a bucket/], [["get", "disks/dir/"], 2, /is no name of a file; name the FILE/],
