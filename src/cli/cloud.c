@@ -456,6 +456,19 @@ void cloud_print_fields(const json_t *object)
     }
 }
 
+void cloud_print_line(FILE *to, const char *text)
+{
+    struct bytes raw = bytes_of(text ? text : "", text ? strlen(text) : 0);
+    size_t cap = 4 * raw.n + 1; /* all of it as \xNN */
+    AUTO(freep) char *clean = NULL;
+
+    if (raw.n > 0 && !text_is_line(text) && (clean = malloc(cap)))
+        text_clean(clean, cap, raw, cap);
+    if (clean || (raw.n > 0 && text_is_line(text)))
+        fputs(clean ? clean : text, to);
+    fputc('\n', to);
+}
+
 int cloud_print_json(const json_t *j)
 {
     json_dumpf(j, stdout, JSON_INDENT(2));

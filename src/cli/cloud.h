@@ -7,6 +7,8 @@
  * configuration. */
 #pragma once
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include "cli/cmd.h"
@@ -78,5 +80,8 @@ int cloud_print_answer(const struct cloud *c, const json_t *answer, const char *
                        const struct cloud_column *columns, size_t n);
 /* Every member of an object that is not null. */
 void cloud_print_fields(const json_t *object);
+/* A line of text (NULL: an empty one): as it is where a terminal cannot be hurt by it,
+ * else as text_clean() has it. */
+void cloud_print_line(FILE *to, const char *text);
 /* As JSON; EXIT_OK. */
 int cloud_print_json(const json_t *j);

@@ -65,7 +65,7 @@ static int do_create(const struct command *self, struct options *o, const struct
 
         return cloud_print_json(made);
     }
-    puts(buf_str(&name));
+    cloud_print_line(stdout, buf_str(&name));
     return EXIT_OK;
 }
 

@@ -149,7 +149,7 @@ static int import_link(bool *over, struct options *o, const json_t *params,
     if (o->c.json && dry_run == o->dry_run)
         return cloud_print_json(answer);
     if (id)
-        puts(id);
+        cloud_print_line(stdout, id);
     return EXIT_OK;
 }
 

@@ -51,9 +51,9 @@ static int call(struct options *o, const char *action, json_t *params, const cha
     if (o->c.json)
         return cloud_print_json(answer);
     if (json_is_string(told))
-        puts(json_string_value(told));
+        cloud_print_line(stdout, json_string_value(told));
     for (size_t i = 0; i < json_array_size(told); i++)
-        puts(json_string_value(json_array_get(told, i)));
+        cloud_print_line(stdout, json_string_value(json_array_get(told, i)));
     return EXIT_OK;
 }
 

@@ -82,7 +82,7 @@ static int print(const struct options *o, json_t *object, const char *line)
 
     if (o->c.json)
         return cloud_print_json(taken);
-    puts(line);
+    cloud_print_line(stdout, line);
     return EXIT_OK;
 }
 

@@ -118,7 +118,7 @@ static void tell_left(const void *arg)
     const struct fetches *f = arg;
 
     for (size_t i = json_array_size(f->files); i < json_array_size(f->paths); i++) {
-        AUTO(buf_fini) struct buf file = {0}, object = {0}, command = {0};
+        AUTO(buf_fini) struct buf file = {0}, object = {0}, command = {0}, line = {0};
         const char *key = key_of(json_array_get(f->paths, i));
 
         if (file_of(&file, f->x->output, f->into_folder, key) != EXIT_OK)
@@ -130,8 +130,8 @@ static void tell_left(const void *arg)
         put_word(&command, buf_str(&file));
         buf_puts(&command, f->x->overwrite ? " --overwrite" : "", NULL);
         fputs("imgport: ", stderr);
-        fprintf(stderr, _("still to be fetched: %s"), buf_str(&command));
-        fputc('\n', stderr);
+        buf_printf(&line, NULL, _("still to be fetched: %s"), buf_str(&command));
+        cloud_print_line(stderr, buf_str(&line));
     }
 }
 
@@ -159,7 +159,7 @@ static int fetch_all(const struct cloud *c, const struct fetches *f)
                                         "File", buf_str(&file), "Size", (json_int_t)size,
                                         "Checked", checked));
         if (!c->json)
-            puts(buf_str(&file));
+            cloud_print_line(stdout, buf_str(&file));
     }
     return EXIT_OK;
 }
@@ -251,6 +251,9 @@ int export_image(const struct command *self, struct cloud *c,
     if (c->json)
         return cloud_print_json(answer);
     json_array_foreach(paths, i, path)
-        printf("%s%s%s\n", task, *task ? "  " : "", json_string_value(path));
+    {
+        printf("%s%s", task, *task ? "  " : "");
+        cloud_print_line(stdout, json_is_string(path) ? json_string_value(path) : "");
+    }
     return EXIT_OK;
 }

@@ -212,6 +212,17 @@ test("what cannot be had or put is told in one sentence, and leaves nothing", as
   await good(["object", "delete", "disks/large", "disks/secret"]);
 });
 
+test("a name cannot hurt a terminal", async () => {
+  const cwd = folder(), here = { cwd }, name = "a\u001b[31mb\\c";
+  fs.writeFileSync(path.join(cwd, "x"), "x");
+  assert.equal(await good(["object", "put", "x", `disks/${name}`], here), `${bucket("disks")}/a\\x1b[31mb\\x5cc\n`);
+  assert.equal(await good(["object", "get", `disks/${name}`], here), "a\\x1b[31mb\\x5cc\n");
+  assert.deepEqual(content(cwd), { [name]: "x", x: "x" });
+  // What is only text stays as it is, for programs as well.
+  assert.equal(await good(["object", "get", `disks/${name}`, "b\\c"], here), "b\\c\n");
+  await good(["object", "delete", `disks/${name}`]);
+});
+
 test("a list of several pages is whole", async () => {
   await good(["bucket", "create", "many"]);
   d.sql(`INSERT INTO object (id, bucket, name, size, etag, content_type, headers, acl, grants, modified)
@@ -423,6 +434,9 @@ test("an image is exported and fetched", async (t) => {
   // What ends early says what is left to do.
   const left = `imgport: still to be fetched: imgport object get ${bucket("disks")}/${Key} 'a b.raw' --overwrite\n`;
   const order = words(one, "-o", "a b.raw", "--overwrite");
+  const odd = "\u001b[31m.raw";
+  assert.equal(await good(words(one, "-o", odd), here), `${one}  DONE\n\\x1b[31m.raw\n`);
+  fs.rmSync(path.join(cwd, odd));
   const gone = await between(t, (x) => (gone.asked[x.n - 1].method === "GET" ? x.response.destroy() : pass(x)));
   const failed = await cli(order, gone.how);
   assert.deepEqual([failed.status, failed.err.split("\n").length, failed.err.endsWith(`\n${left}`)], [3, 3, true], failed.err);
