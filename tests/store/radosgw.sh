@@ -104,16 +104,22 @@ wait_for 60 timeout 10 ceph "${conf[@]}" --connect-timeout 5 fsid
 } >>"$C/setup.log" 2>&1
 osd_is_up() { ceph "${conf[@]}" osd stat -f json | grep -q '"num_up_osds":1'; }
 # A store that asks the monitor before it has heard of its cluster is refused ("wrong fsid"),
-# and neither ends nor asks again.
+# and neither ends nor asks again; another time it only says nothing any more.
 osd_is_refused() { grep -q 'wrong fsid' "$C/osd.0.log" 2>/dev/null; }
+osd_comes_up() {
+    local end=$((SECONDS + 30))
+    until osd_is_up; do
+        ! osd_is_refused && [ $SECONDS -lt $end ] || return
+        sleep 0.2
+    done
+}
 others=("${pids[@]}")
 for _ in 1 2 3 4 5; do
     rm -f "$C/osd.0.log"
     ceph-osd "${conf[@]}" -i 0 -f >"$C/osd.out" 2>&1 &
     store=$!
     pids=("$store" "${others[@]}")
-    wait_for 60 eval 'osd_is_up || osd_is_refused'
-    osd_is_refused || break
+    ! osd_comes_up || break
     kill -9 "$store" 2>/dev/null || true
     wait $store 2>/dev/null || true
 done
