@@ -81,7 +81,7 @@ test("imports that start their image do so one after the other, as a user of the
 test("and only where there is room", async () => {
   const comes = await begin("", { disk: "400m" });
   const both = ["waits", "too"].map((name) => comes(name, { BootProbe: true }));
-  const said = (event) => comes.d.lines().filter((l) => l.event === event).length;
+  const said = (event) => comes.d.lines().filter((l) => l.event === event && l.kind === "import").length;
   await until(() => said("task-waits") === 2);
   // Two jobs at once, and neither is held up by those, who ask again meanwhile and say so to nobody.
   const sql = (text) => comes.d.shell(`python3 -c 'import sqlite3, sys
