@@ -12,10 +12,9 @@
 #include "convert/ring.h"
 #include "convert/sink.h"
 
-/* How many extents are walked between two questions whether to go on. */
 enum {
-    PLAN_STRIDE = 4096,
-    LARGE_THREADS = 8, /* at most, for batches to be large: 24 MiB of them */
+    PLAN_STRIDE = 4096, /* extents walked between two questions whether to go on */
+    LARGE_THREADS = 8,  /* at most, for batches to be large: 24 MiB of them */
 };
 
 struct job {
